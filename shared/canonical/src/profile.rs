@@ -1,0 +1,96 @@
+//! A customer, as all sources together describe them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::Instant;
+use crate::fact::{Channel, ConsentStatus};
+
+/// A customer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// 26 characters, deterministic: see [`crate::identity`].
+    pub id: String,
+    /// Identifiers, normalised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// E.164.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<String>,
+    /// The account owner's own id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// A device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub anonymous_id: Option<String>,
+    /// `first_name`, `last_name`, `organization`, `title`, `locale`, `image`, `location` {…} and `properties` {…}.
+    #[serde(default)]
+    pub attributes: Map<String, Value>,
+    /// By attribute path (`first_name`, `location.city`, `properties.Tier`): the source's time of the value in
+    /// force, in milliseconds. A value is replaced only by one that is not older.
+    #[serde(default)]
+    pub stamps: BTreeMap<String, i64>,
+    /// By channel. A channel that is not here: never subscribed.
+    #[serde(default)]
+    pub consent: BTreeMap<Channel, Consent>,
+    /// When the profile first appeared here.
+    pub created_at: Instant,
+    /// When it last changed here.
+    pub updated_at: Instant,
+    /// When its newest event happened, as far as the profile item has been told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_event_at: Option<Instant>,
+}
+
+/// What somebody decided about one channel, and what stands in the way of sending all the same.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Consent {
+    /// The decision.
+    #[serde(default)]
+    pub status: ConsentStatus,
+    /// When it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Instant>,
+    /// Klaviyo's word for how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// The connection, form or person behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// Whether a confirmation was given.
+    #[serde(default)]
+    pub double_opt_in: bool,
+    /// Reasons why nothing may be sent, whatever the decision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suppressions: Vec<Suppression>,
+}
+
+/// A reason not to send.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Suppression {
+    /// `HARD_BOUNCE`, `INVALID_EMAIL`, `SPAM_COMPLAINT`, `UNSUBSCRIBE` or `USER_SUPPRESSED`.
+    pub reason: String,
+    /// Since when.
+    pub at: Instant,
+}
+
+impl Profile {
+    /// A profile that nothing is known of yet.
+    pub fn new(id: String, created_at: Instant) -> Self {
+        Self {
+            id,
+            email: None,
+            phone_number: None,
+            external_id: None,
+            anonymous_id: None,
+            attributes: Map::new(),
+            stamps: BTreeMap::new(),
+            consent: BTreeMap::new(),
+            created_at,
+            updated_at: created_at,
+            last_event_at: None,
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The one interface between Tillstream and a platform. An adapter is asked and answers with data: it reads
+//! no clock, no network, no environment.
+
+use std::collections::BTreeMap;
+
+use canonical::Fact;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::envelope::{Delivery, Unverified, Verified};
+
+/// A platform's adapter.
+pub trait Platform: Send + Sync + 'static {
+    /// The name in addresses and items, such as `shopify`.
+    fn name(&self) -> &'static str;
+
+    /// What a connection to this platform needs, for people and forms.
+    fn description(&self) -> Description;
+
+    /// Decides whether a delivery is genuine. Compares in constant time, over the raw bytes, against the
+    /// current and the previous secret; where the scheme carries a time, within its replay window.
+    fn verify(&self, request: &Request, body: Unverified, connection: &Connection, secrets: &Secrets, now: Timestamp) -> Verdict;
+
+    /// Reads a genuine delivery. A thin one asks for what it lacks with [`Mapping::Fetch`] and is asked again
+    /// with the answers, in the order of its requests.
+    fn facts(&self, delivery: &Delivery, connection: &Connection, fetched: &[Fetched]) -> Mapping;
+}
+
+/// A connection as adapters see it: without its secrets.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Its id, the last part of its webhook address.
+    pub id: String,
+    /// The platform's name.
+    pub platform: String,
+    /// Settings by name; the adapter's [`Description`] says which there are.
+    #[serde(default)]
+    pub settings: Map<String, Value>,
+}
+
+impl Connection {
+    /// A boolean setting, or its default when it is absent or of another type.
+    pub fn flag(&self, name: &str, default: bool) -> bool {
+        self.settings.get(name).and_then(Value::as_bool).unwrap_or(default)
+    }
+
+    /// A text setting; empty counts as absent.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.settings.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+    }
+}
+
+/// What is needed to connect, as two JSON Schemas (objects with `properties` and `required`).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Description {
+    /// The name for people, such as `Shopify`.
+    pub title: &'static str,
+    /// JSON Schema of the settings.
+    pub settings: Value,
+    /// JSON Schema of the secrets.
+    pub secrets: Value,
+}
+
+/// Secrets by name, each with the value in force and, while it is being rotated, the one before it.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secrets(BTreeMap<String, Versions>);
+
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Versions {
+    current: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    previous: Option<String>,
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_list().entries(self.0.keys()).finish()
+    }
+}
+
+impl Secrets {
+    /// Sets a secret; a different value that was there before stays valid as the previous one.
+    pub fn rotate(&mut self, name: &str, value: String) {
+        let versions = self.0.entry(name.to_owned()).or_default();
+        if versions.current == value {
+            return;
+        }
+        let replaced = std::mem::replace(&mut versions.current, value);
+        versions.previous = Some(replaced).filter(|old| !old.is_empty());
+    }
+
+    /// Ends the validity of all previous values.
+    pub fn forget_previous(&mut self) {
+        self.0.values_mut().for_each(|versions| versions.previous = None);
+    }
+
+    /// The values that are valid for a name, the current one first; empty if there is none.
+    pub fn valid(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.get(name).into_iter().flat_map(|versions| {
+            std::iter::once(versions.current.as_str())
+                .chain(versions.previous.as_deref())
+                .filter(|secret| !secret.is_empty())
+        })
+    }
+
+    /// Names of the secrets that are set.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+}
+
+/// HTTP headers with lower-case names; of a repeated one, the last.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Headers(BTreeMap<String, String>);
+
+impl Headers {
+    /// The value of a header, whatever the case of `name`.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(&name.to_ascii_lowercase()).map(String::as_str)
+    }
+
+    /// Keeps only the named ones (lower-case): what travels with the delivery.
+    pub fn keep(&self, names: &[&str]) -> Self {
+        Self(self.0.iter().filter(|(name, _)| names.contains(&name.as_str())).map(|(n, v)| (n.clone(), v.clone())).collect())
+    }
+}
+
+impl<N: AsRef<str>, V: Into<String>> FromIterator<(N, V)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.as_ref().to_ascii_lowercase(), value.into())).collect())
+    }
+}
+
+/// A delivery's request without its body.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// `POST`, `GET`, …
+    pub method: String,
+    /// The query, as it came.
+    pub query: String,
+    /// The headers.
+    pub headers: Headers,
+}
+
+/// The answer of [`Platform::verify`].
+#[derive(Debug)]
+pub enum Verdict {
+    /// Genuine: goes into the queue.
+    Accept(Verified),
+    /// Nothing to do (a ping, a topic nobody asked for): answered with 200 and this body, and counted.
+    Ignore {
+        /// Why, for the counter: a short constant.
+        reason: &'static str,
+        /// The answer's body.
+        body: String,
+    },
+    /// Not genuine: answered with 401.
+    Reject(Rejection),
+}
+
+/// Why a delivery was refused. The text names no secret and no content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rejection {
+    /// The header, token or JWT that should prove the sender is not there.
+    #[error("signature missing")]
+    Missing,
+    /// It is there, but not of the form the scheme asks for.
+    #[error("signature malformed")]
+    Malformed,
+    /// It was made with another secret or over other bytes.
+    #[error("signature mismatch")]
+    Mismatch,
+    /// Its time is outside the replay window.
+    #[error("timestamp outside the replay window")]
+    Stale,
+    /// It names another algorithm than the pinned one.
+    #[error("algorithm not allowed")]
+    Algorithm,
+    /// It names a key on a host that is not the platform's.
+    #[error("key host not allowed")]
+    KeyHost,
+    /// The connection has no secret to compare with.
+    #[error("no secret configured")]
+    NoSecret,
+}
+
+/// The answer of [`Platform::facts`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mapping {
+    /// What the delivery says.
+    Facts {
+        /// The facts.
+        facts: Vec<Fact>,
+        /// Fields that were bad and dropped, by name (never by value): counted.
+        dropped: Vec<&'static str>,
+    },
+    /// The delivery is thin: these requests must be made first.
+    Fetch(Vec<ApiRequest>),
+    /// It says nothing that is kept (counted with the reason).
+    Ignore(&'static str),
+    /// It can never be read: goes to the dead-letter queue with the reason.
+    Malformed(String),
+}
+
+impl Mapping {
+    /// Facts without a dropped field.
+    pub fn facts(facts: Vec<Fact>) -> Self {
+        Self::Facts { facts, dropped: Vec::new() }
+    }
+}
+
+/// A request to the platform's API, to be made with the connection's credentials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiRequest {
+    /// `GET`, mostly.
+    pub method: String,
+    /// The whole address.
+    pub url: String,
+    /// Headers; `{secret:NAME}` in a value is replaced by that secret when the request is made.
+    pub headers: Vec<(String, String)>,
+}
+
+/// An answer of the platform's API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+}

@@ -1,0 +1,70 @@
+//! A delivery on its way: unverified bytes, verified ones, and what comes out of the queue.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::adapter::Headers;
+
+/// A body nobody vouches for yet. It cannot be parsed or enqueued; a signature scheme turns it into
+/// [`Verified`] by way of a [`Proof`].
+pub struct Unverified(Vec<u8>);
+
+impl Unverified {
+    /// The raw bytes exactly as they arrived.
+    pub fn new(body: Vec<u8>) -> Self {
+        Self(body)
+    }
+
+    /// The bytes, for a signature scheme to compute over.
+    pub fn signed_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// With a proof, the body may travel.
+    pub fn accept(self, _proof: Proof, topic: String, delivery_id: String, headers: Headers) -> Verified {
+        Verified { topic, delivery_id, headers, body: self.0 }
+    }
+}
+
+impl std::fmt::Debug for Unverified {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Unverified({} bytes)", self.0.len())
+    }
+}
+
+/// That a signature scheme was satisfied. Only [`crate::signature`] can make one.
+#[derive(Debug)]
+pub struct Proof(pub(crate) ());
+
+/// A genuine delivery, the only thing that the receiver puts into the queue.
+pub struct Verified {
+    pub(crate) topic: String,
+    pub(crate) delivery_id: String,
+    pub(crate) headers: Headers,
+    pub(crate) body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Verified {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Verified({}, {}, {} bytes)", self.topic, self.delivery_id, self.body.len())
+    }
+}
+
+/// A delivery as the mapper takes it from the queue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The platform's name.
+    pub platform: String,
+    /// The connection's id.
+    pub connection: String,
+    /// The platform's topic.
+    pub topic: String,
+    /// The platform's id of the delivery.
+    pub delivery_id: String,
+    /// When it was accepted.
+    pub received_at: Timestamp,
+    /// The headers that the adapter kept.
+    pub headers: Headers,
+    /// The body that was signed.
+    pub body: Vec<u8>,
+}

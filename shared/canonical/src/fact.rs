@@ -203,6 +203,14 @@ pub struct Line {
     pub gift_card: bool,
 }
 
+impl Line {
+    /// What the line costs: its total after its discounts, else price × quantity. `None` if neither is
+    /// known, or if the product of both is too large for a decimal of 28 digits.
+    pub fn amount(&self) -> Option<Decimal> {
+        self.total.or_else(|| self.unit_price?.checked_mul(self.quantity))
+    }
+}
+
 /// That an order was cancelled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cancellation {

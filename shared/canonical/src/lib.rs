@@ -4,6 +4,7 @@
 //!
 //! Nothing here reads a clock, a network or a database.
 
+pub mod activity;
 pub mod cart;
 pub mod checkout;
 pub mod event;
@@ -15,6 +16,7 @@ pub mod metric;
 pub mod money;
 pub mod order;
 pub mod profile;
+mod properties;
 
 pub use event::{Event, Source};
 pub use fact::{Fact, Person};

@@ -92,3 +92,18 @@ pub fn decimal_from_str(text: &str) -> Option<Decimal> {
     let text = text.trim();
     Decimal::from_str(text).or_else(|_| Decimal::from_scientific(text)).ok()
 }
+
+/// Writes an amount as JSON: a number where that number's shortest text says exactly the same, a string
+/// where it would not (more digits than a double holds).
+pub fn decimal_to_json(amount: Decimal) -> Value {
+    let text = amount.normalize().to_string();
+    if let Ok(integer) = text.parse::<i64>() {
+        return integer.into();
+    }
+    text.parse()
+        .ok()
+        .and_then(serde_json::Number::from_f64)
+        .map(Value::Number)
+        .filter(|number| decimal_from_json(number) == Some(amount))
+        .unwrap_or(Value::String(text))
+}

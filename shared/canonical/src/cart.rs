@@ -67,10 +67,8 @@ fn added(
     let quantity_text = quantity.normalize().to_string();
     let key = [snapshot.cart_id.as_str(), &line.line_id, &millis, &quantity_text];
     // All of the line is new: its own total knows its discounts. Of a part, only the price is known.
-    let amount = line
-        .total
-        .filter(|_| growth == line.quantity)
-        .or_else(|| line.unit_price?.checked_mul(growth));
+    let amount =
+        line.total.filter(|_| growth == line.quantity).or_else(|| line.unit_price?.checked_mul(growth));
     Event {
         value: amount.map(|amount| Money { amount, currency: snapshot.currency }),
         properties: Properties::default()

@@ -12,7 +12,10 @@ use crate::{Currency, Instant, Money};
 /// One fact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
-#[allow(clippy::large_enum_variant, reason = "facts are made once and moved; boxing each field of a fixture costs readability")]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "facts are made once and moved; boxing each field of a fixture costs readability"
+)]
 pub enum Fact {
     /// An order as the platform sees it now, or a part of it.
     Order(OrderSnapshot),
@@ -457,6 +460,7 @@ pub struct CatalogVariant {
 /// Somebody, or a whole shop, must be forgotten.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "scope", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "rare, made once and moved")]
 pub enum ErasureRequest {
     /// One person, and the orders that must lose their personal data.
     Person {

@@ -14,7 +14,9 @@ pub fn normalize_email(raw: &str) -> Option<String> {
     let email = raw.trim().to_lowercase();
     let (local, domain) = email.split_once('@')?;
     let misplaced = |letter: char| {
-        letter.is_whitespace() || letter.is_control() || matches!(letter, '@' | ',' | ';' | ':' | '<' | '>' | '(' | ')' | '[' | ']' | '"' | '\\')
+        letter.is_whitespace()
+            || letter.is_control()
+            || matches!(letter, '@' | ',' | ';' | ':' | '<' | '>' | '(' | ')' | '[' | ']' | '"' | '\\')
     };
     let label_is_sound = |label: &str| {
         !label.is_empty()

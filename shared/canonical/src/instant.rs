@@ -58,10 +58,8 @@ impl FromStr for Instant {
     /// the source's zone must say it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let timestamp: Timestamp = text.parse().map_err(|_| ParseInstantError)?;
-        let offset = Pieces::parse(text)
-            .ok()
-            .and_then(|pieces| pieces.to_numeric_offset())
-            .unwrap_or(Offset::UTC);
+        let offset =
+            Pieces::parse(text).ok().and_then(|pieces| pieces.to_numeric_offset()).unwrap_or(Offset::UTC);
         Ok(Self { offset, ..Self::from(timestamp) })
     }
 }

@@ -19,6 +19,7 @@ use crate::{Currency, Event, Instant, Metric, Money, Source};
 /// Stored once per order and rewritten when it grows, so its field names are short.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
+#[allow(clippy::struct_excessive_bools, reason = "four independent facts, any of which may come first")]
 pub struct Ledger {
     /// Placed Order was told.
     #[serde(rename = "p", skip_serializing_if = "std::ops::Not::not")]

@@ -8,6 +8,13 @@ use serde_json::{Map, Value};
 use crate::Instant;
 use crate::fact::{Channel, ConsentStatus};
 
+mod attributes;
+mod consent;
+mod merge;
+
+pub use attributes::{AttributeOutcome, MAX_ARRAY_ITEMS, MAX_NESTING, MAX_PROPERTIES, MAX_TEXT_BYTES};
+pub use consent::consent_event;
+
 /// A customer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Profile {

@@ -45,8 +45,11 @@ impl Properties {
     /// Each text once, in the order of first appearance; an empty list is a list too.
     pub(crate) fn list<'a>(self, key: &str, texts: impl IntoIterator<Item = &'a str>) -> Self {
         let mut seen = HashSet::new();
-        let distinct: Vec<Value> =
-            texts.into_iter().filter(|text| !text.is_empty() && seen.insert(*text)).map(Value::from).collect();
+        let distinct: Vec<Value> = texts
+            .into_iter()
+            .filter(|text| !text.is_empty() && seen.insert(*text))
+            .map(Value::from)
+            .collect();
         self.set(key, distinct)
     }
 
@@ -58,8 +61,7 @@ impl Properties {
 
     /// `ItemNames`, `Items`, `Item Count`, `Categories` and `Brands`.
     pub(crate) fn items(self, lines: &[Line]) -> Self {
-        let count =
-            lines.iter().try_fold(Decimal::ZERO, |sum, line| sum.checked_add(line.quantity));
+        let count = lines.iter().try_fold(Decimal::ZERO, |sum, line| sum.checked_add(line.quantity));
         self.list("ItemNames", lines.iter().map(|line| line.name.as_str()))
             .set("Items", lines.iter().map(row).collect::<Vec<_>>())
             .number("Item Count", count)

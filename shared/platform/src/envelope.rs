@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::adapter::Headers;
+use crate::signature::Proof;
 
 /// A body nobody vouches for yet. It cannot be parsed or enqueued; a signature scheme turns it into
 /// [`Verified`] by way of a [`Proof`].
@@ -31,10 +32,6 @@ impl std::fmt::Debug for Unverified {
         write!(formatter, "Unverified({} bytes)", self.0.len())
     }
 }
-
-/// That a signature scheme was satisfied. Only [`crate::signature`] can make one.
-#[derive(Debug)]
-pub struct Proof(pub(crate) ());
 
 /// A genuine delivery, the only thing that the receiver puts into the queue.
 pub struct Verified {

@@ -3,10 +3,12 @@
 
 mod adapter;
 mod envelope;
+pub mod lenient;
 pub mod signature;
 
 pub use adapter::{
     ApiRequest, Connection, Description, Fetched, Headers, Mapping, Platform, Rejection, Request, Secrets,
     Verdict,
 };
-pub use envelope::{Delivery, Proof, Unverified, Verified};
+pub use envelope::{Delivery, Unverified, Verified};
+pub use signature::Proof;

@@ -20,7 +20,14 @@ pub trait Platform: Send + Sync + 'static {
 
     /// Decides whether a delivery is genuine. Compares in constant time, over the raw bytes, against the
     /// current and the previous secret; where the scheme carries a time, within its replay window.
-    fn verify(&self, request: &Request, body: Unverified, connection: &Connection, secrets: &Secrets, now: Timestamp) -> Verdict;
+    fn verify(
+        &self,
+        request: &Request,
+        body: Unverified,
+        connection: &Connection,
+        secrets: &Secrets,
+        now: Timestamp,
+    ) -> Verdict;
 
     /// Reads a genuine delivery. A thin one asks for what it lacks with [`Mapping::Fetch`] and is asked again
     /// with the answers, in the order of its requests.
@@ -124,13 +131,24 @@ impl Headers {
 
     /// Keeps only the named ones (lower-case): what travels with the delivery.
     pub fn keep(&self, names: &[&str]) -> Self {
-        Self(self.0.iter().filter(|(name, _)| names.contains(&name.as_str())).map(|(n, v)| (n.clone(), v.clone())).collect())
+        Self(
+            self.0
+                .iter()
+                .filter(|(name, _)| names.contains(&name.as_str()))
+                .map(|(n, v)| (n.clone(), v.clone()))
+                .collect(),
+        )
     }
 }
 
 impl<N: AsRef<str>, V: Into<String>> FromIterator<(N, V)> for Headers {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().map(|(name, value)| (name.as_ref().to_ascii_lowercase(), value.into())).collect())
+        Self(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name.as_ref().to_ascii_lowercase(), value.into()))
+                .collect(),
+        )
     }
 }
 

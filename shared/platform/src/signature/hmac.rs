@@ -1,8 +1,8 @@
 //! HMAC-SHA256 over the raw body, alone or with a time in front, as base64 or hexadecimal.
 
+use ::hmac::{Hmac, KeyInit, Mac};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ::hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::{Proof, Window, any_secret, required, unix_seconds};

@@ -47,7 +47,8 @@ fn candidates(header: &str) -> Result<Vec<[u8; 32]>, Rejection> {
     for entry in header.split_ascii_whitespace() {
         match entry.split_once(',') {
             Some(("v1", encoded)) => {
-                digests.extend(STANDARD.decode(encoded).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()));
+                digests
+                    .extend(STANDARD.decode(encoded).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok()));
             }
             Some(_) => failure = Rejection::Algorithm,
             None => {}

@@ -19,5 +19,9 @@ pub fn verify<S: AsRef<[u8]>>(
 /// The value of a parameter of a query string, as it was written. Tokens should be letters and digits:
 /// nothing is percent-decoded.
 pub fn query_parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
 }

@@ -1,1 +1,43 @@
-//! Tillstream.
+#![doc = include_str!("../README.md")]
+
+mod erase;
+mod error;
+mod events;
+mod identity;
+mod keys;
+mod ledgers;
+mod merge;
+mod page;
+mod profiles;
+mod registry;
+mod segments;
+mod table;
+
+pub use error::{Error, Result};
+pub use events::{EventFilter, EventOrder, Put, StoredEvent, read_event_image};
+pub use identity::Resolved;
+pub use keys::{ItemKind, PROFILE_SHARDS, metric_id, profile_of_key};
+pub use ledgers::{Subject, SubjectKey};
+pub use page::{Cursor, Page};
+pub use profiles::{ProfileImage, ProfileSort, Versioned, read_profile_image};
+pub use registry::{
+    ApiKey, CatalogEntry, ConnectionRecord, ConnectionStatus, Job, JobKind, JobStatus, MetricRecord,
+    SegmentRecord,
+};
+pub use segments::{Evaluation, Member, MembershipChange, StateRecord};
+
+/// The three tables.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) client: aws_sdk_dynamodb::Client,
+    pub(crate) profiles: String,
+    pub(crate) orders: String,
+    pub(crate) registry: String,
+}
+
+impl Store {
+    /// Over the tables of these names.
+    pub fn new(client: aws_sdk_dynamodb::Client, profiles: String, orders: String, registry: String) -> Self {
+        Self { client, profiles, orders, registry }
+    }
+}

@@ -1,0 +1,44 @@
+use std::collections::BTreeMap;
+
+/// Names of the resources a function works on, from its environment variables.
+///
+/// | variable | what | who reads it |
+/// |---|---|---|
+/// | `PROFILES_TABLE` | table of profiles, events, states and memberships | mapper, segment-evaluator, clock, jobs, api |
+/// | `ORDERS_TABLE` | table of order, checkout and cart ledgers | mapper, jobs |
+/// | `REGISTRY_TABLE` | table of connections, metrics, segments, keys, jobs, catalog | all |
+/// | `RAW_DELIVERIES_QUEUE_URL` | queue from receivers and the API to the mapper | receivers, api |
+/// | `RAW_DELIVERIES_DLQ_URL` | where the mapper sets aside what can never succeed | mapper |
+/// | `JOBS_QUEUE_URL` | queue of job chunks | api, mapper, jobs |
+/// | `SECRETS_PATH` | path in Parameter Store under which secrets live | receivers, mapper, api |
+/// | `PUBLIC_URL` | address of the API as the outside sees it; the request's own host if absent | api |
+/// | `TIME_ZONE` | the account's IANA time zone for day windows; UTC if absent | segment-evaluator, jobs, api |
+#[derive(Clone, Debug, Default)]
+pub struct Config(BTreeMap<String, String>);
+
+/// A variable that the function needs is absent or empty.
+#[derive(Debug, thiserror::Error)]
+#[error("environment variable {0} is not set")]
+pub struct MissingVariable(&'static str);
+
+impl Config {
+    /// From the process's environment.
+    pub fn from_env() -> Self {
+        Self(std::env::vars().collect())
+    }
+
+    /// From given variables: how the local stack and tests configure a function.
+    pub fn from_map(variables: BTreeMap<String, String>) -> Self {
+        Self(variables)
+    }
+
+    /// A variable that must be there and not empty.
+    pub fn required(&self, name: &'static str) -> Result<String, MissingVariable> {
+        self.optional(name).ok_or(MissingVariable(name))
+    }
+
+    /// A variable that may be absent; empty counts as absent.
+    pub fn optional(&self, name: &str) -> Option<String> {
+        self.0.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+}

@@ -1,0 +1,165 @@
+//! Event items. An event's key is its id and not its time, so that a repeat with another time is the same event
+//! and the first one wins, with a single conditional put.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use canonical::{Event, Instant};
+use serde::{Deserialize, Serialize};
+
+use crate::page::{Listing, Page};
+use crate::table::{self, Item, Unless, from_item, from_json, item_text, to_item, to_json};
+use crate::{Cursor, Error, Result, Store, keys};
+
+/// An event in a profile's history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredEvent {
+    /// Whose it is.
+    pub profile_id: String,
+    /// Its metric's id.
+    pub metric_id: String,
+    /// When it was first written.
+    pub ingested_at: Instant,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What became of an event that was put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// It is new.
+    Inserted,
+    /// It was there already; the first one stays.
+    Duplicate,
+}
+
+/// Which events.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter {
+    /// Of one profile.
+    pub profile_id: Option<String>,
+    /// Of these metrics; with neither a profile nor a metric there are none.
+    pub metric_ids: Vec<String>,
+    /// Not before, in milliseconds.
+    pub from_ms: Option<i64>,
+    /// Not after, in milliseconds.
+    pub to_ms: Option<i64>,
+}
+
+/// In which order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventOrder {
+    /// By time, oldest first.
+    OldestFirst,
+    /// By time, newest first.
+    NewestFirst,
+}
+
+#[derive(Serialize, Deserialize)]
+struct EventItem {
+    pk: String,
+    sk: String,
+    /// Time and id: the sort key of both indexes.
+    at: String,
+    /// Metric and shard: the partition key of the index by metric.
+    ms: String,
+    /// The metric's id.
+    m: String,
+    /// When it was first written, in milliseconds.
+    ing: i64,
+    /// The event as JSON.
+    doc: String,
+}
+
+/// Reads the new image of a stream record whose sort key is an event's.
+pub fn read_event_image(image: HashMap<String, AttributeValue>) -> Result<StoredEvent> {
+    let item: EventItem = from_item("event", image)?;
+    Ok(StoredEvent {
+        profile_id: keys::profile_of_key(&item.pk).unwrap_or_default().to_owned(),
+        metric_id: item.m,
+        ingested_at: Instant::from_millis(item.ing)
+            .ok_or_else(|| Error::corrupt("event", "ingestion time"))?,
+        event: from_json("event", &item.doc)?,
+    })
+}
+
+impl Store {
+    /// Records an event, once.
+    pub async fn put_event(&self, stored: &StoredEvent) -> Result<Put> {
+        let event = &stored.event;
+        let item = EventItem {
+            pk: keys::profile(&stored.profile_id),
+            sk: keys::event(&event.id),
+            at: keys::timed(event.occurred_at.as_millis(), &event.id),
+            ms: keys::metric_shard(&stored.metric_id, &event.id),
+            m: stored.metric_id.clone(),
+            ing: stored.ingested_at.as_millis(),
+            doc: to_json(event)?,
+        };
+        match self.put(&self.profiles, to_item(&item)?, Some(Unless::Exists)).await {
+            Ok(()) => Ok(Put::Inserted),
+            Err(Error::Conflict) => Ok(Put::Duplicate),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All events of a profile, in no order.
+    pub async fn history(&self, profile_id: &str) -> Result<Vec<StoredEvent>> {
+        let items = self.partition(&self.profiles, &keys::profile(profile_id), keys::EVENT_PREFIX).await?;
+        items.into_iter().map(read_event_image).collect()
+    }
+
+    /// A page of events in order of time.
+    pub async fn list_events(
+        &self,
+        filter: &EventFilter,
+        order: EventOrder,
+        after: Option<Cursor>,
+        size: usize,
+    ) -> Result<Page<StoredEvent>> {
+        let (index, partition_attribute, partitions) = match &filter.profile_id {
+            Some(profile) => ("events-by-time", "pk", vec![keys::profile(profile)]),
+            None => {
+                let shards = filter.metric_ids.iter().flat_map(|metric| keys::metric_shards(metric));
+                ("events-by-metric", "ms", shards.collect())
+            }
+        };
+        let listing = Listing {
+            index,
+            partition_attribute,
+            partitions,
+            sort_attribute: "at",
+            lower: filter.from_ms.map(|millis| keys::timed(millis, "")),
+            upper: filter.to_ms.map(|millis| keys::timed(millis, "~")),
+            descending: order == EventOrder::NewestFirst,
+            after,
+            size,
+        };
+        let page = self.listing(&listing).await?;
+        let events = self.hydrate(&page.items).await?;
+        let wanted = |event: &StoredEvent| {
+            filter.metric_ids.is_empty() || filter.metric_ids.contains(&event.metric_id)
+        };
+        Ok(Page { items: events.into_iter().filter(wanted).collect(), next: page.next })
+    }
+
+    /// One event by its profile and id.
+    pub async fn event(&self, profile_id: &str, event_id: &str) -> Result<Option<StoredEvent>> {
+        let item = self.get(&self.profiles, &keys::profile(profile_id), &keys::event(event_id)).await?;
+        item.map(read_event_image).transpose()
+    }
+
+    /// Reads the events that rows of an index name, in their order.
+    async fn hydrate(&self, rows: &[Item]) -> Result<Vec<StoredEvent>> {
+        let address = |row: &Item| Some((item_text(row, "pk")?.to_owned(), item_text(row, "sk")?.to_owned()));
+        let addresses: Vec<(String, String)> = rows.iter().filter_map(address).collect();
+        let keys = addresses.iter().map(|(partition, sort)| table::key(partition, sort)).collect();
+        let mut found: HashMap<(String, String), Item> = self
+            .batch_get(&self.profiles, keys)
+            .await?
+            .into_iter()
+            .filter_map(|item| Some((address(&item)?, item)))
+            .collect();
+        addresses.iter().filter_map(|address| found.remove(address)).map(read_event_image).collect()
+    }
+}

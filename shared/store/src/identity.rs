@@ -1,0 +1,332 @@
+//! From identifiers to a profile: found, created, linked, merged.
+
+use std::collections::HashMap;
+
+use canonical::identity::{Identifier, Identifiers, may_merge_found_by, profile_id};
+use canonical::{Instant, Profile};
+use serde::{Deserialize, Serialize};
+
+use crate::profiles::Stored;
+use crate::table::{self, Unless, from_item, number, text, to_item};
+use crate::{Error, Result, Store, Versioned, keys};
+
+const IDENTIFIER: &str = "id";
+/// How often a lost race is tried again before the record's own retry takes over.
+const ATTEMPTS: u32 = 8;
+
+/// What became of a person that a fact is about.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "made once per fact and matched at once")]
+pub enum Resolved {
+    /// The profile, as stored now.
+    Profile {
+        /// The profile.
+        profile: Profile,
+        /// It was made by this call.
+        created: bool,
+    },
+    /// Nothing identifies the person yet.
+    Nobody,
+    /// The person was erased after the fact was made.
+    Erased,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct IdentifierItem {
+    pk: String,
+    sk: String,
+    /// Whose it is; absent after an erasure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    profile: Option<String>,
+    /// How many profiles it has named before.
+    #[serde(default)]
+    generation: u32,
+    /// When its profile was erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    erased_ms: Option<i64>,
+}
+
+impl Store {
+    /// Finds or makes the profile of a person, lets `change` alter it (it says whether it did) and stores what is
+    /// new: the profile, its identifiers, the link to the platform's customer. Profiles that the identifiers show
+    /// to be one are merged. A fact from before the person's erasure (`as_of`) changes nothing.
+    pub async fn update_person(
+        &self,
+        identifiers: &Identifiers,
+        as_of: Option<Instant>,
+        now: Instant,
+        mut change: impl FnMut(&mut Profile) -> bool,
+    ) -> Result<Resolved> {
+        let mut attempt = 0;
+        loop {
+            match self.try_update_person(identifiers, as_of, now, &mut change).await {
+                Err(Error::Conflict) if attempt < ATTEMPTS => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// The profile of a person, if there is one; makes and changes nothing.
+    pub async fn find_person(&self, identifiers: &Identifiers) -> Result<Option<Versioned<Profile>>> {
+        let items = self.identifier_items(identifiers).await?;
+        for identifier in identifiers.ranked() {
+            if let Some(profile) = self.named(&items, &identifier.key()).await? {
+                return Ok(Some(profile));
+            }
+        }
+        match customer_key(identifiers) {
+            Some(customer) => self.named(&items, &customer).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Ends the link between a platform's customer and a profile.
+    pub async fn unlink_customer(&self, connection: &str, customer_id: &str) -> Result<()> {
+        self.delete(&self.profiles, &keys::identifier(&customer_text(connection, customer_id)), IDENTIFIER)
+            .await
+    }
+
+    /// Gives an identifier to a profile. [`Error::Taken`] if it names another one.
+    pub async fn claim_identifier(&self, identifier: &Identifier, profile: &str) -> Result<()> {
+        let key = identifier.key();
+        let item = self.get(&self.profiles, &keys::identifier(&key), IDENTIFIER).await?;
+        let item: Option<IdentifierItem> = item.map(|item| from_item("identifier", item)).transpose()?;
+        if let Some(owner) = item.as_ref().and_then(|item| item.profile.as_deref())
+            && let Some(owner) = self.profile(owner).await?
+        {
+            return if owner.value.id == profile { Ok(()) } else { Err(Error::Taken(owner.value.id)) };
+        }
+        self.write_identifier(&key, profile, item.as_ref()).await
+    }
+
+    /// Frees an identifier that a profile no longer has; the next profile it makes is another one.
+    pub async fn release_identifier(
+        &self,
+        identifier: &Identifier,
+        erased_at: Option<Instant>,
+    ) -> Result<()> {
+        let partition = keys::identifier(&identifier.key());
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.profiles)
+            .set_key(Some(table::key(&partition, IDENTIFIER)));
+        let request = request.expression_attribute_values(":one", number(1));
+        let request = match erased_at {
+            Some(at) => request
+                .update_expression("ADD generation :one SET erased_ms = :at REMOVE profile")
+                .expression_attribute_values(":at", number(at.as_millis())),
+            None => request.update_expression("ADD generation :one REMOVE profile"),
+        };
+        request.send().await.map(drop).map_err(|error| Error::of(&error))
+    }
+
+    async fn try_update_person(
+        &self,
+        identifiers: &Identifiers,
+        as_of: Option<Instant>,
+        now: Instant,
+        change: &mut impl FnMut(&mut Profile) -> bool,
+    ) -> Result<Resolved> {
+        let ranked = identifiers.ranked();
+        let items = self.identifier_items(identifiers).await?;
+        if let Some(as_of) = as_of
+            && items.values().any(|item| item.erased_ms.is_some_and(|erased| as_of.as_millis() <= erased))
+        {
+            return Ok(Resolved::Erased);
+        }
+        let mut found: Vec<(&Identifier, Versioned<Profile>)> = Vec::new();
+        for identifier in &ranked {
+            if let Some(profile) = self.named(&items, &identifier.key()).await?
+                && found.iter().all(|(_, other)| other.value.id != profile.value.id)
+            {
+                found.push((identifier, profile));
+            }
+        }
+        let mut others = found.into_iter();
+        let main = match others.next() {
+            Some((_, profile)) => Some(profile),
+            None => self.by_customer(identifiers, &items).await?,
+        };
+        let Some(mut main) = (match main {
+            Some(main) => Some(main),
+            None => self.fresh(ranked.first(), &items, now).await?,
+        }) else {
+            return Ok(Resolved::Nobody);
+        };
+
+        let before = main.value.clone();
+        for (found_by, other) in others {
+            if may_merge_found_by(found_by, &other.value, &main.value) {
+                main = self.merge_profiles(main, other, now).await?;
+            }
+        }
+        for identifier in &ranked {
+            self.adopt(identifier, &items, &mut main.value).await?;
+        }
+        let created = main.version == 0;
+        if change(&mut main.value) || main.value != before || created {
+            if !created {
+                main.value.updated_at = now.max(before.updated_at);
+            }
+            main = self.put_profile(&main.value, main.version).await?;
+        }
+        if let Some((connection, customer)) = &identifiers.customer
+            && items.get(&customer_text(connection, customer)).and_then(|item| item.profile.as_deref())
+                != Some(main.value.id.as_str())
+        {
+            let item = identifier_item(&customer_text(connection, customer), &main.value.id, 0);
+            self.put(&self.profiles, to_item(&item)?, None).await?;
+        }
+        Ok(Resolved::Profile { profile: main.value, created })
+    }
+
+    /// Makes an identifier the profile's own, if it is free or already points here; one that names somebody else
+    /// stays with them.
+    async fn adopt(
+        &self,
+        identifier: &Identifier,
+        items: &HashMap<String, IdentifierItem>,
+        profile: &mut Profile,
+    ) -> Result<()> {
+        let key = identifier.key();
+        let item = items.get(&key);
+        let owner = match item.and_then(|item| item.profile.as_deref()) {
+            Some(owner) if owner == profile.id => Some(profile.id.clone()),
+            Some(owner) => self.profile(owner).await?.map(|owner| owner.value.id),
+            None => None,
+        };
+        match owner {
+            Some(owner) if owner != profile.id => return Ok(()),
+            Some(_) => {}
+            None => self.write_identifier(&key, &profile.id, item).await?,
+        }
+        match identifier {
+            Identifier::ExternalId(value) => set_absent(&mut profile.external_id, value),
+            Identifier::Email(value) => profile.email = Some(value.clone()),
+            Identifier::Phone(value) => profile.phone_number = Some(value.clone()),
+            Identifier::Anonymous(value) => set_absent(&mut profile.anonymous_id, value),
+        }
+        Ok(())
+    }
+
+    /// A profile that does not exist yet. Its id follows from the identifier, so racing creations agree.
+    async fn fresh(
+        &self,
+        identifier: Option<&Identifier>,
+        items: &HashMap<String, IdentifierItem>,
+        now: Instant,
+    ) -> Result<Option<Versioned<Profile>>> {
+        let Some(identifier) = identifier else { return Ok(None) };
+        let generation = items.get(&identifier.key()).map_or(0, |item| item.generation);
+        let id = match items.get(&identifier.key()).and_then(|item| item.profile.clone()) {
+            // The identifier was written, its profile was not: a crash between the two.
+            Some(id) => id,
+            None => profile_id(identifier, generation),
+        };
+        match self.stored_profile(&id).await? {
+            Stored::Nothing { version } => Ok(Some(Versioned { value: Profile::new(id, now), version })),
+            Stored::Profile(profile) => Ok(Some(profile)),
+            Stored::Alias { .. } => self.profile(&id).await,
+        }
+    }
+
+    /// The profile that the platform's customer is linked to, unless it has another identifier of the same kind:
+    /// then the customer's record is shared by several people, or was handed on.
+    async fn by_customer(
+        &self,
+        identifiers: &Identifiers,
+        items: &HashMap<String, IdentifierItem>,
+    ) -> Result<Option<Versioned<Profile>>> {
+        let Some(customer) = customer_key(identifiers) else { return Ok(None) };
+        let profile = self.named(items, &customer).await?;
+        Ok(profile.filter(|Versioned { value, .. }| {
+            let agrees = |own: &Option<String>, given: &Option<String>| {
+                given.is_none() || own.is_none() || own == given
+            };
+            agrees(&value.email, &identifiers.email)
+                && agrees(&value.phone_number, &identifiers.phone_number)
+                && agrees(&value.external_id, &identifiers.external_id)
+        }))
+    }
+
+    async fn named(
+        &self,
+        items: &HashMap<String, IdentifierItem>,
+        key: &str,
+    ) -> Result<Option<Versioned<Profile>>> {
+        let Some(id) = items.get(key).and_then(|item| item.profile.as_deref()) else { return Ok(None) };
+        self.finish_merge(id).await?;
+        self.profile(id).await
+    }
+
+    async fn identifier_items(&self, identifiers: &Identifiers) -> Result<HashMap<String, IdentifierItem>> {
+        let mut texts: Vec<String> = identifiers.ranked().iter().map(Identifier::key).collect();
+        texts.extend(customer_key(identifiers));
+        let by_partition: HashMap<String, String> =
+            texts.into_iter().map(|text| (keys::identifier(&text), text)).collect();
+        let wanted = by_partition.keys().map(|partition| table::key(partition, IDENTIFIER)).collect();
+        let mut items = HashMap::new();
+        for item in self.batch_get(&self.profiles, wanted).await? {
+            let item: IdentifierItem = from_item("identifier", item)?;
+            if let Some(text) = by_partition.get(&item.pk) {
+                items.insert(text.clone(), item);
+            }
+        }
+        Ok(items)
+    }
+
+    async fn write_identifier(
+        &self,
+        key: &str,
+        profile: &str,
+        before: Option<&IdentifierItem>,
+    ) -> Result<()> {
+        let Some(before) = before else {
+            return self
+                .put(&self.profiles, to_item(&identifier_item(key, profile, 0))?, Some(Unless::Exists))
+                .await;
+        };
+        // Only over exactly what was read; what is remembered of an erasure stays.
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.profiles)
+            .set_key(Some(table::key(&before.pk, IDENTIFIER)));
+        let request = request
+            .update_expression("SET profile = :profile, generation = :generation")
+            .expression_attribute_values(":profile", text(profile))
+            .expression_attribute_values(":generation", number(before.generation));
+        let request = match &before.profile {
+            Some(owner) => request
+                .condition_expression("profile = :owner")
+                .expression_attribute_values(":owner", text(owner)),
+            None => {
+                request.condition_expression("attribute_not_exists(profile) AND generation = :generation")
+            }
+        };
+        request.send().await.map(drop).map_err(|error| Error::of(&error))
+    }
+}
+
+fn set_absent(slot: &mut Option<String>, value: &str) {
+    slot.get_or_insert_with(|| value.to_owned());
+}
+
+fn customer_text(connection: &str, customer: &str) -> String {
+    format!("customer#{connection}#{customer}")
+}
+
+fn customer_key(identifiers: &Identifiers) -> Option<String> {
+    identifiers.customer.as_ref().map(|(connection, customer)| customer_text(connection, customer))
+}
+
+fn identifier_item(key: &str, profile: &str, generation: u32) -> IdentifierItem {
+    IdentifierItem {
+        pk: keys::identifier(key),
+        sk: IDENTIFIER.to_owned(),
+        profile: Some(profile.to_owned()),
+        generation,
+        erased_ms: None,
+    }
+}

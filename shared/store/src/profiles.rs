@@ -1,0 +1,278 @@
+//! Profile items.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use canonical::Profile;
+use serde::{Deserialize, Serialize};
+
+use crate::page::{Listing, Page};
+use crate::table::{self, Item, Unless, from_item, from_json, item_text, to_item, to_json};
+use crate::{Cursor, Error, PROFILE_SHARDS, Result, Store, keys};
+
+/// Aliases followed before a chain counts as broken.
+const MAX_ALIASES: usize = 16;
+
+/// A value and the version of the item it was read from; 0 if there is no item yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Versioned<T> {
+    /// What was read.
+    pub value: T,
+    /// Its version.
+    pub version: u64,
+}
+
+/// How a listing of profiles is ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProfileSort {
+    /// By id.
+    Id,
+    /// By the time of creation.
+    Created,
+    /// By the time of the last change.
+    Updated,
+    /// By e-mail; profiles without one are left out.
+    Email,
+}
+
+/// A profile item as a stream record shows it.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "made once per record and matched at once")]
+pub enum ProfileImage {
+    /// A profile.
+    Profile(Profile),
+    /// It merged into another one.
+    Merged,
+    /// It was erased.
+    Erased,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ProfileItem {
+    pk: String,
+    sk: String,
+    v: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ps: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    updated: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    /// The profile as JSON; absent once it merged or was erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    doc: Option<String>,
+    /// The profile that this one merged into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    merged_into: Option<String>,
+    /// The merged profile's events have not all been moved yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    moving: bool,
+}
+
+/// Reads the new image of a stream record whose sort key is a profile's.
+pub fn read_profile_image(image: HashMap<String, AttributeValue>) -> Result<ProfileImage> {
+    let item: ProfileItem = from_item("profile", image)?;
+    match (item.doc, item.merged_into) {
+        (Some(doc), None) => Ok(ProfileImage::Profile(from_json("profile", &doc)?)),
+        (_, Some(_)) => Ok(ProfileImage::Merged),
+        (None, None) => Ok(ProfileImage::Erased),
+    }
+}
+
+/// What is stored under a profile's id.
+pub(crate) enum Stored {
+    Profile(Versioned<Profile>),
+    Alias {
+        into: String,
+        moving: bool,
+    },
+    /// Erased, or never written.
+    Nothing {
+        version: u64,
+    },
+}
+
+impl Store {
+    /// A profile, following merges. `None` if there is none, or it was erased.
+    pub async fn profile(&self, id: &str) -> Result<Option<Versioned<Profile>>> {
+        let mut id = id.to_owned();
+        for _ in 0..MAX_ALIASES {
+            match self.stored_profile(&id).await? {
+                Stored::Profile(profile) => return Ok(Some(profile)),
+                Stored::Alias { into, .. } => id = into,
+                Stored::Nothing { .. } => return Ok(None),
+            }
+        }
+        Err(Error::corrupt("profile", "a chain of merges has no end"))
+    }
+
+    /// Profiles by ids, without following merges; those that are not there are left out.
+    pub async fn profiles_by_id(
+        &self,
+        ids: impl IntoIterator<Item = &str>,
+    ) -> Result<HashMap<String, Profile>> {
+        let keys = ids.into_iter().map(|id| table::key(&keys::profile(id), keys::PROFILE)).collect();
+        let mut profiles = HashMap::new();
+        for item in self.batch_get(&self.profiles, keys).await? {
+            if let Some(doc) = item_text(&item, "doc") {
+                let profile: Profile = from_json("profile", doc)?;
+                profiles.insert(profile.id.clone(), profile);
+            }
+        }
+        Ok(profiles)
+    }
+
+    pub(crate) async fn stored_profile(&self, id: &str) -> Result<Stored> {
+        let Some(item) = self.get(&self.profiles, &keys::profile(id), keys::PROFILE).await? else {
+            return Ok(Stored::Nothing { version: 0 });
+        };
+        let item: ProfileItem = from_item("profile", item)?;
+        Ok(match (item.doc, item.merged_into) {
+            (_, Some(into)) => Stored::Alias { into, moving: item.moving },
+            (Some(doc), None) => {
+                Stored::Profile(Versioned { value: from_json("profile", &doc)?, version: item.v })
+            }
+            (None, None) => Stored::Nothing { version: item.v },
+        })
+    }
+
+    /// Writes a profile over the version it was read from; [`Error::Conflict`] if somebody else was faster.
+    pub async fn put_profile(&self, profile: &Profile, read_version: u64) -> Result<Versioned<Profile>> {
+        let version = read_version + 1;
+        let item = ProfileItem {
+            pk: keys::profile(&profile.id),
+            sk: keys::PROFILE.to_owned(),
+            v: version,
+            ps: Some(keys::profile_shard(&profile.id)),
+            id: Some(profile.id.clone()),
+            created: Some(keys::timed(profile.created_at.as_millis(), &profile.id)),
+            updated: Some(keys::timed(profile.updated_at.as_millis(), &profile.id)),
+            email: profile.email.clone(),
+            doc: Some(to_json(profile)?),
+            merged_into: None,
+            moving: false,
+        };
+        self.put(&self.profiles, to_item(&item)?, Some(condition(read_version))).await?;
+        Ok(Versioned { value: profile.clone(), version })
+    }
+
+    /// Leaves an alias where a profile was.
+    pub(crate) async fn put_alias(
+        &self,
+        id: &str,
+        into: &str,
+        moving: bool,
+        read_version: Option<u64>,
+    ) -> Result<()> {
+        let item = ProfileItem {
+            merged_into: Some(into.to_owned()),
+            moving,
+            ..tombstone(id, read_version.unwrap_or_default() + 1)
+        };
+        self.put(&self.profiles, to_item(&item)?, read_version.map(condition)).await
+    }
+
+    /// Leaves a tombstone without personal data, so that the evaluator ends the memberships.
+    pub(crate) async fn put_tombstone(&self, id: &str, read_version: u64) -> Result<()> {
+        self.put(&self.profiles, to_item(&tombstone(id, read_version + 1))?, Some(condition(read_version)))
+            .await
+    }
+
+    /// A page of all profiles.
+    pub async fn list_profiles(
+        &self,
+        sort: ProfileSort,
+        descending: bool,
+        bounds: (Option<i64>, Option<i64>),
+        after: Option<Cursor>,
+        size: usize,
+    ) -> Result<Page<Profile>> {
+        let page = self.list_profile_ids(sort, descending, bounds, after, size).await?;
+        let mut profiles = self.profiles_by_id(page.items.iter().map(String::as_str)).await?;
+        let items = page.items.iter().filter_map(|id| profiles.remove(id)).collect();
+        Ok(Page { items, next: page.next })
+    }
+
+    /// A page of the ids of all profiles. `bounds` are inclusive milliseconds, for the two sorts by time.
+    pub async fn list_profile_ids(
+        &self,
+        sort: ProfileSort,
+        descending: bool,
+        bounds: (Option<i64>, Option<i64>),
+        after: Option<Cursor>,
+        size: usize,
+    ) -> Result<Page<String>> {
+        let shards = (0..PROFILE_SHARDS).map(|shard| shard.to_string()).collect();
+        self.list_profile_shards(shards, sort, descending, bounds, after, size).await
+    }
+
+    /// A page of the ids of one of [`PROFILE_SHARDS`] parts of all profiles, by id.
+    pub async fn list_profile_shard(
+        &self,
+        shard: u32,
+        after: Option<Cursor>,
+        size: usize,
+    ) -> Result<Page<String>> {
+        let shards = vec![shard.to_string()];
+        self.list_profile_shards(shards, ProfileSort::Id, false, (None, None), after, size).await
+    }
+
+    async fn list_profile_shards(
+        &self,
+        partitions: Vec<String>,
+        sort: ProfileSort,
+        descending: bool,
+        (lower, upper): (Option<i64>, Option<i64>),
+        after: Option<Cursor>,
+        size: usize,
+    ) -> Result<Page<String>> {
+        let (index, sort_attribute) = match sort {
+            ProfileSort::Id => ("profiles-by-id", "id"),
+            ProfileSort::Created => ("profiles-by-created", "created"),
+            ProfileSort::Updated => ("profiles-by-updated", "updated"),
+            ProfileSort::Email => ("profiles-by-email", "email"),
+        };
+        let listing = Listing {
+            index,
+            partition_attribute: "ps",
+            partitions,
+            sort_attribute,
+            lower: lower.map(|millis| keys::timed(millis, "")),
+            upper: upper.map(|millis| keys::timed(millis, "~")),
+            descending,
+            after,
+            size,
+        };
+        let page = self.listing(&listing).await?;
+        let items = page
+            .items
+            .iter()
+            .filter_map(|row: &Item| item_text(row, "pk").and_then(keys::profile_of_key).map(str::to_owned))
+            .collect();
+        Ok(Page { items, next: page.next })
+    }
+}
+
+fn condition(read_version: u64) -> Unless {
+    if read_version == 0 { Unless::Exists } else { Unless::VersionIsNot(read_version) }
+}
+
+fn tombstone(id: &str, version: u64) -> ProfileItem {
+    ProfileItem {
+        pk: keys::profile(id),
+        sk: keys::PROFILE.to_owned(),
+        v: version,
+        ps: None,
+        id: None,
+        created: None,
+        updated: None,
+        email: None,
+        doc: None,
+        merged_into: None,
+        moving: false,
+    }
+}

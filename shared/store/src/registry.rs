@@ -1,0 +1,439 @@
+//! What the account has: connections, metrics, segments, API keys, jobs and the catalog.
+
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValue, TransactWriteItem};
+use canonical::Instant;
+use canonical::fact::CatalogItem;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::table::{self, Item, Unless, from_json, item_text, number, text, to_json};
+use crate::{Error, Result, Store};
+
+const CONNECTION: &str = "connection";
+const METRIC: &str = "metric";
+const SEGMENT: &str = "segment";
+const PROGRAM: &str = "program";
+const KEY: &str = "key";
+const JOB: &str = "job";
+const CATALOG: &str = "catalog#";
+
+/// A connection to one shop on one platform. Its secrets are elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionRecord {
+    /// 26 characters; the last part of the webhook address.
+    pub id: String,
+    /// The platform's name.
+    pub platform: String,
+    /// For people.
+    pub name: String,
+    /// By name; the platform's adapter says which there are.
+    #[serde(default)]
+    pub settings: Map<String, Value>,
+    /// Names of the secrets that are set.
+    #[serde(default)]
+    pub secret_names: Vec<String>,
+    /// Whether deliveries are taken.
+    pub status: ConnectionStatus,
+    /// When it was made.
+    pub created_at: Instant,
+    /// When it last changed.
+    pub updated_at: Instant,
+}
+
+/// Whether a connection takes deliveries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectionStatus {
+    /// Takes deliveries.
+    Active,
+    /// Switched off here.
+    Disabled,
+    /// Ended by the platform: its credentials are void.
+    Disconnected,
+}
+
+/// A metric: an integration's name for what can happen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricRecord {
+    /// Six letters and digits.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// The platform's name, or `api`.
+    pub integration: String,
+    /// The canonical metric's name, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canonical: Option<String>,
+    /// When it first happened here.
+    pub created_at: Instant,
+    /// When it last changed.
+    pub updated_at: Instant,
+}
+
+/// A segment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SegmentRecord {
+    /// Six letters and digits.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// The definition, exactly as it was given.
+    pub definition: Value,
+    /// The program's version at which the definition last changed.
+    pub version: u64,
+    /// Whether it is evaluated.
+    pub is_active: bool,
+    /// A mark for people.
+    pub is_starred: bool,
+    /// When it was made.
+    pub created_at: Instant,
+    /// When it last changed.
+    pub updated_at: Instant,
+    /// The version up to which every profile has been evaluated. Kept outside of the document.
+    #[serde(skip)]
+    pub ready_version: u64,
+}
+
+impl SegmentRecord {
+    /// Whether profiles are still being brought up to the definition.
+    pub fn is_processing(&self) -> bool {
+        self.is_active && self.ready_version < self.version
+    }
+}
+
+/// A key to the API. Only its digest is known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApiKey {
+    /// For people.
+    pub name: String,
+    /// Such as `events:write`; `*` for all.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created_at: Instant,
+}
+
+/// Work that is done piece by piece over all profiles.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// 26 characters.
+    pub id: String,
+    /// What is done.
+    pub kind: JobKind,
+    /// When it was asked for.
+    pub created_at: Instant,
+    /// How far it is. Kept outside of the document.
+    #[serde(skip)]
+    pub status: JobStatus,
+}
+
+/// What a job does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JobKind {
+    /// Brings every profile to the program of this version, after a segment was made or changed.
+    Backfill {
+        /// The segment that is waiting.
+        segment: String,
+        /// The version it was given.
+        version: u64,
+    },
+    /// Ends the memberships of a deleted segment.
+    RemoveMembers {
+        /// The segment.
+        segment: String,
+    },
+    /// Erases everything that came through a connection.
+    EraseConnection {
+        /// The connection.
+        connection: String,
+    },
+}
+
+/// How far a job is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobStatus {
+    /// Parts that are not finished.
+    pub parts_left: Vec<u32>,
+    /// Profiles seen so far.
+    pub profiles_done: u64,
+}
+
+/// A product as the catalog knows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CatalogEntry {
+    /// The connection it came through.
+    pub connection: String,
+    /// The product.
+    pub item: CatalogItem,
+}
+
+impl Store {
+    /// Writes a new connection.
+    pub async fn create_connection(&self, connection: &ConnectionRecord) -> Result<()> {
+        self.put_document(CONNECTION, &connection.id, connection, Some(Unless::Exists)).await
+    }
+
+    /// Replaces a connection.
+    pub async fn update_connection(&self, connection: &ConnectionRecord) -> Result<()> {
+        self.put_document(CONNECTION, &connection.id, connection, None).await
+    }
+
+    /// A connection.
+    pub async fn connection(&self, id: &str) -> Result<Option<ConnectionRecord>> {
+        self.document(CONNECTION, id).await
+    }
+
+    /// All connections.
+    pub async fn connections(&self) -> Result<Vec<ConnectionRecord>> {
+        self.documents(CONNECTION).await
+    }
+
+    /// Removes a connection.
+    pub async fn delete_connection(&self, id: &str) -> Result<()> {
+        self.delete(&self.registry, CONNECTION, id).await
+    }
+
+    /// Makes sure that a metric exists, and returns it.
+    pub async fn ensure_metric(&self, metric: MetricRecord) -> Result<MetricRecord> {
+        match self.put_document(METRIC, &metric.id, &metric, Some(Unless::Exists)).await {
+            Ok(()) => Ok(metric),
+            Err(Error::Conflict) => {
+                let existing = self.metric(&metric.id).await?.ok_or(Error::Conflict)?;
+                if (&existing.integration, &existing.name) == (&metric.integration, &metric.name) {
+                    return Ok(existing);
+                }
+                // Six characters can collide; the two must not become one metric.
+                Err(Error::Taken(existing.id))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A metric.
+    pub async fn metric(&self, id: &str) -> Result<Option<MetricRecord>> {
+        self.document(METRIC, id).await
+    }
+
+    /// All metrics, by id.
+    pub async fn metrics(&self) -> Result<Vec<MetricRecord>> {
+        self.documents(METRIC).await
+    }
+
+    /// The program's version: it moves with every change of any definition. 0 before the first.
+    pub async fn program_version(&self) -> Result<u64> {
+        let item = self.get(&self.registry, PROGRAM, PROGRAM).await?;
+        Ok(item.as_ref().map_or(0, |item| item_number(item, "v")))
+    }
+
+    /// A segment.
+    pub async fn segment(&self, id: &str) -> Result<Option<SegmentRecord>> {
+        let item = self.get(&self.registry, SEGMENT, id).await?;
+        item.as_ref().map(read_segment).transpose()
+    }
+
+    /// All segments, by id.
+    pub async fn segments(&self) -> Result<Vec<SegmentRecord>> {
+        let items = self.partition(&self.registry, SEGMENT, "").await?;
+        items.iter().map(read_segment).collect()
+    }
+
+    /// Writes a segment whose definition is new or changed, and moves the program's version to the segment's, in
+    /// one transaction. `segment.version` must be [`Store::program_version`] + 1; [`Error::Conflict`] if another
+    /// definition was faster.
+    pub async fn put_segment_definition(&self, segment: &SegmentRecord) -> Result<()> {
+        let put = self.registry_put(self.segment_item(segment)?)?;
+        self.transact(vec![put, self.move_program(segment.version)?]).await
+    }
+
+    /// Replaces what is not the definition: name, star.
+    pub async fn put_segment_attributes(&self, segment: &SegmentRecord) -> Result<()> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.registry)
+            .set_key(Some(table::key(SEGMENT, &segment.id)));
+        let request = request
+            .update_expression("SET doc = :doc")
+            .condition_expression("version = :version")
+            .expression_attribute_values(":doc", text(to_json(segment)?))
+            .expression_attribute_values(":version", number(segment.version));
+        request.send().await.map(drop).map_err(|error| Error::of(&error))
+    }
+
+    /// Removes a segment and moves the program's version to `version`.
+    pub async fn delete_segment(&self, id: &str, version: u64) -> Result<()> {
+        let delete =
+            Delete::builder().table_name(&self.registry).set_key(Some(table::key(SEGMENT, id))).build();
+        let delete = delete.map_err(|error| Error::corrupt("transaction", error))?;
+        let delete = TransactWriteItem::builder().delete(delete).build();
+        self.transact(vec![delete, self.move_program(version)?]).await
+    }
+
+    /// Notes that every profile has been evaluated against the definition of this version. Does nothing if the
+    /// definition has changed since, or is gone.
+    pub async fn segment_is_ready(&self, id: &str, version: u64) -> Result<()> {
+        let request =
+            self.client.update_item().table_name(&self.registry).set_key(Some(table::key(SEGMENT, id)));
+        let request = request
+            .update_expression("SET ready = :version")
+            .condition_expression("version = :version")
+            .expression_attribute_values(":version", number(version));
+        match request.send().await.map_err(|error| Error::of(&error)) {
+            Ok(_) | Err(Error::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Stores a key under the digest of its secret.
+    pub async fn put_api_key(&self, digest: &str, key: &ApiKey) -> Result<()> {
+        self.put_document(KEY, digest, key, None).await
+    }
+
+    /// The key with this digest.
+    pub async fn api_key(&self, digest: &str) -> Result<Option<ApiKey>> {
+        self.document(KEY, digest).await
+    }
+
+    /// Writes a new job with its parts.
+    pub async fn create_job(&self, job: &Job) -> Result<()> {
+        let mut item = document_item(JOB, &job.id, job)?;
+        if !job.status.parts_left.is_empty() {
+            let parts = job.status.parts_left.iter().map(u32::to_string).collect();
+            item.insert("parts".to_owned(), AttributeValue::Ns(parts));
+        }
+        self.put(&self.registry, item, Some(Unless::Exists)).await
+    }
+
+    /// A job.
+    pub async fn job(&self, id: &str) -> Result<Option<Job>> {
+        let item = self.get(&self.registry, JOB, id).await?;
+        item.as_ref().map(read_job).transpose()
+    }
+
+    /// Adds to a job's count of profiles; with a part, notes that it is finished. Returns the job as it is now.
+    pub async fn advance_job(&self, id: &str, profiles: u64, finished: Option<u32>) -> Result<Option<Job>> {
+        let request = self.client.update_item().table_name(&self.registry).set_key(Some(table::key(JOB, id)));
+        let request = request
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#done", "done")
+            .expression_attribute_values(":profiles", number(profiles))
+            .return_values(ReturnValue::AllNew);
+        let request = match finished {
+            Some(part) => request
+                .update_expression("ADD #done :profiles DELETE parts :part")
+                .expression_attribute_values(":part", AttributeValue::Ns(vec![part.to_string()])),
+            None => request.update_expression("ADD #done :profiles"),
+        };
+        match request.send().await.map_err(|error| Error::of(&error)) {
+            Ok(answer) => answer.attributes.as_ref().map(read_job).transpose(),
+            Err(Error::Conflict) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a product, unless a newer state of it is there.
+    pub async fn put_catalog_item(&self, entry: &CatalogEntry) -> Result<()> {
+        let partition = format!("{CATALOG}{}", entry.connection);
+        let stamp = entry.item.updated_at.map_or(0, Instant::as_millis);
+        let mut item = document_item(&partition, &entry.item.product_id, entry)?;
+        item.insert("stamp".to_owned(), number(stamp));
+        let request = self.client.put_item().table_name(&self.registry).set_item(Some(item));
+        let request = request
+            .condition_expression("attribute_not_exists(pk) OR stamp <= :stamp")
+            .expression_attribute_values(":stamp", number(stamp));
+        match request.send().await.map_err(|error| Error::of(&error)) {
+            Ok(_) | Err(Error::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Products of a connection by id; those that are not there are left out.
+    pub async fn catalog_items(&self, connection: &str, products: &[&str]) -> Result<Vec<CatalogItem>> {
+        let partition = format!("{CATALOG}{connection}");
+        let keys = products.iter().map(|product| table::key(&partition, product)).collect();
+        let items = self.batch_get(&self.registry, keys).await?;
+        items.iter().map(|item| Ok(read_document::<CatalogEntry>("catalog item", item)?.item)).collect()
+    }
+
+    /// Removes all products of a connection.
+    pub(crate) async fn delete_catalog(&self, connection: &str) -> Result<()> {
+        let partition = format!("{CATALOG}{connection}");
+        let items = self.partition(&self.registry, &partition, "").await?;
+        let doomed =
+            items.iter().filter_map(|item| Some(table::key(&partition, item_text(item, "sk")?))).collect();
+        self.batch_delete(&self.registry, doomed).await
+    }
+
+    fn segment_item(&self, segment: &SegmentRecord) -> Result<Item> {
+        let mut item = document_item(SEGMENT, &segment.id, segment)?;
+        item.insert("version".to_owned(), number(segment.version));
+        item.insert("ready".to_owned(), number(segment.ready_version));
+        Ok(item)
+    }
+
+    fn registry_put(&self, item: Item) -> Result<TransactWriteItem> {
+        let put = Put::builder().table_name(&self.registry).set_item(Some(item)).build();
+        let put = put.map_err(|error| Error::corrupt("transaction", error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    fn move_program(&self, version: u64) -> Result<TransactWriteItem> {
+        let mut item = table::key(PROGRAM, PROGRAM);
+        item.insert("v".to_owned(), number(version));
+        let put = Put::builder()
+            .table_name(&self.registry)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk) OR v = :before")
+            .expression_attribute_values(":before", number(version - 1))
+            .build()
+            .map_err(|error| Error::corrupt("transaction", error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    async fn put_document(
+        &self,
+        kind: &str,
+        id: &str,
+        value: &impl Serialize,
+        unless: Option<Unless>,
+    ) -> Result<()> {
+        self.put(&self.registry, document_item(kind, id, value)?, unless).await
+    }
+
+    async fn document<T: DeserializeOwned>(&self, kind: &'static str, id: &str) -> Result<Option<T>> {
+        let item = self.get(&self.registry, kind, id).await?;
+        item.as_ref().map(|item| read_document(kind, item)).transpose()
+    }
+
+    async fn documents<T: DeserializeOwned>(&self, kind: &'static str) -> Result<Vec<T>> {
+        let items = self.partition(&self.registry, kind, "").await?;
+        items.iter().map(|item| read_document(kind, item)).collect()
+    }
+}
+
+fn document_item(partition: &str, sort: &str, value: &impl Serialize) -> Result<Item> {
+    let mut item = table::key(partition, sort);
+    item.insert("doc".to_owned(), text(to_json(value)?));
+    Ok(item)
+}
+
+fn read_document<T: DeserializeOwned>(kind: &'static str, item: &Item) -> Result<T> {
+    from_json(kind, item_text(item, "doc").ok_or_else(|| Error::corrupt(kind, "document missing"))?)
+}
+
+fn item_number(item: &Item, name: &str) -> u64 {
+    item.get(name).and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+fn read_segment(item: &Item) -> Result<SegmentRecord> {
+    let segment: SegmentRecord = read_document(SEGMENT, item)?;
+    Ok(SegmentRecord { ready_version: item_number(item, "ready"), ..segment })
+}
+
+fn read_job(item: &Item) -> Result<Job> {
+    let job: Job = read_document(JOB, item)?;
+    let parts = item.get("parts").and_then(|value| value.as_ns().ok());
+    let parts_left = parts.into_iter().flatten().filter_map(|part| part.parse().ok()).collect();
+    Ok(Job { status: JobStatus { parts_left, profiles_done: item_number(item, "done") }, ..job })
+}

@@ -37,6 +37,13 @@ impl Instant {
         self.timestamp
     }
 
+    /// The beginning of its second, with the same offset.
+    #[must_use]
+    pub fn truncated_to_second(self) -> Self {
+        let second = self.timestamp.as_millisecond().div_euclid(1000);
+        Self { timestamp: Timestamp::from_second(second).unwrap_or(self.timestamp), ..self }
+    }
+
     /// The instant in UTC, as `2026-01-02T03:04:05.678Z` (fractions only if there are any).
     pub fn to_utc_string(self) -> String {
         self.timestamp.to_string()

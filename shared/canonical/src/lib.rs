@@ -1,10 +1,7 @@
-//! The vocabulary every platform is translated into, and the rules that need no platform: facts,
-//! canonical events, profiles, identifiers, exact money, instants that keep the source's zone, and
-//! the ledgers that turn facts into events exactly once.
-//!
-//! Nothing here reads a clock, a network or a database.
+#![doc = include_str!("../README.md")]
 
 pub mod activity;
+mod api_event;
 pub mod cart;
 pub mod checkout;
 pub mod event;
@@ -18,6 +15,7 @@ pub mod order;
 pub mod profile;
 mod properties;
 
+pub use api_event::{ApiEvent, DEFAULT_SERVICE};
 pub use event::{Event, Source};
 pub use fact::{Fact, Person};
 pub use instant::Instant;

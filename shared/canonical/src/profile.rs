@@ -11,9 +11,11 @@ use crate::fact::{Channel, ConsentStatus};
 mod attributes;
 mod consent;
 mod merge;
+mod patch;
 
 pub use attributes::{AttributeOutcome, MAX_ARRAY_ITEMS, MAX_NESTING, MAX_PROPERTIES, MAX_TEXT_BYTES};
 pub use consent::consent_event;
+pub use patch::PropertyPatch;
 
 /// A customer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

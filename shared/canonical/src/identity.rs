@@ -1,5 +1,7 @@
 //! Who is who: identifiers in one notation each, their rank, and when two profiles may become one.
 
+use phonenumber::metadata::{DATABASE, Descriptor};
+
 use crate::hash::long_id;
 use crate::{Person, Profile};
 
@@ -35,25 +37,27 @@ pub fn normalize_email(raw: &str) -> Option<String> {
 /// A phone number in E.164. `country_hint` (ISO 3166-1 alpha-2) tells how to read a number without a
 /// country code. `None` for what is not a number.
 ///
-/// A number with a country code is accepted if its length is possible: numbering plans grow faster than
-/// the list of them in this build. A number without one must be valid by the country's plan.
+/// A number with a country code is accepted if that country has numbers of its length: numbering plans grow
+/// faster than the list of them in this build. A number without one must be valid by the country's plan.
 pub fn normalize_phone(raw: &str, country_hint: Option<&str>) -> Option<String> {
     let raw = raw.trim();
     let country = country_hint.and_then(|country| country.trim().to_uppercase().parse().ok());
     let number = phonenumber::parse(country, raw).ok()?;
-    let normalized = number.format().mode(phonenumber::Mode::E164).to_string();
-    let digits = normalized.strip_prefix('+')?;
-    let possible = raw.starts_with('+')
-        && number.country().id().is_some()
-        && (8..=15).contains(&digits.len())
-        && !is_placeholder(&number.national().value().to_string());
-    (number.is_valid() || possible).then_some(normalized)
+    let accepted = number.is_valid() || (raw.starts_with('+') && is_possible(&number));
+    accepted.then(|| number.format().mode(phonenumber::Mode::E164).to_string())
 }
 
-/// Whether all digits are the same: what people type when a form insists on a number. Such a number would
-/// make one person of all of them.
-fn is_placeholder(digits: &str) -> bool {
-    digits.bytes().all(|digit| digit == digits.as_bytes()[0])
+/// Whether the country has numbers of this length, and the number is not one digit repeated. People type
+/// that when a form insists, and it would make one person of all of them.
+fn is_possible(number: &phonenumber::PhoneNumber) -> bool {
+    let national = number.national().to_string();
+    let plans = DATABASE.by_code(&number.code().value()).unwrap_or_default();
+    let has_length = plans.iter().any(|plan| {
+        let kinds = [plan.descriptors().fixed_line(), plan.descriptors().mobile()];
+        let mut lengths = kinds.into_iter().flatten().flat_map(Descriptor::possible_length);
+        lengths.any(|length| usize::from(*length) == national.len())
+    });
+    has_length && !national.bytes().all(|digit| national.starts_with(char::from(digit)))
 }
 
 /// What identifies a person, normalised.

@@ -1,7 +1,6 @@
 //! A delivery on its way: unverified bytes, verified ones, and what comes out of the queue.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::adapter::Headers;
 use crate::signature::Proof;
@@ -47,8 +46,8 @@ impl std::fmt::Debug for Verified {
     }
 }
 
-/// A delivery as the mapper takes it from the queue.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A delivery as the mapper takes it from the queue: see [`Delivery::to_message`] and [`Delivery::from_message`].
+#[derive(Clone, PartialEq)]
 pub struct Delivery {
     /// The platform's name.
     pub platform: String,
@@ -64,4 +63,11 @@ pub struct Delivery {
     pub headers: Headers,
     /// The body that was signed.
     pub body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Delivery {
+    /// Without headers and body: they hold personal data.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Delivery({}, {}, {}, {})", self.platform, self.connection, self.topic, self.delivery_id)
+    }
 }

@@ -3,6 +3,9 @@
 
 mod adapter;
 mod envelope;
+mod queue;
+pub mod receiver;
+mod secret_store;
 pub mod lenient;
 pub mod signature;
 
@@ -11,4 +14,6 @@ pub use adapter::{
     Verdict,
 };
 pub use envelope::{Delivery, Unverified, Verified};
+pub use queue::{MAX_BODY_BYTES, MessageError, TooLarge};
+pub use secret_store::{SecretError, SecretStore};
 pub use signature::Proof;

@@ -90,7 +90,8 @@ impl Store {
         let item = EventItem {
             pk: keys::profile(&stored.profile_id),
             sk: keys::event(&event.id),
-            at: keys::timed(event.occurred_at.as_millis(), &event.id),
+            // Through the API, events of two profiles can have one id: the profile makes the value unique.
+            at: keys::timed(event.occurred_at.as_millis(), &format!("{}#{}", event.id, stored.profile_id)),
             ms: keys::metric_shard(&stored.metric_id, &event.id),
             m: stored.metric_id.clone(),
             ing: stored.ingested_at.as_millis(),

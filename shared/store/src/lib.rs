@@ -21,8 +21,8 @@ pub use ledgers::{Subject, SubjectKey};
 pub use page::{Cursor, Page};
 pub use profiles::{ProfileImage, ProfileSort, Versioned, read_profile_image};
 pub use registry::{
-    ApiKey, CatalogEntry, ConnectionRecord, ConnectionStatus, Job, JobKind, JobStatus, MetricRecord,
-    SegmentRecord,
+    ApiKey, CatalogEntry, ConnectionRecord, ConnectionStatus, Job, JobKind, JobMessage, JobStatus,
+    MetricRecord, SegmentRecord,
 };
 pub use segments::{Evaluation, Member, MembershipChange, StateRecord};
 

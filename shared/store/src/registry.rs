@@ -150,6 +150,18 @@ pub enum JobKind {
     },
 }
 
+/// What the queue of jobs carries: one part of a job, to be worked on from the cursor on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobMessage {
+    /// The job's id.
+    pub job: String,
+    /// Which of its parts.
+    pub part: u32,
+    /// Where the part was left; from its beginning if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
 /// How far a job is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobStatus {
@@ -238,12 +250,17 @@ impl Store {
         items.iter().map(read_segment).collect()
     }
 
-    /// Writes a segment whose definition is new or changed, and moves the program's version to the segment's, in
-    /// one transaction. `segment.version` must be [`Store::program_version`] + 1; [`Error::Conflict`] if another
-    /// definition was faster.
-    pub async fn put_segment_definition(&self, segment: &SegmentRecord) -> Result<()> {
-        let put = self.registry_put(self.segment_item(segment)?)?;
-        self.transact(vec![put, self.move_program(segment.version)?]).await
+    /// Writes a segment whose definition is new or changed, moves the program's version to the segment's and
+    /// writes the job that this asks for, in one transaction: no segment waits for a job that is not there.
+    /// `segment.version` must be [`Store::program_version`] + 1; [`Error::Conflict`] if another definition was
+    /// faster.
+    pub async fn put_segment_definition(&self, segment: &SegmentRecord, job: Option<&Job>) -> Result<()> {
+        let mut writes =
+            vec![self.registry_put(self.segment_item(segment)?)?, self.move_program(segment.version)?];
+        if let Some(job) = job {
+            writes.push(self.registry_put(job_item(job)?)?);
+        }
+        self.transact(writes).await
     }
 
     /// Replaces what is not the definition: name, star.
@@ -261,13 +278,15 @@ impl Store {
         request.send().await.map(drop).map_err(|error| Error::of(&error))
     }
 
-    /// Removes a segment and moves the program's version to `version`.
-    pub async fn delete_segment(&self, id: &str, version: u64) -> Result<()> {
+    /// Removes a segment, moves the program's version to `version` and writes the job that ends the memberships,
+    /// in one transaction.
+    pub async fn delete_segment(&self, id: &str, version: u64, job: &Job) -> Result<()> {
         let delete =
             Delete::builder().table_name(&self.registry).set_key(Some(table::key(SEGMENT, id))).build();
         let delete = delete.map_err(|error| Error::corrupt("transaction", error))?;
         let delete = TransactWriteItem::builder().delete(delete).build();
-        self.transact(vec![delete, self.move_program(version)?]).await
+        let job = self.registry_put(job_item(job)?)?;
+        self.transact(vec![delete, self.move_program(version)?, job]).await
     }
 
     /// Notes that every profile has been evaluated against the definition of this version. Does nothing if the
@@ -297,12 +316,7 @@ impl Store {
 
     /// Writes a new job with its parts.
     pub async fn create_job(&self, job: &Job) -> Result<()> {
-        let mut item = document_item(JOB, &job.id, job)?;
-        if !job.status.parts_left.is_empty() {
-            let parts = job.status.parts_left.iter().map(u32::to_string).collect();
-            item.insert("parts".to_owned(), AttributeValue::Ns(parts));
-        }
-        self.put(&self.registry, item, Some(Unless::Exists)).await
+        self.put(&self.registry, job_item(job)?, Some(Unless::Exists)).await
     }
 
     /// A job.
@@ -415,6 +429,15 @@ impl Store {
 fn document_item(partition: &str, sort: &str, value: &impl Serialize) -> Result<Item> {
     let mut item = table::key(partition, sort);
     item.insert("doc".to_owned(), text(to_json(value)?));
+    Ok(item)
+}
+
+fn job_item(job: &Job) -> Result<Item> {
+    let mut item = document_item(JOB, &job.id, job)?;
+    if !job.status.parts_left.is_empty() {
+        let parts = job.status.parts_left.iter().map(u32::to_string).collect();
+        item.insert("parts".to_owned(), AttributeValue::Ns(parts));
+    }
     Ok(item)
 }
 

@@ -1,1 +1,25 @@
-//! Tillstream.
+#![doc = include_str!("../README.md")]
+
+mod amount;
+mod atom;
+mod bits;
+mod calendar;
+mod consent;
+mod date;
+pub mod definition;
+mod event;
+mod explain;
+mod filter;
+mod json;
+pub mod naive;
+mod program;
+mod property;
+mod series;
+mod state;
+mod window;
+
+pub use definition::{Definition, DefinitionError};
+pub use event::{Cause, Event, Transition};
+pub use explain::{ConditionExplanation, Explanation};
+pub use program::{CompileError, Needs, Program, Segment};
+pub use state::{DecodeError, State};

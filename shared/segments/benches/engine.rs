@@ -1,0 +1,4 @@
+//! Speed of the engine.
+fn main() {
+    divan::main();
+}

@@ -1,0 +1,160 @@
+//! Days of the account's time zone.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::{Offset, TimeZone};
+
+/// Milliseconds of an hour.
+pub(crate) const HOUR: i64 = 3_600_000;
+/// Milliseconds of a day of 24 hours.
+pub(crate) const DAY: i64 = 24 * HOUR;
+/// 0001-01-01T00:00Z; nothing is older.
+pub(crate) const FIRST: i64 = -62_135_596_800_000;
+/// 9000-01-01T00:00Z; nothing is younger. A window of a hundred years still fits behind it.
+pub(crate) const LAST: i64 = 221_845_392_000_000;
+/// Offsets are smaller than this.
+const MAX_OFFSET: i64 = 26 * HOUR;
+
+/// The instant, moved into the range in which the engine computes.
+pub(crate) fn clamp(millis: i64) -> i64 {
+    millis.clamp(FIRST, LAST)
+}
+
+/// A time zone, made fast: which day an instant belongs to, and when a day begins.
+///
+/// Days are numbered from 1970-01-01. A day begins at its midnight; where the clock jumps over midnight,
+/// at the instant jiff's "compatible" rule gives, as everywhere else here.
+#[derive(Debug)]
+pub(crate) struct Calendar {
+    zone: TimeZone,
+    /// When each offset came into force, in order, within `known`.
+    runs: Vec<(i64, i64)>,
+    known: std::ops::Range<i64>,
+}
+
+impl Calendar {
+    pub(crate) fn new(zone: TimeZone) -> Self {
+        // Sixty years of offsets are looked up, the rest is computed: 1 January 2000 and 2060.
+        let known = 946_684_800_000..2_840_140_800_000;
+        let start = timestamp(known.start);
+        let mut runs = vec![(known.start, offset_millis(zone.to_offset(start)))];
+        runs.extend(
+            zone.following(start)
+                .map(|change| (change.timestamp().as_millisecond(), offset_millis(change.offset())))
+                .take_while(|(at, _)| *at < known.end),
+        );
+        Self { zone, runs, known }
+    }
+
+    pub(crate) fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// When a day begins.
+    pub(crate) fn start_of(&self, day: i64) -> i64 {
+        let local = day.saturating_mul(DAY);
+        if local < self.known.start + MAX_OFFSET || local >= self.known.end - MAX_OFFSET {
+            return self.instant_of(utc_date(local).to_datetime(jiff::civil::Time::midnight()));
+        }
+        let first = self.runs.partition_point(|(at, _)| *at <= local - MAX_OFFSET).saturating_sub(1);
+        let mut previous = self.runs[first].1;
+        for (index, (at, offset)) in self.runs.iter().enumerate().skip(first) {
+            let instant = local - offset;
+            if instant < *at {
+                // Midnight was jumped over: as if the old offset still held.
+                return local - previous;
+            }
+            if self.runs.get(index + 1).is_none_or(|(next, _)| instant < *next) {
+                return instant;
+            }
+            previous = *offset;
+        }
+        local - previous
+    }
+
+    /// The day an instant belongs to: the last one that has begun.
+    pub(crate) fn day_of(&self, millis: i64) -> i64 {
+        let offset = if self.known.contains(&millis) {
+            let next = self.runs.partition_point(|(at, _)| *at <= millis);
+            self.runs[next.saturating_sub(1)].1
+        } else {
+            offset_millis(self.zone.to_offset(timestamp(millis)))
+        };
+        let mut day = (millis + offset).div_euclid(DAY);
+        while self.start_of(day) > millis {
+            day -= 1;
+        }
+        while self.start_of(day + 1) <= millis {
+            day += 1;
+        }
+        day
+    }
+
+    /// What calendar and clock show at an instant.
+    pub(crate) fn local(&self, millis: i64) -> DateTime {
+        self.zone.to_datetime(timestamp(millis))
+    }
+
+    /// The instant at which calendar and clock show this.
+    pub(crate) fn instant_of(&self, local: DateTime) -> i64 {
+        // Fails only at the ends of jiff's range, thousands of years away from any date here.
+        self.zone.to_ambiguous_timestamp(local).compatible().map_or(LAST, Timestamp::as_millisecond)
+    }
+
+    /// When a date begins.
+    pub(crate) fn start_of_date(&self, date: Date) -> i64 {
+        self.instant_of(date.to_datetime(jiff::civil::Time::midnight()))
+    }
+}
+
+fn timestamp(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(clamp(millis)).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+fn utc_date(millis: i64) -> Date {
+    // A hundred years beyond either end, for windows that reach there.
+    let reach = 36_526 * DAY;
+    let millis = millis.clamp(FIRST - reach, LAST + reach);
+    Offset::UTC.to_datetime(Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)).date()
+}
+
+fn offset_millis(offset: Offset) -> i64 {
+    i64::from(offset.seconds()) * 1000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_begin_where_jiff_says() {
+        for name in [
+            "UTC",
+            "Europe/Paris",
+            "America/New_York",
+            "America/Sao_Paulo",
+            "America/Havana",
+            "Asia/Beirut",
+            "Pacific/Apia",
+        ] {
+            let calendar = Calendar::new(TimeZone::get(name).unwrap());
+            for day in (10_900..33_000).chain([-1_000_000, 0, 2_000_000]) {
+                let date = utc_date(day * DAY);
+                let expected = date.to_zoned(calendar.zone().clone()).unwrap().timestamp().as_millisecond();
+                assert_eq!(calendar.start_of(day), expected, "{name} {date}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_instant_belongs_to_the_day_its_calendar_shows() {
+        for name in ["UTC", "Europe/Paris", "America/New_York"] {
+            let calendar = Calendar::new(TimeZone::get(name).unwrap());
+            for hour in 0..24 * 800 {
+                let millis = 1_700_000_000_000 + hour * HOUR;
+                let date = calendar.local(millis).date();
+                assert_eq!(utc_date(calendar.day_of(millis) * DAY), date, "{name} {millis}");
+            }
+        }
+    }
+}

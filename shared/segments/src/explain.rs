@@ -1,0 +1,118 @@
+//! Why a profile belongs to a segment, or not.
+
+use canonical::Profile;
+use rust_decimal::Decimal;
+use serde::Serialize;
+
+use crate::amount;
+use crate::calendar;
+use crate::program::{ConditionKind, Needs, Program};
+use crate::state::State;
+use crate::window::NEVER;
+
+/// Why a profile belongs to a segment, or not.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Explanation {
+    /// The segment.
+    pub segment_id: String,
+    /// Whether the profile belongs to it.
+    pub is_member: bool,
+    /// The instant this is said of, in milliseconds since 1970.
+    pub at_ms: i64,
+    /// Whether the state knew enough: if not, bring it up to the program and ask again.
+    pub is_complete: bool,
+    /// The conditions: of every group one must hold.
+    pub groups: Vec<Vec<ConditionExplanation>>,
+}
+
+/// What one condition says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ConditionExplanation {
+    /// Where it stands in the definition, as a JSON pointer.
+    pub pointer: String,
+    /// Whether it holds.
+    pub holds: bool,
+    /// What was counted or summed up; absent for conditions on the profile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measure: Option<Decimal>,
+    /// The next instant at which time alone may change it, in milliseconds since 1970: never later than it
+    /// does; for anniversaries at times earlier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_change_ms: Option<i64>,
+}
+
+impl Program {
+    /// Says of every condition of a segment what it measures, whether it holds and when time alone will
+    /// change it. The state is not changed. `None` if the program has no such segment.
+    pub fn explain(
+        &self,
+        state: &State,
+        segment_id: &str,
+        profile: &Profile,
+        now_ms: i64,
+    ) -> Option<Explanation> {
+        let place = self.segments.binary_search_by(|segment| segment.id.as_str().cmp(segment_id)).ok()?;
+        let segment = &self.segments[place];
+        let mut state = state.clone();
+        let is_complete = self.needs(&state) <= Needs::Profile;
+        self.tick(&mut state, profile, now_ms);
+        let now = state.now.max(calendar::clamp(now_ms));
+        let explain = |(group, index, condition): (usize, usize, u32)| {
+            let (measure, next) = self.look(&state, condition, now);
+            ConditionExplanation {
+                pointer: format!("/condition_groups/{group}/conditions/{index}"),
+                holds: state.truths.get(condition),
+                measure,
+                next_change_ms: Some(next).filter(|next| *next != NEVER),
+            }
+        };
+        Some(Explanation {
+            segment_id: segment.id.clone(),
+            is_member: state.is_member(segment_id),
+            at_ms: now,
+            is_complete,
+            groups: segment
+                .groups
+                .iter()
+                .enumerate()
+                .map(|(group, conditions)| {
+                    conditions
+                        .iter()
+                        .enumerate()
+                        .map(|(index, condition)| explain((group, index, *condition)))
+                        .collect()
+                })
+                .collect(),
+        })
+    }
+
+    /// What a condition measures, and when time alone may change it.
+    fn look(&self, state: &State, condition: u32, now: i64) -> (Option<Decimal>, i64) {
+        match &self.conditions[condition as usize].kind {
+            ConditionKind::Metric(series, measure, threshold) => {
+                let plan = &self.series[*series];
+                let window = plan.measures[*measure].window;
+                let found = state.series.binary_search_by_key(&plan.fingerprint, |series| series.fingerprint);
+                let Ok(found) = found else { return (Some(Decimal::ZERO), NEVER) };
+                let mut series = state.series[found].clone();
+                series.settle(plan, now, &self.calendar);
+                let total = series.measure(window, now, &self.calendar);
+                let total = if plan.is_sum {
+                    amount::to_decimal(total)
+                } else {
+                    Decimal::try_from_i128_with_scale(total, 0).ok()
+                };
+                let conditions = [(condition, *threshold)];
+                (total, series.next_flip(plan, window, &conditions, now, &self.calendar))
+            }
+            ConditionKind::Profile(questions) => {
+                let next = state.answers.iter().filter_map(|answer| {
+                    let asked = |place: &&usize| self.questions[**place].fingerprint == answer.fingerprint;
+                    let place = questions.iter().find(asked)?;
+                    Some(self.questions[*place].next_change(*answer, now, &self.calendar))
+                });
+                (None, next.min().unwrap_or(NEVER))
+            }
+        }
+    }
+}

@@ -1,0 +1,844 @@
+//! Many definitions made into one program, and its application to the states of profiles.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use canonical::Profile;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use crate::amount::{self, Threshold};
+use crate::atom::{self, Answer, Question};
+use crate::bits::Bits;
+use crate::calendar::{self, Calendar, HOUR};
+use crate::definition::{
+    Condition, ConsentCondition, ConsentFilter, DateTest, Definition, Filter, Measurement, MetricCondition,
+    PropertyCondition, Unit, Window,
+};
+use crate::event::{Cause, Event, Transition};
+use crate::series::{self, Detail, Measure, MeasureWindow, Series};
+use crate::state::State;
+use crate::window::{Frame, NEVER};
+
+/// For so long a stream may still deliver an event that a rebuild has already counted: a day, and an
+/// hour for clocks that disagree.
+const AHEAD_MS: i64 = 25 * HOUR;
+
+/// One segment, as a program takes it.
+#[derive(Clone, Debug)]
+pub struct Segment {
+    /// Its id.
+    pub id: String,
+    /// The program version at which its definition last changed; from 1.
+    pub version: u64,
+    /// What it asks.
+    pub definition: Definition,
+}
+
+/// Why segments do not make a program.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompileError {
+    /// Two segments have the same id.
+    #[error("segment {0} occurs twice")]
+    DuplicateSegment(String),
+    /// A segment's version is 0 or beyond the program's.
+    #[error("segment {0} has a version outside 1 to the program's")]
+    Version(String),
+    /// Two different things have the same 48-bit fingerprint.
+    #[error("two conditions have the same fingerprint")]
+    Collision,
+}
+
+/// What must be at hand to bring a state up to a program with [`Program::rebuild`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Needs {
+    /// Nothing: the state is up to date, or can be brought there from itself.
+    Nothing,
+    /// The profile.
+    Profile,
+    /// The profile and all its events.
+    History,
+    /// The state is of a younger program: load that one.
+    NewerProgram,
+}
+
+/// All segments of an account, compiled: conditions that ask the same share one measure, and an event
+/// reaches only the measures it can change.
+#[derive(Debug)]
+pub struct Program {
+    version: u64,
+    pub(crate) calendar: Calendar,
+    zone: u32,
+    identity: u64,
+    /// The youngest measure and the youngest question.
+    series_since: u64,
+    questions_since: u64,
+    /// In the order of their ids.
+    pub(crate) segments: Vec<CompiledSegment>,
+    pub(crate) conditions: Vec<CompiledCondition>,
+    /// In the order of their fingerprints.
+    pub(crate) series: Vec<series::Plan>,
+    /// In the order of their fingerprints.
+    pub(crate) questions: Vec<atom::Plan>,
+    selectors: HashMap<String, Vec<Selector>>,
+    /// What the conditions say of a profile of which nothing is known.
+    initially: Bits,
+}
+
+#[derive(Debug)]
+pub(crate) struct CompiledSegment {
+    pub(crate) id: String,
+    version: u64,
+    pub(crate) groups: Vec<Vec<u32>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct CompiledCondition {
+    pub(crate) kind: ConditionKind,
+    segments: Vec<u32>,
+}
+
+#[derive(Debug)]
+pub(crate) enum ConditionKind {
+    /// The series, the measure among its measures.
+    Metric(usize, usize, Threshold),
+    /// All of these questions, by their places.
+    Profile(Vec<usize>),
+}
+
+/// Events of one metric that pass the same filters.
+#[derive(Debug)]
+struct Selector {
+    filters: Vec<PropertyCondition>,
+    series: Vec<usize>,
+}
+
+/// The least 48 bits of a digest: the same on every machine, for ever.
+fn fingerprint(kind: &str, key: &impl Serialize) -> u64 {
+    let json = serde_json::to_string(key).unwrap_or_default();
+    digest(&[kind, &json]) >> 16
+}
+
+fn digest(parts: &[&str]) -> u64 {
+    let hex = canonical::hash::hex_digest(parts);
+    u64::from_str_radix(&hex[..16], 16).unwrap_or_default()
+}
+
+/// A hash of an event's id, FNV-1a with the last mixing of murmur3.
+fn event_hash(id: &str) -> u64 {
+    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    let hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let hash = (hash ^ hash >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ hash >> 33
+}
+
+fn zone_fingerprint(zone: &TimeZone) -> u32 {
+    if *zone == TimeZone::UTC {
+        return 0;
+    }
+    let name = zone.iana_name().map_or_else(|| format!("{zone:?}"), ToOwned::to_owned);
+    // Its upper half: fits, and is not zero but once in four billion zones.
+    u32::try_from(digest(&["zone", &name]) >> 32).unwrap_or(1).max(1)
+}
+
+/// What distinguishes one series from another.
+#[derive(Serialize)]
+struct SeriesKey<'a> {
+    metric: &'a str,
+    filters: &'a [String],
+    measurement: Measurement,
+    range: Option<DateTest>,
+    detail: &'static str,
+}
+
+/// Collects what the definitions share.
+struct Compiler<'a> {
+    calendar: &'a Calendar,
+    series: BTreeMap<u64, (String, SeriesDraft)>,
+    questions: BTreeMap<u64, (String, atom::Plan)>,
+    conditions: Vec<ConditionDraft>,
+    by_condition: HashMap<String, u32>,
+}
+
+struct SeriesDraft {
+    metric: String,
+    filters: BTreeMap<String, PropertyCondition>,
+    plan: series::Plan,
+}
+
+struct ConditionDraft {
+    kind: DraftKind,
+    segments: Vec<u32>,
+}
+
+enum DraftKind {
+    Metric(u64, usize, Threshold),
+    Profile(Vec<u64>),
+}
+
+impl Compiler<'_> {
+    fn condition(&mut self, condition: &Condition, version: u64, segment: u32) -> Result<u32, CompileError> {
+        let json = serde_json::to_string(condition).unwrap_or_default();
+        // Found or made: either way the measures must learn of a version that may be older.
+        let index = self.by_condition.get(&json).copied();
+        let next = u32::try_from(self.conditions.len()).map_err(|_| CompileError::Collision)?;
+        let index = index.unwrap_or(next);
+        let kind = match condition {
+            Condition::Metric(metric) => self.metric(metric, version, index, index == next)?,
+            Condition::Property(property) => {
+                let question = match &property.filter {
+                    Filter::Date(test) => self.question(
+                        Question::PropertyDate(property.property.clone()),
+                        Some(*test),
+                        version,
+                        index,
+                    ),
+                    _ => self.question(Question::Property(property.clone()), None, version, index),
+                };
+                DraftKind::Profile(vec![question?])
+            }
+            Condition::Consent(consent) => self.consent(consent, version, index)?,
+        };
+        if index == next {
+            self.by_condition.insert(json, index);
+            self.conditions.push(ConditionDraft { kind, segments: Vec::new() });
+        }
+        let segments = &mut self.conditions[index as usize].segments;
+        if segments.last() != Some(&segment) {
+            segments.push(segment);
+        }
+        Ok(index)
+    }
+
+    fn metric(
+        &mut self,
+        metric: &MetricCondition,
+        version: u64,
+        index: u32,
+        is_new: bool,
+    ) -> Result<DraftKind, CompileError> {
+        let filters: BTreeMap<String, PropertyCondition> = metric
+            .filters
+            .iter()
+            .map(|filter| (serde_json::to_string(filter).unwrap_or_default(), filter.clone()))
+            .collect();
+        let names: Vec<String> = filters.keys().cloned().collect();
+        let everything = Frame::Range(i64::MIN, i64::MAX);
+        let (range, window, detail) = match Frame::new(metric.timeframe, self.calendar) {
+            frame if frame == everything => {
+                ((i64::MIN, i64::MAX), MeasureWindow::Alltime, Detail::Days(None))
+            }
+            Frame::Range(from, until) => ((from, until), MeasureWindow::Alltime, Detail::Days(None)),
+            Frame::Window(window) => ((i64::MIN, i64::MAX), MeasureWindow::Window(window), detail_of(window)),
+            Frame::Yearly(yearly) => ((i64::MIN, i64::MAX), MeasureWindow::Yearly(yearly), Detail::Yearly),
+            // Not possible for events.
+            Frame::Month(_) => ((0, 0), MeasureWindow::Alltime, Detail::Days(None)),
+        };
+        let is_range = window == MeasureWindow::Alltime && metric.timeframe != DateTest::Alltime;
+        let key = SeriesKey {
+            metric: &metric.metric_id,
+            filters: &names,
+            measurement: metric.measurement,
+            range: is_range.then_some(metric.timeframe),
+            detail: match detail {
+                Detail::Days(_) => "days",
+                Detail::Hours(_) => "hours",
+                Detail::Future => "future",
+                Detail::Yearly => "yearly",
+            },
+        };
+        let fingerprint = fingerprint("series", &key);
+        let json = serde_json::to_string(&key).unwrap_or_default();
+        let is_sum = metric.measurement == Measurement::Sum;
+        let (found, draft) = self.series.entry(fingerprint).or_insert_with(|| {
+            let plan =
+                series::Plan { fingerprint, is_sum, range, detail, needs_base: false, measures: Vec::new() };
+            (json.clone(), SeriesDraft { metric: metric.metric_id.clone(), filters, plan })
+        });
+        if *found != json {
+            return Err(CompileError::Collision);
+        }
+        let plan = &mut draft.plan;
+        plan.detail = match (plan.detail, detail) {
+            (Detail::Days(one), Detail::Days(other)) => Detail::Days(one.max(other)),
+            (Detail::Hours(one), Detail::Hours(other)) => Detail::Hours(one.max(other)),
+            (detail, _) => detail,
+        };
+        plan.needs_base |=
+            matches!(window, MeasureWindow::Alltime | MeasureWindow::Window(Window::AtLeast(_)));
+        let place = plan.measures.iter().position(|measure| measure.window == window).unwrap_or_else(|| {
+            plan.measures.push(Measure { window, since: version, conditions: Vec::new() });
+            plan.measures.len() - 1
+        });
+        let measure = &mut plan.measures[place];
+        measure.since = measure.since.min(version);
+        let threshold = Threshold::new(metric.test, is_sum);
+        if is_new {
+            measure.conditions.push((index, threshold));
+        }
+        Ok(DraftKind::Metric(fingerprint, place, threshold))
+    }
+
+    fn consent(
+        &mut self,
+        consent: &ConsentCondition,
+        version: u64,
+        index: u32,
+    ) -> Result<DraftKind, CompileError> {
+        let mut questions = Vec::new();
+        let mut timeless = consent.clone();
+        timeless
+            .filters
+            .retain(|filter| !matches!(filter, ConsentFilter::Date { filter: Filter::Date(_), .. }));
+        questions.push(self.question(Question::Consent(timeless), None, version, index)?);
+        for filter in &consent.filters {
+            if let ConsentFilter::Date { field, filter: Filter::Date(test) } = filter {
+                let question = Question::ConsentDate(consent.channel, *field);
+                questions.push(self.question(question, Some(*test), version, index)?);
+            }
+        }
+        Ok(DraftKind::Profile(questions))
+    }
+
+    fn question(
+        &mut self,
+        question: Question,
+        test: Option<DateTest>,
+        version: u64,
+        index: u32,
+    ) -> Result<u64, CompileError> {
+        let key = (&question, test);
+        let fingerprint = fingerprint("question", &key);
+        let json = serde_json::to_string(&key).unwrap_or_default();
+        let frame = test.map(|test| Frame::new(test, self.calendar));
+        let (found, plan) = self.questions.entry(fingerprint).or_insert_with(|| {
+            (
+                json.clone(),
+                atom::Plan { fingerprint, since: version, question, frame, conditions: Vec::new() },
+            )
+        });
+        if *found != json {
+            return Err(CompileError::Collision);
+        }
+        plan.since = plan.since.min(version);
+        if !plan.conditions.contains(&index) {
+            plan.conditions.push(index);
+        }
+        Ok(fingerprint)
+    }
+}
+
+fn detail_of(window: Window) -> Detail {
+    match window {
+        Window::InTheNext(_) => Detail::Future,
+        Window::InTheLast(span) | Window::AtLeast(span) => match span.unit {
+            Unit::Day => Detail::Days(Some(span.quantity)),
+            Unit::Hour => Detail::Hours(span.quantity * HOUR),
+        },
+        Window::Between { unit: Unit::Day, to, .. } => Detail::Days(Some(to)),
+        Window::Between { unit: Unit::Hour, to, .. } => Detail::Hours(to * HOUR),
+    }
+}
+
+impl Program {
+    /// Compiles the segments of an account into the program of a version. `zone` is the account's time
+    /// zone: windows of days snap to its midnights.
+    pub fn compile(version: u64, mut segments: Vec<Segment>, zone: TimeZone) -> Result<Self, CompileError> {
+        segments.sort_by(|one, other| one.id.cmp(&other.id));
+        if let Some(pair) = segments.windows(2).find(|pair| pair[0].id == pair[1].id) {
+            return Err(CompileError::DuplicateSegment(pair[0].id.clone()));
+        }
+        let zone_fingerprint = zone_fingerprint(&zone);
+        let calendar = Calendar::new(zone);
+        let mut compiler = Compiler {
+            calendar: &calendar,
+            series: BTreeMap::new(),
+            questions: BTreeMap::new(),
+            conditions: Vec::new(),
+            by_condition: HashMap::new(),
+        };
+        let mut compiled = Vec::with_capacity(segments.len());
+        let mut content = format!("{version} {zone_fingerprint}");
+        for (place, segment) in (0_u32..).zip(segments) {
+            if segment.version == 0 || segment.version > version {
+                return Err(CompileError::Version(segment.id));
+            }
+            let mut groups = Vec::with_capacity(segment.definition.groups.len());
+            for group in &segment.definition.groups {
+                let mut conditions = Vec::with_capacity(group.len());
+                for condition in group {
+                    conditions.push(compiler.condition(condition, segment.version, place)?);
+                }
+                groups.push(conditions);
+            }
+            content.push_str(&format!(" {:?} {} {groups:?}", segment.id, segment.version));
+            compiled.push(CompiledSegment { id: segment.id, version: segment.version, groups });
+        }
+        let Compiler { series, questions, conditions, by_condition, .. } = compiler;
+        let mut by_text: Vec<_> = by_condition.into_iter().collect();
+        by_text.sort_unstable();
+        content.push_str(&format!("{by_text:?}"));
+
+        let mut selectors: HashMap<String, BTreeMap<String, Selector>> = HashMap::new();
+        let mut plans = Vec::with_capacity(series.len());
+        for (place, (_, (_, draft))) in series.into_iter().enumerate() {
+            let names: Vec<&str> = draft.filters.keys().map(String::as_str).collect();
+            let key = names.join("\n");
+            let filters = draft.filters.into_values().collect();
+            let of_metric = selectors.entry(draft.metric).or_default();
+            let selector = of_metric.entry(key).or_insert_with(|| Selector { filters, series: Vec::new() });
+            selector.series.push(place);
+            plans.push(draft.plan);
+        }
+        let questions: Vec<atom::Plan> = questions.into_values().map(|(_, plan)| plan).collect();
+        let mut initially = Bits::new(conditions.len());
+        let mut compiled_conditions = Vec::with_capacity(conditions.len());
+        for (index, draft) in (0_u32..).zip(conditions) {
+            let kind = match draft.kind {
+                DraftKind::Metric(fingerprint, measure, threshold) => {
+                    initially.set(index, threshold.holds(0));
+                    let series = place_of(&plans, fingerprint, |plan| plan.fingerprint);
+                    ConditionKind::Metric(series, measure, threshold)
+                }
+                DraftKind::Profile(fingerprints) => ConditionKind::Profile(
+                    fingerprints
+                        .into_iter()
+                        .map(|fingerprint| place_of(&questions, fingerprint, |plan| plan.fingerprint))
+                        .collect(),
+                ),
+            };
+            compiled_conditions.push(CompiledCondition { kind, segments: draft.segments });
+        }
+        let measures = plans.iter().flat_map(|plan| &plan.measures);
+        Ok(Self {
+            version,
+            zone: zone_fingerprint,
+            identity: digest(&["program", &content]).max(1),
+            series_since: measures.map(|measure| measure.since).max().unwrap_or(0),
+            questions_since: questions.iter().map(|plan| plan.since).max().unwrap_or(0),
+            segments: compiled,
+            conditions: compiled_conditions,
+            series: plans,
+            questions,
+            selectors: selectors
+                .into_iter()
+                .map(|(metric, selectors)| (metric, selectors.into_values().collect()))
+                .collect(),
+            initially,
+            calendar,
+        })
+    }
+
+    /// The version it was compiled with.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// What must be at hand to bring a state up to this program.
+    pub fn needs(&self, state: &State) -> Needs {
+        if state.version > self.version {
+            return Needs::NewerProgram;
+        }
+        // Days and dates of another zone are of no use.
+        let known = if state.zone == self.zone { state.version } else { 0 };
+        if self.series_since > known {
+            Needs::History
+        } else if self.questions_since > known {
+            Needs::Profile
+        } else {
+            Needs::Nothing
+        }
+    }
+
+    /// Brings a state up to this program: from nothing, from an older program, or anew.
+    ///
+    /// With `history` (all events of the profile, in any order, duplicates tolerated) everything is
+    /// counted anew; without, what the state has counted is kept, and if [`Self::needs`] asks for more
+    /// than that, nothing happens. Only true changes of membership are returned. They carry `cause`:
+    /// [`Cause::Profile`] with the profile's last change as their instant, any other with `now`; what
+    /// time alone has changed in segments that were not edited comes first, as from [`Self::tick`].
+    ///
+    /// A profile that is new, all of whose events will arrive as changes, needs no history: give it an
+    /// empty one.
+    pub fn rebuild(
+        &self,
+        state: &mut State,
+        profile: &Profile,
+        history: Option<&[Event<'_>]>,
+        cause: Cause,
+        now_ms: i64,
+    ) -> Vec<Transition> {
+        let needs = self.needs(state);
+        if history.is_none() && needs > Needs::Profile {
+            return Vec::new();
+        }
+        self.bring_up(state, Some(profile), history, cause, now_ms)
+    }
+
+    /// Counts an event. The state must be up to date (see [`Self::needs`]); one that is not, and cannot
+    /// be brought there without more, forgets its version instead, so that a rebuild from history, which
+    /// has the event, is needed.
+    ///
+    /// The same event must not be applied twice: guard redelivery with [`State::position`]. Events that a
+    /// rebuild found in the history are known and ignored.
+    ///
+    /// Transitions by the event carry the later of its arrival and its occurrence; those by time that
+    /// were due before come first.
+    pub fn apply_event(&self, state: &mut State, event: &Event<'_>, now_ms: i64) -> Vec<Transition> {
+        let mut transitions = Vec::new();
+        if !self.ready(state, None, now_ms, &mut transitions) {
+            state.version = 0;
+            state.bound_to = 0;
+            return transitions;
+        }
+        self.advance(state, now_ms, None, &mut transitions);
+        let Some(selectors) = self.selectors.get(event.metric_id) else { return transitions };
+        let hash = event_hash(event.id);
+        if !state.ahead.is_empty() && state.ahead.binary_search_by_key(&hash, |(hash, _)| *hash).is_ok() {
+            return transitions;
+        }
+        let now = state.now;
+        let mut flipped = Vec::new();
+        let mut is_touched = false;
+        for selector in selectors {
+            if !selector.filters.iter().all(|filter| filter.filter.matches(filter.property.in_event(event))) {
+                continue;
+            }
+            for place in &selector.series {
+                let plan = &self.series[*place];
+                if let Some(place) = self.count(state, plan, event) {
+                    is_touched = true;
+                    self.refresh(state, place, plan, &mut flipped);
+                }
+            }
+        }
+        if is_touched {
+            let at = if event.occurred_ms > now {
+                event.ingested_ms
+            } else {
+                event.ingested_ms.max(event.occurred_ms)
+            };
+            self.emit(state, &mut flipped, None, at, || Cause::Event(event.id.to_owned()), &mut transitions);
+            self.finish(state);
+        }
+        transitions
+    }
+
+    /// Takes a changed profile. A state that needs no more than the profile is brought up to date on the
+    /// way; one that needs more is left alone.
+    ///
+    /// Transitions by the change carry the profile's `updated_at`.
+    pub fn apply_profile(&self, state: &mut State, profile: &Profile, now_ms: i64) -> Vec<Transition> {
+        let mut transitions = Vec::new();
+        if self.ready(state, Some(profile), now_ms, &mut transitions) {
+            self.advance(state, now_ms, None, &mut transitions);
+            let mut flipped = Vec::new();
+            self.ask(state, profile, &mut flipped);
+            let at = profile.updated_at.as_millis();
+            self.emit(state, &mut flipped, None, at, || Cause::Profile, &mut transitions);
+            self.finish(state);
+        }
+        transitions
+    }
+
+    /// Lets time pass. A state that needs no more than the profile is brought up to date on the way; one
+    /// that needs more is left alone.
+    ///
+    /// Every transition carries the exact instant at which it became true, however late the tick is, and
+    /// all of them are returned, in order.
+    pub fn tick(&self, state: &mut State, profile: &Profile, now_ms: i64) -> Vec<Transition> {
+        let mut transitions = Vec::new();
+        if self.ready(state, Some(profile), now_ms, &mut transitions) {
+            self.advance(state, now_ms, None, &mut transitions);
+        }
+        transitions
+    }
+
+    /// Makes a state one of this program, if what is at hand suffices.
+    fn ready(
+        &self,
+        state: &mut State,
+        profile: Option<&Profile>,
+        now_ms: i64,
+        transitions: &mut Vec<Transition>,
+    ) -> bool {
+        if state.version == self.version && state.zone == self.zone {
+            self.bind(state);
+            return true;
+        }
+        let is_possible = match self.needs(state) {
+            Needs::Nothing => true,
+            Needs::Profile => profile.is_some(),
+            Needs::History | Needs::NewerProgram => false,
+        };
+        if is_possible {
+            transitions.extend(self.bring_up(state, profile, None, Cause::Definition, now_ms));
+        }
+        is_possible
+    }
+
+    fn bring_up(
+        &self,
+        state: &mut State,
+        profile: Option<&Profile>,
+        history: Option<&[Event<'_>]>,
+        cause: Cause,
+        now_ms: i64,
+    ) -> Vec<Transition> {
+        let mut transitions = Vec::new();
+        let known = state.version;
+        if known > 0 && known <= self.version && state.zone == self.zone {
+            // Segments that were not edited are complete in the old state: what time has done to them
+            // since is time's doing.
+            state.bound_to = 0;
+            self.bind(state);
+            self.advance(state, now_ms, Some(known), &mut transitions);
+        }
+        state.now = state.now.max(calendar::clamp(now_ms));
+        state.version = self.version;
+        state.zone = self.zone;
+        if let Some(history) = history {
+            self.recount(state, history);
+        }
+        state.bound_to = 0;
+        self.bind(state);
+        if let Some(profile) = profile {
+            self.ask(state, profile, &mut Vec::new());
+        }
+        let at = match (&cause, profile) {
+            (Cause::Profile, Some(profile)) => profile.updated_at.as_millis(),
+            _ => state.now,
+        };
+        let mut members = BTreeSet::new();
+        for segment in &self.segments {
+            if segment.holds(&state.truths) {
+                members.insert(segment.id.clone());
+            }
+        }
+        let changed = members.symmetric_difference(&state.members).cloned();
+        transitions.extend(changed.map(|segment_id| Transition {
+            entered: members.contains(&segment_id),
+            segment_id,
+            at_ms: at,
+            cause: cause.clone(),
+        }));
+        state.members = members;
+        self.finish(state);
+        transitions
+    }
+
+    /// Counts all events anew.
+    fn recount(&self, state: &mut State, history: &[Event<'_>]) {
+        state.series.clear();
+        state.ahead.clear();
+        let oldest = state.now - AHEAD_MS;
+        let mut seen = HashSet::with_capacity(history.len());
+        for event in history {
+            if !seen.insert(event.id) {
+                continue;
+            }
+            if event.ingested_ms >= oldest {
+                state.ahead.push((event_hash(event.id), event.ingested_ms));
+            }
+            for selector in self.selectors.get(event.metric_id).into_iter().flatten() {
+                if selector
+                    .filters
+                    .iter()
+                    .all(|filter| filter.filter.matches(filter.property.in_event(event)))
+                {
+                    for place in &selector.series {
+                        self.count(state, &self.series[*place], event);
+                    }
+                }
+            }
+        }
+        state.ahead.sort_unstable();
+        state.ahead.dedup_by_key(|(hash, _)| *hash);
+    }
+
+    /// Adds an event to a series; where the state keeps the series, if it has one now.
+    fn count(&self, state: &mut State, plan: &series::Plan, event: &Event<'_>) -> Option<usize> {
+        let amount = if plan.is_sum { amount::of_value(event.value) } else { 1 };
+        let occurred = calendar::clamp(event.occurred_ms);
+        let place = state.series.binary_search_by_key(&plan.fingerprint, |series| series.fingerprint);
+        match place {
+            Ok(place) => {
+                state.series[place].add(plan, occurred, amount, state.now, &self.calendar);
+                Some(place)
+            }
+            Err(place) => {
+                let (fingerprint, is_sum) = (plan.fingerprint, plan.is_sum);
+                let mut series = Series { fingerprint, is_sum, due: NEVER, ..Series::default() };
+                series.add(plan, occurred, amount, state.now, &self.calendar);
+                if series.is_zero() {
+                    return None;
+                }
+                state.series.insert(place, series);
+                Some(place)
+            }
+        }
+    }
+
+    /// Derives what is not stored: the truth of every condition, and when each part is due.
+    fn bind(&self, state: &mut State) {
+        if state.bound_to == self.identity {
+            return;
+        }
+        state.series.retain(|series| self.plan_of(series).is_some());
+        state.answers.retain(|answer| self.question_of(answer).is_some());
+        state.truths.clone_from(&self.initially);
+        let mut flipped = Vec::new();
+        for place in 0..state.series.len() {
+            if let Some(plan) = self.plan_of(&state.series[place]) {
+                self.refresh(state, place, plan, &mut flipped);
+            }
+        }
+        self.weigh(state, &mut flipped);
+        state.bound_to = self.identity;
+    }
+
+    fn plan_of(&self, series: &Series) -> Option<&series::Plan> {
+        let place = self.series.binary_search_by_key(&series.fingerprint, |plan| plan.fingerprint).ok()?;
+        Some(&self.series[place])
+    }
+
+    fn question_of(&self, answer: &Answer) -> Option<&atom::Plan> {
+        let place = self.questions.binary_search_by_key(&answer.fingerprint, |plan| plan.fingerprint).ok()?;
+        Some(&self.questions[place])
+    }
+
+    /// Says anew what the conditions on one series say.
+    fn refresh(&self, state: &mut State, place: usize, plan: &series::Plan, flipped: &mut Vec<u32>) {
+        let now = state.now;
+        let series = &mut state.series[place];
+        series.settle(plan, now, &self.calendar);
+        series.due = NEVER;
+        for measure in &plan.measures {
+            let amount = series.measure(measure.window, now, &self.calendar);
+            for (condition, threshold) in &measure.conditions {
+                if state.truths.set(*condition, threshold.holds(amount)) {
+                    flipped.push(*condition);
+                }
+            }
+            let due = series.next_flip(plan, measure.window, &measure.conditions, now, &self.calendar);
+            series.due = series.due.min(due);
+        }
+    }
+
+    /// Asks the profile everything.
+    fn ask(&self, state: &mut State, profile: &Profile, flipped: &mut Vec<u32>) {
+        state.answers.clear();
+        state.answers.extend(self.questions.iter().filter_map(|plan| plan.answer(profile, &self.calendar)));
+        self.weigh(state, flipped);
+    }
+
+    /// Says anew what all conditions on the profile say.
+    fn weigh(&self, state: &mut State, flipped: &mut Vec<u32>) {
+        let now = state.now;
+        let mut held = vec![false; self.questions.len()];
+        state.answers_due.clear();
+        for answer in &state.answers {
+            let place = self.questions.binary_search_by_key(&answer.fingerprint, |plan| plan.fingerprint);
+            let Ok(place) = place else { continue };
+            held[place] = self.questions[place].holds(*answer, now, &self.calendar);
+            state.answers_due.push(self.questions[place].next_change(*answer, now, &self.calendar));
+        }
+        for (index, condition) in (0_u32..).zip(&self.conditions) {
+            if let ConditionKind::Profile(questions) = &condition.kind {
+                let holds = questions.iter().all(|place| held[*place]);
+                if state.truths.set(index, holds) {
+                    flipped.push(index);
+                }
+            }
+        }
+    }
+
+    /// Lets time pass, from one instant at which something is due to the next.
+    ///
+    /// Segments younger than `known` are not looked at.
+    fn advance(&self, state: &mut State, now_ms: i64, known: Option<u64>, transitions: &mut Vec<Transition>) {
+        let now = calendar::clamp(now_ms).max(state.now);
+        loop {
+            let due = due_of(state);
+            if due > now {
+                break;
+            }
+            state.now = due.max(state.now);
+            let mut flipped = Vec::new();
+            for place in 0..state.series.len() {
+                let series = &state.series[place];
+                if let Some(plan) = self.plan_of(series).filter(|_| series.due <= due) {
+                    self.refresh(state, place, plan, &mut flipped);
+                }
+            }
+            if state.answers_due.iter().any(|answer_due| *answer_due <= due) {
+                self.weigh(state, &mut flipped);
+            }
+            self.emit(state, &mut flipped, known, state.now, || Cause::Time, transitions);
+            self.finish(state);
+        }
+        state.now = now;
+        let oldest = now - AHEAD_MS;
+        state.ahead.retain(|(_, ingested)| *ingested >= oldest);
+    }
+
+    /// Looks at the segments of the conditions that changed.
+    fn emit(
+        &self,
+        state: &mut State,
+        flipped: &mut Vec<u32>,
+        known: Option<u64>,
+        at_ms: i64,
+        cause: impl Fn() -> Cause,
+        transitions: &mut Vec<Transition>,
+    ) {
+        if flipped.is_empty() {
+            return;
+        }
+        let mut places: Vec<u32> = flipped
+            .drain(..)
+            .flat_map(|condition| self.conditions[condition as usize].segments.iter().copied())
+            .collect();
+        places.sort_unstable();
+        places.dedup();
+        for place in places {
+            let segment = &self.segments[place as usize];
+            if known.is_some_and(|known| segment.version > known) {
+                continue;
+            }
+            let entered = segment.holds(&state.truths);
+            if entered == state.members.contains(&segment.id) {
+                continue;
+            }
+            if entered {
+                state.members.insert(segment.id.clone());
+            } else {
+                state.members.remove(&segment.id);
+            }
+            transitions.push(Transition { segment_id: segment.id.clone(), entered, at_ms, cause: cause() });
+        }
+    }
+
+    /// Drops what has become nothing, and notes when time is due.
+    fn finish(&self, state: &mut State) {
+        state.series.retain(|series| !series.is_zero());
+        state.due = due_of(state);
+    }
+}
+
+fn due_of(state: &State) -> i64 {
+    let series = state.series.iter().map(|series| series.due);
+    series.chain(state.answers_due.iter().copied()).min().unwrap_or(NEVER)
+}
+
+/// Where a thing that is there stands in a sorted list.
+fn place_of<T>(items: &[T], fingerprint: u64, key: impl Fn(&T) -> u64) -> usize {
+    items.partition_point(|item| key(item) < fingerprint)
+}
+
+impl CompiledSegment {
+    fn holds(&self, truths: &Bits) -> bool {
+        self.groups.iter().all(|group| group.iter().any(|condition| truths.get(*condition)))
+    }
+}

@@ -1,1 +1,195 @@
-//! Tillstream.
+#![doc = include_str!("../README.md")]
+
+mod api;
+mod facts;
+mod failure;
+mod people;
+mod platforms;
+mod tell;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::MessageAttributeValue;
+use canonical::{Event, Instant, Metric, Source};
+use futures::StreamExt;
+use futures::stream;
+use platform::{Connection, Delivery, Mapping};
+use runtime::metrics::count;
+use runtime::{Clients, Clock, Config};
+use store::{MetricRecord, Store};
+
+pub use failure::Failure;
+pub use platforms::{PLATFORMS, platform};
+
+/// Records of one batch that are worked on at the same time.
+const CONCURRENCY: usize = 10;
+/// How long a connection's settings are used before they are read again.
+const CONNECTION_FRESH_MS: i64 = 30_000;
+/// The platform's name of deliveries that came through the HTTP API.
+pub const API: &str = "api";
+
+/// Turns deliveries into events.
+pub struct Mapper {
+    store: Store,
+    sqs: aws_sdk_sqs::Client,
+    dead_letter_queue_url: String,
+    clock: Clock,
+    /// Metrics that are known to exist, by integration and name.
+    metrics: Mutex<HashMap<(String, String), String>>,
+    connections: Mutex<HashMap<String, (i64, Connection)>>,
+}
+
+/// What a delivery is worked on with.
+struct Context {
+    source: Source,
+    received_at: Instant,
+}
+
+impl Mapper {
+    /// From the function's configuration.
+    pub fn new(config: &Config, clients: &Clients, clock: Clock) -> anyhow::Result<Self> {
+        Ok(Self {
+            store: Store::new(
+                clients.dynamodb.clone(),
+                config.required("PROFILES_TABLE")?,
+                config.required("ORDERS_TABLE")?,
+                config.required("REGISTRY_TABLE")?,
+            ),
+            sqs: clients.sqs.clone(),
+            dead_letter_queue_url: config.required("RAW_DELIVERIES_DLQ_URL")?,
+            clock,
+            metrics: Mutex::default(),
+            connections: Mutex::default(),
+        })
+    }
+
+    /// Works on a batch. What may succeed later is reported as failed and comes again; what never can is set aside
+    /// in the dead-letter queue with its reason.
+    pub async fn handle(&self, event: SqsEvent) -> anyhow::Result<SqsBatchResponse> {
+        let failed: Vec<String> = stream::iter(event.records)
+            .map(|message| self.message(message))
+            .buffer_unordered(CONCURRENCY)
+            .filter_map(std::future::ready)
+            .collect()
+            .await;
+        let mut response = SqsBatchResponse::default();
+        response.set_failures(failed);
+        Ok(response)
+    }
+
+    /// Returns the message's id if it must come again.
+    async fn message(&self, message: SqsMessage) -> Option<String> {
+        let id = message.message_id.unwrap_or_default();
+        let body = message.body.unwrap_or_default();
+        let delivery = match Delivery::from_message(&body) {
+            Ok(delivery) => delivery,
+            Err(error) => return self.set_aside(id, body, "unknown", &error.to_string()).await,
+        };
+        let (platform, delivery_id) = (delivery.platform.clone(), delivery.delivery_id.clone());
+        match self.delivery(delivery).await {
+            Ok(outcome) => {
+                count("mapped", &platform, outcome, 1);
+                None
+            }
+            Err(Failure::Retry(error)) => {
+                count("mapped", &platform, "retry", 1);
+                tracing::warn!(platform, delivery_id, error, "delivery will be tried again");
+                Some(id)
+            }
+            Err(Failure::Dead(reason)) => self.set_aside(id, body, &platform, &reason).await,
+        }
+    }
+
+    /// Puts a message that can never succeed into the dead-letter queue. Returns its id if that fails.
+    async fn set_aside(&self, id: String, body: String, platform: &str, reason: &str) -> Option<String> {
+        count("mapped", platform, "dead_lettered", 1);
+        tracing::error!(platform, message_id = id, reason, "delivery set aside");
+        let attribute = MessageAttributeValue::builder().data_type("String").string_value(reason).build();
+        let request = self.sqs.send_message().queue_url(&self.dead_letter_queue_url).message_body(body);
+        let sent = match attribute {
+            Ok(reason) => request.message_attributes("reason", reason).send().await,
+            Err(_) => request.send().await,
+        };
+        match sent {
+            Ok(_) => None,
+            Err(error) => {
+                tracing::error!(message_id = id, error = %DisplayErrorContext(error), "dead-letter queue unavailable");
+                Some(id)
+            }
+        }
+    }
+
+    /// Works on one delivery. Returns the outcome's name for the counter.
+    pub async fn delivery(&self, delivery: Delivery) -> Result<&'static str, Failure> {
+        let source = Source {
+            platform: delivery.platform.clone(),
+            connection: delivery.connection.clone(),
+            topic: delivery.topic.clone(),
+            delivery_id: delivery.delivery_id.clone(),
+        };
+        let received_at = Instant::from(delivery.received_at);
+        if delivery.platform == API {
+            return self.api_event(&delivery.body, source, received_at).await;
+        }
+        let adapter = platform(&delivery.platform).ok_or_else(|| Failure::dead("no such platform"))?;
+        let connection = self.connection(&delivery.connection).await?;
+        let (facts, dropped) = match adapter.facts(&delivery, &connection, &[]) {
+            Mapping::Facts { facts, dropped } => (facts, dropped),
+            Mapping::Ignore(reason) => return Ok(reason),
+            Mapping::Malformed(reason) => return Err(Failure::Dead(reason)),
+            // No adapter so far asks for more than it is sent.
+            Mapping::Fetch(_) => {
+                return Err(Failure::dead("the delivery asks for requests to the platform's API"));
+            }
+        };
+        for field in dropped {
+            count("dropped_fields", &delivery.platform, field, 1);
+        }
+        let context = Context { source, received_at };
+        for fact in facts {
+            self.fact(fact, &context).await?;
+        }
+        Ok("mapped")
+    }
+
+    async fn connection(&self, id: &str) -> Result<Connection, Failure> {
+        let now_ms = self.clock.now_ms();
+        let remembered = self.connections.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        if let Some((_, connection)) =
+            remembered.filter(|(read_at, _)| now_ms - read_at < CONNECTION_FRESH_MS)
+        {
+            return Ok(connection);
+        }
+        let record =
+            self.store.connection(id).await?.ok_or_else(|| Failure::dead("the connection was deleted"))?;
+        let connection = Connection { id: record.id, platform: record.platform, settings: record.settings };
+        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.insert(id.to_owned(), (now_ms, connection.clone()));
+        Ok(connection)
+    }
+
+    /// The id of an event's metric, which is made when it happens first.
+    async fn metric(&self, integration: &str, event: &Event) -> Result<String, Failure> {
+        let key = (integration.to_owned(), event.metric.clone());
+        if let Some(id) = self.metrics.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(id.clone());
+        }
+        let now = Instant::from(self.clock.now());
+        let metric = self
+            .store
+            .ensure_metric(MetricRecord {
+                id: store::metric_id(integration, &event.metric),
+                name: event.metric.clone(),
+                integration: integration.to_owned(),
+                canonical: Metric::from_name(&event.metric).map(|metric| metric.name().to_owned()),
+                created_at: now,
+                updated_at: now,
+            })
+            .await?;
+        self.metrics.lock().unwrap_or_else(PoisonError::into_inner).insert(key, metric.id.clone());
+        Ok(metric.id)
+    }
+}

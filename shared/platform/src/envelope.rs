@@ -68,6 +68,10 @@ pub struct Delivery {
 impl std::fmt::Debug for Delivery {
     /// Without headers and body: they hold personal data.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Delivery({}, {}, {}, {})", self.platform, self.connection, self.topic, self.delivery_id)
+        write!(
+            formatter,
+            "Delivery({}, {}, {}, {})",
+            self.platform, self.connection, self.topic, self.delivery_id
+        )
     }
 }

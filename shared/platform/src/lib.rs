@@ -3,10 +3,10 @@
 
 mod adapter;
 mod envelope;
+pub mod lenient;
 mod queue;
 pub mod receiver;
 mod secret_store;
-pub mod lenient;
 pub mod signature;
 
 pub use adapter::{

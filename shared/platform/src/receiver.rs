@@ -95,7 +95,12 @@ fn error(status: u16, outcome: &'static str, detail: &str) -> Decision {
 
 impl Receiver {
     /// From the function's configuration.
-    pub fn new(platform: &'static dyn Platform, config: &Config, clients: &Clients, clock: Clock) -> anyhow::Result<Self> {
+    pub fn new(
+        platform: &'static dyn Platform,
+        config: &Config,
+        clients: &Clients,
+        clock: Clock,
+    ) -> anyhow::Result<Self> {
         // Only the registry is read: the function's role allows nothing else.
         let registry = config.required("REGISTRY_TABLE")?;
         Ok(Self {
@@ -125,7 +130,10 @@ impl Receiver {
         runtime::metrics::count("deliveries", self.platform.name(), outcome, 1);
         let mut headers = HeaderMap::new();
         if body.starts_with('{') {
-            headers.insert(HeaderName::from_static("content-type"), HeaderValue::from_static("application/json"));
+            headers.insert(
+                HeaderName::from_static("content-type"),
+                HeaderValue::from_static("application/json"),
+            );
         }
         if status == 503 {
             headers.insert(HeaderName::from_static("retry-after"), HeaderValue::from_static("5"));
@@ -184,7 +192,8 @@ impl Receiver {
         }
         let Decision::Enqueue(message) = decision else { return decision };
         // The group gives one shop's flood no precedence over the others (fair queues).
-        let send = self.sqs.send_message().queue_url(&self.queue_url).message_body(message).message_group_id(&id);
+        let send =
+            self.sqs.send_message().queue_url(&self.queue_url).message_body(message).message_group_id(&id);
         match send.send().await {
             Ok(_) => Decision::Enqueue(String::new()),
             Err(error) => self.unavailable(&anyhow::anyhow!("{}", DisplayErrorContext(error))),
@@ -196,7 +205,11 @@ impl Receiver {
     }
 
     fn unavailable(&self, cause: &anyhow::Error) -> Decision {
-        tracing::error!(platform = self.platform.name(), error = format!("{cause:#}"), "delivery cannot be taken now");
+        tracing::error!(
+            platform = self.platform.name(),
+            error = format!("{cause:#}"),
+            "delivery cannot be taken now"
+        );
         error(503, "unavailable", "try again later")
     }
 
@@ -209,7 +222,7 @@ impl Receiver {
         }
         let (record, secrets) = futures::join!(self.store.connection(id), self.secrets.get(id));
         let usable = |record: &ConnectionRecord| {
-            record.platform == self.platform.name() && record.status == ConnectionStatus::Active
+            record.platform == self.platform.name() && record.status != ConnectionStatus::Disabled
         };
         let Some(record) = record?.filter(usable) else {
             self.remembered.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
@@ -232,4 +245,3 @@ pub async fn run(platform: &'static dyn Platform) -> Result<(), lambda_runtime::
     let receiver = Receiver::new(platform, &Config::from_env(), &Clients::from_env().await, Clock::system())?;
     runtime::run(|event| receiver.handle(event)).await
 }
-

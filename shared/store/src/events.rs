@@ -59,7 +59,7 @@ pub enum EventOrder {
 struct EventItem {
     pk: String,
     sk: String,
-    /// Time and id: the sort key of both indexes.
+    /// Time, event and profile: the sort key of both indexes, unique.
     at: String,
     /// Metric and shard: the partition key of the index by metric.
     ms: String,

@@ -24,6 +24,9 @@ pub enum Resolved {
         profile: Profile,
         /// It was made by this call.
         created: bool,
+        /// The platform's customer is not linked to it yet. What waits for the customer must be told first, then
+        /// [`Store::link_customer`] makes the link: so a crash between the two loses nothing.
+        unlinked: bool,
     },
     /// Nothing identifies the person yet.
     Nobody,
@@ -48,7 +51,7 @@ struct IdentifierItem {
 
 impl Store {
     /// Finds or makes the profile of a person, lets `change` alter it (it says whether it did) and stores what is
-    /// new: the profile, its identifiers, the link to the platform's customer. Profiles that the identifiers show
+    /// new: the profile and its identifiers. Profiles that the identifiers show
     /// to be one are merged. A fact from before the person's erasure (`as_of`) changes nothing.
     pub async fn update_person(
         &self,
@@ -171,14 +174,16 @@ impl Store {
             }
             main = self.put_profile(&main.value, main.version).await?;
         }
-        if let Some((connection, customer)) = &identifiers.customer
-            && items.get(&customer_text(connection, customer)).and_then(|item| item.profile.as_deref())
-                != Some(main.value.id.as_str())
-        {
-            let item = identifier_item(&customer_text(connection, customer), &main.value.id, 0);
-            self.put(&self.profiles, to_item(&item)?, None).await?;
-        }
-        Ok(Resolved::Profile { profile: main.value, created })
+        let unlinked = customer_key(identifiers).is_some_and(|customer| {
+            items.get(&customer).and_then(|item| item.profile.as_deref()) != Some(main.value.id.as_str())
+        });
+        Ok(Resolved::Profile { profile: main.value, created, unlinked })
+    }
+
+    /// Links a platform's customer to a profile, in place of any link before.
+    pub async fn link_customer(&self, connection: &str, customer_id: &str, profile_id: &str) -> Result<()> {
+        let item = identifier_item(&customer_text(connection, customer_id), profile_id, 0);
+        self.put(&self.profiles, to_item(&item)?, None).await
     }
 
     /// Makes an identifier the profile's own, if it is free or already points here; one that names somebody else

@@ -74,6 +74,15 @@ impl Store {
         self.put(&self.orders, item, Some(unless)).await
     }
 
+    /// Drops the events that wait in a ledger: they hold personal data of somebody who is erased.
+    pub async fn forget_parked(&self, key: &SubjectKey) -> Result<()> {
+        let subject: Subject<serde_json::Map<String, serde_json::Value>> = self.subject(key).await?;
+        if subject.parked.is_empty() {
+            return Ok(());
+        }
+        self.put_subject(key, &Subject { parked: Vec::new(), ..subject }, None).await
+    }
+
     /// Notes that a ledger waits for a customer of the platform to be identified.
     pub async fn park(&self, customer_id: &str, key: &SubjectKey) -> Result<()> {
         let mut item = table::key(

@@ -169,6 +169,8 @@ pub struct JobStatus {
     pub parts_left: Vec<u32>,
     /// Profiles seen so far.
     pub profiles_done: u64,
+    /// When it last moved or was sent, in milliseconds; 0 if never.
+    pub touched_ms: i64,
 }
 
 /// A product as the catalog knows it.
@@ -325,19 +327,38 @@ impl Store {
         item.as_ref().map(read_job).transpose()
     }
 
-    /// Adds to a job's count of profiles; with a part, notes that it is finished. Returns the job as it is now.
-    pub async fn advance_job(&self, id: &str, profiles: u64, finished: Option<u32>) -> Result<Option<Job>> {
+    /// All jobs that are not finished.
+    pub async fn jobs(&self) -> Result<Vec<Job>> {
+        let items = self.partition(&self.registry, JOB, "").await?;
+        items.iter().map(read_job).collect()
+    }
+
+    /// Removes a finished job.
+    pub async fn delete_job(&self, id: &str) -> Result<()> {
+        self.delete(&self.registry, JOB, id).await
+    }
+
+    /// Adds to a job's count of profiles; with a part, notes that it is finished. Returns the job as it is now;
+    /// `None` if it is gone.
+    pub async fn advance_job(
+        &self,
+        id: &str,
+        profiles: u64,
+        finished: Option<u32>,
+        now_ms: i64,
+    ) -> Result<Option<Job>> {
         let request = self.client.update_item().table_name(&self.registry).set_key(Some(table::key(JOB, id)));
         let request = request
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#done", "done")
             .expression_attribute_values(":profiles", number(profiles))
+            .expression_attribute_values(":now", number(now_ms))
             .return_values(ReturnValue::AllNew);
         let request = match finished {
             Some(part) => request
-                .update_expression("ADD #done :profiles DELETE parts :part")
+                .update_expression("SET touched = :now ADD #done :profiles DELETE parts :part")
                 .expression_attribute_values(":part", AttributeValue::Ns(vec![part.to_string()])),
-            None => request.update_expression("ADD #done :profiles"),
+            None => request.update_expression("SET touched = :now ADD #done :profiles"),
         };
         match request.send().await.map_err(|error| Error::of(&error)) {
             Ok(answer) => answer.attributes.as_ref().map(read_job).transpose(),
@@ -458,5 +479,7 @@ fn read_job(item: &Item) -> Result<Job> {
     let job: Job = read_document(JOB, item)?;
     let parts = item.get("parts").and_then(|value| value.as_ns().ok());
     let parts_left = parts.into_iter().flatten().filter_map(|part| part.parse().ok()).collect();
-    Ok(Job { status: JobStatus { parts_left, profiles_done: item_number(item, "done") }, ..job })
+    let touched_ms = i64::try_from(item_number(item, "touched")).unwrap_or_default();
+    let profiles_done = item_number(item, "done");
+    Ok(Job { status: JobStatus { parts_left, profiles_done, touched_ms }, ..job })
 }

@@ -1,0 +1,235 @@
+//! What each kind of fact leads to.
+
+use canonical::fact::{
+    CartSnapshot, CheckoutSnapshot, ConsentChange, CustomerSnapshot, ErasureRequest, Line, OrderSnapshot,
+};
+use canonical::identity::Identifiers;
+use canonical::{Event, Fact, Instant, Person, activity, cart, checkout, order, profile};
+use runtime::metrics::count;
+use store::{CatalogEntry, ConnectionStatus, Job, JobKind, JobStatus, PROFILE_SHARDS, SubjectKey};
+
+use crate::people::Who;
+use crate::{Context, Failure, Mapper};
+
+/// Products of one order that are looked up in the catalog.
+const MAX_LOOKED_UP: usize = 100;
+
+impl Mapper {
+    pub(crate) async fn fact(&self, fact: Fact, context: &Context) -> Result<(), Failure> {
+        match fact {
+            Fact::Order(order) => self.order(order, context).await,
+            Fact::Checkout(checkout) => self.checkout(checkout, context).await,
+            Fact::Cart(cart) => self.cart(cart, context).await,
+            Fact::ProductView(view) => {
+                let event = activity::viewed_product(&view, &context.source);
+                self.activity(&view.person, Some(view.at), event, context).await
+            }
+            Fact::Loyalty(loyalty) => {
+                let event = activity::loyalty(&loyalty, &context.source);
+                self.activity(&loyalty.person, Some(loyalty.at), event, context).await
+            }
+            Fact::Customer(customer) => self.customer(customer, context).await,
+            Fact::Consent(change) => self.consent(change, context).await,
+            Fact::Catalog(item) => {
+                let entry = CatalogEntry { connection: context.source.connection.clone(), item };
+                Ok(self.store.put_catalog_item(&entry).await?)
+            }
+            Fact::Erasure(request) => self.erasure(request, context).await,
+            Fact::DataRequest(person) => self.data_request(&person, context).await,
+            Fact::Disconnected { .. } => self.end_connection(context).await,
+        }
+    }
+
+    async fn order(&self, order: OrderSnapshot, context: &Context) -> Result<(), Failure> {
+        let person = order.person.clone();
+        let who = self.person(&person, order.updated_at, context, |_| false).await?;
+        let key = subject(context, "order", &order.order_id);
+        self.tell(key, order, &person, who, context, order::advance, async |mut order: OrderSnapshot| {
+            if let Some(detail) = &mut order.detail {
+                self.enrich(&mut detail.lines, context).await?;
+            }
+            Ok(order)
+        })
+        .await
+    }
+
+    async fn checkout(&self, checkout: CheckoutSnapshot, context: &Context) -> Result<(), Failure> {
+        let person = checkout.person.clone();
+        let who = self.person(&person, checkout.updated_at, context, |_| false).await?;
+        if let (Who::Known(profile), Some(cart)) = (&who, &checkout.cart_id) {
+            // The cart it grew from was filled by the same person.
+            self.hand_over(&subject(context, "cart", cart), profile, context).await?;
+        }
+        let key = subject(context, "checkout", &checkout.checkout_id);
+        self.tell(
+            key,
+            checkout,
+            &person,
+            who,
+            context,
+            checkout::advance,
+            async |mut checkout: CheckoutSnapshot| {
+                self.enrich(&mut checkout.lines, context).await?;
+                Ok(checkout)
+            },
+        )
+        .await
+    }
+
+    async fn cart(&self, cart: CartSnapshot, context: &Context) -> Result<(), Failure> {
+        let person = cart.person.clone();
+        let who = self.person(&person, cart.updated_at, context, |_| false).await?;
+        let key = subject(context, "cart", &cart.cart_id);
+        self.tell(key, cart, &person, who, context, cart::advance, async |mut cart: CartSnapshot| {
+            self.enrich(&mut cart.lines, context).await?;
+            Ok(cart)
+        })
+        .await
+    }
+
+    async fn activity(
+        &self,
+        person: &Person,
+        at: Option<Instant>,
+        event: Event,
+        context: &Context,
+    ) -> Result<(), Failure> {
+        match self.person(person, at, context, |_| false).await? {
+            Who::Known(profile) => self.put_events(&profile, &context.source.platform, vec![event]).await,
+            Who::Unknown => {
+                count("facts", &context.source.platform, "nobody", 1);
+                Ok(())
+            }
+            Who::Erased => Ok(()),
+        }
+    }
+
+    async fn customer(&self, customer: CustomerSnapshot, context: &Context) -> Result<(), Failure> {
+        if customer.deleted {
+            if let Some(id) = &customer.person.customer_id {
+                self.store.unlink_customer(&context.source.connection, id).await?;
+            }
+            return Ok(());
+        }
+        match self.person(&customer.person, customer.updated_at, context, |_| false).await? {
+            Who::Unknown => count("facts", &context.source.platform, "nobody", 1),
+            Who::Known(_) | Who::Erased => {}
+        }
+        Ok(())
+    }
+
+    async fn consent(&self, change: ConsentChange, context: &Context) -> Result<(), Failure> {
+        let apply = |profile: &mut canonical::Profile| {
+            let changed = profile.apply_consent(&change).is_some();
+            if changed && let Some(consent) = profile.consent.get_mut(&change.channel) {
+                consent.source = Some(context.source.platform.clone());
+            }
+            changed
+        };
+        match self.person(&change.person, Some(change.at), context, apply).await? {
+            Who::Known(profile) => {
+                // Told whether or not it changed the profile: after a crash between the two it comes again, and
+                // its id makes it one.
+                let event = profile::consent_event(&change, &context.source);
+                self.put_events(&profile, &context.source.platform, event.into_iter().collect()).await
+            }
+            Who::Unknown => {
+                count("facts", &context.source.platform, "nobody", 1);
+                Ok(())
+            }
+            Who::Erased => Ok(()),
+        }
+    }
+
+    async fn erasure(&self, request: ErasureRequest, context: &Context) -> Result<(), Failure> {
+        match request {
+            ErasureRequest::Person { person, order_ids } => {
+                let now = Instant::from(self.clock.now());
+                let (identifiers, _) = Identifiers::of(&person, &context.source.connection);
+                if let Some(profile) = self.store.find_person(&identifiers).await? {
+                    self.store.erase_profile(&profile, now).await?;
+                }
+                for identifier in identifiers.ranked() {
+                    self.store.release_identifier(&identifier, Some(now)).await?;
+                }
+                if let Some((connection, customer)) = &identifiers.customer {
+                    self.store.unlink_customer(connection, customer).await?;
+                }
+                for order in order_ids {
+                    self.store.forget_parked(&subject(context, "order", &order)).await?;
+                }
+                count("facts", &context.source.platform, "person_erased", 1);
+                Ok(())
+            }
+            ErasureRequest::Shop => {
+                self.end_connection(context).await?;
+                let connection = context.source.connection.clone();
+                // Named after the connection: the request may come again.
+                let job = Job {
+                    id: canonical::hash::long_id(&["erase-connection", &connection]),
+                    kind: JobKind::EraseConnection { connection },
+                    created_at: Instant::from(self.clock.now()),
+                    status: JobStatus { parts_left: (0..PROFILE_SHARDS).collect(), ..JobStatus::default() },
+                };
+                match self.store.create_job(&job).await {
+                    Err(store::Error::Conflict) => Ok(()),
+                    outcome => Ok(outcome?),
+                }
+            }
+        }
+    }
+
+    async fn data_request(&self, person: &Person, context: &Context) -> Result<(), Failure> {
+        let (identifiers, _) = Identifiers::of(person, &context.source.connection);
+        let profile = self.store.find_person(&identifiers).await?.map(|profile| profile.value.id);
+        count("facts", &context.source.platform, "data_request", 1);
+        // The shop's owner answers it; the log names the profile whose data the API returns.
+        tracing::warn!(
+            connection = context.source.connection,
+            profile,
+            "a person asks what is stored about them"
+        );
+        Ok(())
+    }
+
+    async fn end_connection(&self, context: &Context) -> Result<(), Failure> {
+        let Some(mut record) = self.store.connection(&context.source.connection).await? else {
+            return Ok(());
+        };
+        if record.status == ConnectionStatus::Active {
+            record.status = ConnectionStatus::Disconnected;
+            record.updated_at = Instant::from(self.clock.now());
+            self.store.update_connection(&record).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds what only the catalog knows to lines: categories, brand, picture, page.
+    async fn enrich(&self, lines: &mut [Line], context: &Context) -> Result<(), Failure> {
+        let mut products: Vec<&str> = lines.iter().filter_map(|line| line.product_id.as_deref()).collect();
+        products.sort_unstable();
+        products.dedup();
+        products.truncate(MAX_LOOKED_UP);
+        if products.is_empty() {
+            return Ok(());
+        }
+        let items = self.store.catalog_items(&context.source.connection, &products).await?;
+        for line in lines {
+            let Some(item) = items.iter().find(|item| Some(&item.product_id) == line.product_id.as_ref())
+            else {
+                continue;
+            };
+            if line.categories.is_empty() {
+                line.categories.clone_from(&item.categories);
+            }
+            line.brand = line.brand.take().or_else(|| item.brand.clone());
+            line.image_url = line.image_url.take().or_else(|| item.image_url.clone());
+            line.product_url = line.product_url.take().or_else(|| item.url.clone());
+        }
+        Ok(())
+    }
+}
+
+fn subject(context: &Context, kind: &'static str, id: &str) -> SubjectKey {
+    SubjectKey { connection: context.source.connection.clone(), kind, id: id.to_owned() }
+}

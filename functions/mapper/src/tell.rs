@@ -1,0 +1,136 @@
+//! Events first, then the ledger: a crash between the two derives the same events again.
+
+use canonical::{Event, Instant, Person, Source};
+use futures::StreamExt;
+use futures::stream;
+use runtime::metrics::count;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use store::{Put, StoredEvent, Subject, SubjectKey};
+
+use crate::people::Who;
+use crate::{Context, Failure, Mapper};
+
+/// How often a ledger that somebody else wrote first is read again, before the record's own retry takes over.
+const ATTEMPTS: u32 = 8;
+/// Events of one delivery that are written at the same time.
+const WRITES: usize = 16;
+/// Events that may wait in one ledger for a person; of more, the oldest are dropped and counted.
+const MAX_PARKED: usize = 100;
+/// How long a ledger that belongs to nobody is kept, in seconds: 90 days.
+const ANONYMOUS_FOR_S: i64 = 90 * 24 * 3600;
+/// Events before 1990 or more than a year ahead are somebody's broken clock.
+const EARLIEST_MS: i64 = 631_152_000_000;
+const AHEAD_MS: i64 = 366 * 24 * 3600 * 1000;
+
+impl Mapper {
+    /// Advances one ledger by one snapshot. `advance` is called again with `enrich`ed data only if there is
+    /// something to tell.
+    pub(crate) async fn tell<L, S>(
+        &self,
+        key: SubjectKey,
+        snapshot: S,
+        person: &Person,
+        who: Who,
+        context: &Context,
+        advance: impl Fn(&L, &S, &Source) -> (L, Vec<Event>),
+        enrich: impl AsyncFn(S) -> Result<S, Failure>,
+    ) -> Result<(), Failure>
+    where
+        L: Serialize + DeserializeOwned + Default + Clone + PartialEq,
+        S: Clone,
+    {
+        if matches!(who, Who::Erased) {
+            return Ok(());
+        }
+        let mut snapshot = snapshot;
+        let mut enriched = false;
+        for _ in 0..ATTEMPTS {
+            let before: Subject<L> = self.store.subject(&key).await?;
+            let (mut ledger, mut events) = advance(&before.ledger, &snapshot, &context.source);
+            if !events.is_empty() && !enriched {
+                snapshot = enrich(snapshot).await?;
+                enriched = true;
+                (ledger, events) = advance(&before.ledger, &snapshot, &context.source);
+            }
+            let mut after = Subject { ledger, ..before.clone() };
+            match (&who, &before.profile_id) {
+                (Who::Known(profile), _) => after.profile_id = Some(profile.clone()),
+                (_, known) => after.profile_id.clone_from(known),
+            }
+            let mut waiting = std::mem::take(&mut after.parked);
+            waiting.extend(events);
+            if let Some(profile) = &after.profile_id {
+                self.put_events(profile, &context.source.platform, waiting).await?;
+            } else {
+                let excess = waiting.len().saturating_sub(MAX_PARKED);
+                if excess > 0 {
+                    count("events", &context.source.platform, "parked_dropped", excess as u64);
+                    waiting.drain(..excess);
+                }
+                after.parked = waiting;
+            }
+            if after == before {
+                return Ok(());
+            }
+            if after.profile_id.is_none()
+                && let Some(customer) = person.customer_id.as_deref().filter(|id| !id.is_empty())
+            {
+                self.store.park(customer, &key).await?;
+            }
+            let expires = match (&after.profile_id, key.kind) {
+                (None, "cart" | "checkout") => Some(self.clock.now().as_second() + ANONYMOUS_FOR_S),
+                _ => None,
+            };
+            match self.store.put_subject(&key, &after, expires).await {
+                Err(store::Error::Conflict) => {}
+                outcome => return Ok(outcome?),
+            }
+        }
+        Err(store::Error::Conflict.into())
+    }
+
+    /// Writes events into a profile's history, each once.
+    pub(crate) async fn put_events(
+        &self,
+        profile_id: &str,
+        integration: &str,
+        events: Vec<Event>,
+    ) -> Result<(), Failure> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        // The profile may have merged since the ledger noted it; one that was erased gets nothing more.
+        let Some(profile) = self.store.profile(profile_id).await? else {
+            count("events", integration, "erased", events.len() as u64);
+            return Ok(());
+        };
+        let now = self.clock.now();
+        let latest_ms = now.as_millisecond() + AHEAD_MS;
+        let (timely, untimely): (Vec<Event>, Vec<Event>) = events
+            .into_iter()
+            .partition(|event| (EARLIEST_MS..=latest_ms).contains(&event.occurred_at.as_millis()));
+        if !untimely.is_empty() {
+            count("events", integration, "time_out_of_range", untimely.len() as u64);
+        }
+        let puts = stream::iter(timely).map(|event| {
+            let profile_id = profile.value.id.clone();
+            async move {
+                let metric_id = self.metric(integration, &event).await?;
+                let stored = StoredEvent { profile_id, metric_id, ingested_at: Instant::from(now), event };
+                Ok::<Put, Failure>(self.store.put_event(&stored).await?)
+            }
+        });
+        let mut puts = puts.buffer_unordered(WRITES);
+        let (mut inserted, mut duplicates) = (0, 0);
+        while let Some(put) = puts.next().await {
+            match put? {
+                Put::Inserted => inserted += 1,
+                Put::Duplicate => duplicates += 1,
+            }
+        }
+        count("events", integration, "inserted", inserted);
+        count("events", integration, "duplicate", duplicates);
+        Ok(())
+    }
+}

@@ -1,0 +1,7 @@
+//! The engine against its law, its vectors and its limits.
+
+mod definitions;
+mod law;
+mod replay;
+mod size;
+mod vectors;

@@ -10,7 +10,6 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures::future::BoxFuture;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -64,11 +63,6 @@ impl ApiError {
 /// Reads an operation's input.
 pub(crate) fn input<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
     serde_json::from_value(value).map_err(|error| ApiError::invalid("SerializationException", error.to_string()))
-}
-
-/// Writes an operation's output.
-pub(crate) fn output<T: Serialize>(value: T) -> Result<Value, ApiError> {
-    serde_json::to_value(value).map_err(|error| ApiError::internal(error.to_string()))
 }
 
 /// The HTTP face of a service.

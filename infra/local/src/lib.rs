@@ -2,9 +2,20 @@
 
 mod aws_json;
 pub mod clock;
+mod dynamodb;
+mod event_source;
+mod gateway;
+pub mod lambda;
 pub mod sqs;
-pub mod state;
+mod ssm;
+mod stack;
+mod state;
 pub mod template;
+
+pub use dynamodb::DynamoDbError;
+pub use event_source::{Filter, FilterError};
+pub use stack::{BoxError, Endpoints, FunctionContext, Handlers, Options, Stack, StartError};
+pub use state::OpenError;
 
 /// The account of everything emulated; also that of the embedded DynamoDB.
 pub const ACCOUNT_ID: &str = "000000000000";

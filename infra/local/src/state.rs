@@ -9,7 +9,7 @@ use rusqlite::{Connection, Error};
 
 /// A handle to the state file. Cloning shares the connection.
 #[derive(Clone)]
-pub struct State {
+pub(crate) struct State {
     connection: Arc<Mutex<Connection>>,
 }
 
@@ -37,7 +37,7 @@ pub enum OpenError {
 impl State {
     /// Opens or creates the file, readable by its owner alone because it holds secrets, and makes
     /// the tables in `schemas` (each idempotent SQL).
-    pub fn open(path: &Path, schemas: &[&str]) -> Result<Self, OpenError> {
+    pub(crate) fn open(path: &Path, schemas: &[&str]) -> Result<Self, OpenError> {
         let name = path.display().to_string();
         protect(path).map_err(|source| OpenError::File { path: name.clone(), source })?;
         let open = || {

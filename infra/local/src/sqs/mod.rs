@@ -14,6 +14,6 @@ pub use attributes::{QueueAttributes, arn, queue_of_arn};
 pub use error::SqsError;
 pub(crate) use message::body_md5;
 pub use message::{MessageAttribute, MessageAttributes, Outgoing, Received, SIZE_LIMIT_BYTES, Sent};
-pub(crate) use protocol::SqsService;
+pub(crate) use protocol::{SqsService, queue_url};
 pub(crate) use queues::SCHEMA;
 pub use queues::{Depth, Queues};

@@ -1,0 +1,160 @@
+//! Lambda: functions called in this process, with a time-out, a panic being an error.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::template::Function;
+
+/// A function's code: the event's JSON in, the response's JSON or the error's text out.
+pub type Handler = Arc<dyn Fn(Value) -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
+
+/// Makes a [`Handler`] from an asynchronous function.
+pub fn handler<F, R>(function: F) -> Handler
+where
+    F: Fn(Value) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<Value, String>> + Send + 'static,
+{
+    Arc::new(move |event| Box::pin(function(event)))
+}
+
+/// Why an invocation has no result.
+#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
+pub enum InvokeError {
+    /// No function of that name.
+    #[error("there is no function {0}")]
+    Unknown(String),
+    /// It returned an error.
+    #[error("{0}")]
+    Failed(String),
+    /// It panicked.
+    #[error("the function panicked: {0}")]
+    Panicked(String),
+    /// It took longer than its time-out.
+    #[error("task timed out after {} seconds", .0.as_secs())]
+    TimedOut(Duration),
+}
+
+impl InvokeError {
+    /// What the Invoke API answers in place of a result.
+    pub(crate) fn payload(&self) -> Value {
+        let kind = match self {
+            Self::Unknown(_) => "ResourceNotFoundException",
+            Self::Failed(_) => "Error",
+            Self::Panicked(_) => "Runtime.ExitError",
+            Self::TimedOut(_) => "Sandbox.Timedout",
+        };
+        json!({"errorType": kind, "errorMessage": self.to_string()})
+    }
+}
+
+struct Deployed {
+    function: Function,
+    handler: Handler,
+}
+
+/// All functions, by logical id. Cloning shares them.
+#[derive(Clone, Default)]
+pub struct Functions {
+    deployed: Arc<BTreeMap<String, Deployed>>,
+}
+
+impl Functions {
+    pub(crate) fn new(handlers: Vec<(Function, Handler)>) -> Self {
+        let deployed = handlers
+            .into_iter()
+            .map(|(function, handler)| (function.id.clone(), Deployed { function, handler }))
+            .collect();
+        Self { deployed: Arc::new(deployed) }
+    }
+
+    fn find(&self, name: &str) -> Option<&Deployed> {
+        self.deployed.get(name).or_else(|| {
+            let mut all = self.deployed.values();
+            all.find(|deployed| deployed.function.name == name || deployed.function.code == name)
+        })
+    }
+
+    /// The function's physical name.
+    pub(crate) fn name(&self, name: &str) -> Option<&str> {
+        self.find(name).map(|deployed| deployed.function.name.as_str())
+    }
+
+    /// Invokes a function by its logical id, its name, or the name of its crate.
+    pub async fn invoke(&self, name: &str, event: Value) -> Result<Value, InvokeError> {
+        let deployed = self.find(name).ok_or_else(|| InvokeError::Unknown(name.to_owned()))?;
+        let Deployed { function, handler } = deployed;
+        let started = Instant::now();
+        // A task of its own: a panic ends there, and a time-out can abort it.
+        let handler = Arc::clone(handler);
+        let mut task = tokio::spawn(async move { handler(event).await });
+        let result = match tokio::time::timeout(function.timeout, &mut task).await {
+            Ok(Ok(Ok(value))) => Ok(value),
+            Ok(Ok(Err(message))) => Err(InvokeError::Failed(message)),
+            Ok(Err(error)) => Err(InvokeError::Panicked(panic_message(error))),
+            Err(_) => {
+                task.abort();
+                Err(InvokeError::TimedOut(function.timeout))
+            }
+        };
+        let id = function.id.clone();
+        metrics::counter!("lambda_invocations_total", "function" => id.clone()).increment(1);
+        metrics::histogram!("lambda_duration_seconds", "function" => id.clone()).record(started.elapsed());
+        if let Err(error) = &result {
+            metrics::counter!("lambda_errors_total", "function" => id.clone()).increment(1);
+            tracing::warn!(function = id, %error, "invocation failed");
+        }
+        result
+    }
+}
+
+fn panic_message(error: tokio::task::JoinError) -> String {
+    let Ok(payload) = error.try_into_panic() else { return "the invocation was cancelled".to_owned() };
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn functions(handler: Handler) -> Functions {
+        let function = Function {
+            id: "EchoFunction".to_owned(),
+            name: "tillstream-EchoFunction".to_owned(),
+            code: "echo".to_owned(),
+            binary: None,
+            timeout: Duration::from_millis(50),
+            environment: BTreeMap::new(),
+        };
+        Functions::new(vec![(function, handler)])
+    }
+
+    #[tokio::test]
+    async fn a_function_is_found_by_id_name_and_crate() {
+        let functions = functions(handler(|event| async move { Ok(event) }));
+        for name in ["EchoFunction", "tillstream-EchoFunction", "echo"] {
+            assert_eq!(functions.invoke(name, json!(1)).await, Ok(json!(1)));
+        }
+        assert_eq!(functions.invoke("gone", json!(1)).await, Err(InvokeError::Unknown("gone".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn errors_panics_and_time_outs_are_invocation_errors() {
+        let functions = functions(handler(|event| async move {
+            match event.as_str() {
+                Some("fail") => Err("refused".to_owned()),
+                Some("panic") => panic!("slipped"),
+                _ => std::future::pending().await,
+            }
+        }));
+        let invoke = |event: &'static str| functions.invoke("echo", json!(event));
+        assert_eq!(invoke("fail").await, Err(InvokeError::Failed("refused".to_owned())));
+        assert_eq!(invoke("panic").await, Err(InvokeError::Panicked("slipped".to_owned())));
+        assert_eq!(invoke("hang").await, Err(InvokeError::TimedOut(Duration::from_millis(50))));
+    }
+}

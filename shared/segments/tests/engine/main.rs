@@ -4,4 +4,5 @@ mod definitions;
 mod law;
 mod replay;
 mod size;
+mod typical;
 mod vectors;

@@ -153,10 +153,7 @@ fn privacy(reader: &mut Reader<'_>) -> Result<payload::Privacy, Silence> {
 }
 
 /// Whom a privacy request is about. A request that names nobody must be seen by a human being.
-fn concerned(
-    reader: &mut Reader<'_>,
-    customer: Field<Object<payload::Customer>>,
-) -> Result<Person, Silence> {
+fn concerned(reader: &mut Reader<'_>, customer: Field<Object<payload::Customer>>) -> Result<Person, Silence> {
     let customer = reader.dropped.take("customer", customer).map(|Object(customer)| customer);
     let person = customer.map(|customer| person::customer(reader, customer)).unwrap_or_default();
     if person.customer_id.is_none() && person.email.is_none() && person.phone.is_none() {

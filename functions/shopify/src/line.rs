@@ -36,12 +36,7 @@ pub(crate) fn lines(
     (lines, currency)
 }
 
-fn line(
-    reader: &mut Reader<'_>,
-    origin: Origin,
-    index: usize,
-    item: LineItem,
-) -> (Line, Option<Currency>) {
+fn line(reader: &mut Reader<'_>, origin: Origin, index: usize, item: LineItem) -> (Line, Option<Currency>) {
     let id = reader.id("line_items.id", item.id);
     let product_id = reader.id("line_items.product_id", item.product_id);
     let variant_id = reader.id("line_items.variant_id", item.variant_id);
@@ -72,10 +67,7 @@ fn line(
         product_id,
         variant_id,
         sku: dropped.take("line_items.sku", item.sku),
-        name: title
-            .or_else(|| item.presentment_title.ok())
-            .or_else(|| item.name.ok())
-            .unwrap_or_default(),
+        name: title.or_else(|| item.presentment_title.ok()).or_else(|| item.name.ok()).unwrap_or_default(),
         variant_name: dropped.take("line_items.variant_title", item.variant_title),
         quantity,
         unit_price,

@@ -53,6 +53,10 @@ impl Address {
         })
     }
 
+    fn name(&self) -> [Option<&str>; 2] {
+        [self.first_name.as_deref(), self.last_name.as_deref()]
+    }
+
     /// As the profile's location: Klaviyo's keys, with names before codes, as people write segments.
     fn location(&self) -> Map<String, Value> {
         let text = |text: &Option<String>| text.clone().map(Value::String);
@@ -104,8 +108,8 @@ pub(crate) struct Buyer<'a> {
 }
 
 impl Buyer<'_> {
-    /// The person. An address only lends a name, a company or a phone that the customer lacks; the
-    /// shipping address, which may be somebody else's, only its phone.
+    /// The person. An address only lends what the customer's record lacks, and the shipping address only
+    /// its phone: not if it is somebody else's, whom that phone would make one person with the buyer.
     pub(crate) fn person(self, reader: &mut Reader<'_>) -> Person {
         let customer = reader.dropped.take("customer", self.customer).map(|Object(customer)| customer);
         let mut person = customer.map(|customer| self::customer(reader, customer)).unwrap_or_default();
@@ -113,7 +117,11 @@ impl Buyer<'_> {
         if self.phone.is_some() {
             person.phone = self.phone;
         }
-        for address in [self.shipping, self.billing].into_iter().flatten() {
+        let gift = match (self.shipping, self.billing) {
+            (Some(shipping), Some(billing)) => person.email.is_some() && shipping.name() != billing.name(),
+            _ => false,
+        };
+        for address in [self.shipping.filter(|_| !gift), self.billing].into_iter().flatten() {
             if person.phone.is_none() && address.phone.is_some() {
                 person.phone.clone_from(&address.phone);
                 person.phone_country.clone_from(&address.country_code);

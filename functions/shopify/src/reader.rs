@@ -85,7 +85,9 @@ impl Reader<'_> {
     /// not, and what needs this check cannot be undone.
     pub(crate) fn own_shop(&self, named: Option<&str>) -> Result<(), Silence> {
         match (named, self.connection.text("shop_domain")) {
-            (Some(named), Some(own)) if !named.eq_ignore_ascii_case(own) => Err(Silence::Ignore("other_shop")),
+            (Some(named), Some(own)) if !named.eq_ignore_ascii_case(own) => {
+                Err(Silence::Ignore("other_shop"))
+            }
             _ => Ok(()),
         }
     }

@@ -41,7 +41,9 @@ impl Topic {
             "refunds/create" => Self::Refund,
             "checkouts/create" | "checkouts/update" => Self::Checkout,
             "carts/create" | "carts/update" => Self::Cart,
-            "customers/create" | "customers/update" | "customers/enable" | "customers/disable" => Self::Customer,
+            "customers/create" | "customers/update" | "customers/enable" | "customers/disable" => {
+                Self::Customer
+            }
             "customers/delete" => Self::CustomerDeleted,
             "customers_email_marketing_consent/update" | "customers/email_marketing_consent_update" => {
                 Self::EmailConsent

@@ -1,0 +1,6 @@
+//! The adapter from outside: bytes and headers in, verdicts and facts out.
+
+mod case;
+mod description;
+mod fixtures;
+mod properties;

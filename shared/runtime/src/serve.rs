@@ -35,7 +35,8 @@ where
     let counters = metrics_cloudwatch_embedded::Builder::new().cloudwatch_namespace("Tillstream").init()?;
     let handler = &handler;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| async move {
-        let answer = handler(event.payload).await;
+        // Boxed: a handler's future is deep and large, and it is made once per invocation.
+        let answer = Box::pin(handler(event.payload)).await;
         if let Err(error) = counters.flush(std::io::stdout()) {
             tracing::warn!(error = %error, "counters could not be written");
         }

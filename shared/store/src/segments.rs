@@ -1,6 +1,6 @@
 //! The evaluator's items: state, memberships, ticks and what is due.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem};
@@ -34,7 +34,7 @@ pub struct Evaluation<'a> {
     pub state: Vec<u8>,
     /// When time alone changes something next.
     pub due_ms: Option<i64>,
-    /// Memberships that began or ended; at most one per segment, the last one.
+    /// Memberships that began or ended, in this order; several of one segment are told in one item.
     pub changes: Vec<MembershipChange>,
 }
 
@@ -136,11 +136,12 @@ impl Store {
             };
             return self.put(&self.profiles, state, Some(unless)).await;
         }
-        let before = self.memberships_of(evaluation).await?;
-        let puts = evaluation.changes.iter().map(|change| {
-            let item = member_item(evaluation.profile_id, change, before.get(&change.segment_id));
-            self.put_write(to_item(&item)?)
-        });
+        let mut items = self.memberships_of(evaluation).await?;
+        for change in &evaluation.changes {
+            let item = member_item(evaluation.profile_id, change, items.get(&change.segment_id));
+            items.insert(change.segment_id.clone(), item);
+        }
+        let puts = items.values().map(|item| self.put_write(to_item(item)?));
         let mut puts: Vec<TransactWriteItem> = puts.collect::<Result<_>>()?;
         let last = puts.split_off(puts.len().saturating_sub(1) / (TRANSACTION - 1) * (TRANSACTION - 1));
         let unchanged = || -> Result<TransactWriteItem> {
@@ -251,9 +252,15 @@ impl Store {
         item.as_ref().map(read_state).transpose()
     }
 
-    /// Profiles for which time alone changes something at or before `now_ms`, at most `limit` of one of the index's
-    /// parts, those that have waited longest first. With each, the instant it was due.
-    pub async fn due(&self, shard: u32, now_ms: i64, limit: usize) -> Result<Vec<(String, i64)>> {
+    /// A page of the profiles for which time alone changes something at or before `now_ms`, of one of the index's
+    /// parts, those that have waited longest first. With each, the instant it was due, in milliseconds.
+    pub async fn due(
+        &self,
+        shard: u32,
+        now_ms: i64,
+        after: Option<Cursor>,
+        size: usize,
+    ) -> Result<Page<(String, i64)>> {
         let listing = Listing {
             index: "due",
             partition_attribute: "due",
@@ -262,17 +269,15 @@ impl Store {
             lower: None,
             upper: Some(keys::timed(now_ms, "~")),
             descending: false,
-            after: None,
-            size: limit,
+            after,
+            size,
         };
-        let rows = self.listing(&listing).await?.items;
-        Ok(rows
-            .iter()
-            .filter_map(|row| {
-                let (millis, profile) = item_text(row, "due_at")?.split_once('#')?;
-                Some((profile.to_owned(), millis.parse().ok()?))
-            })
-            .collect())
+        let page = self.listing(&listing).await?;
+        let read = |row: &Item| {
+            let (millis, profile) = item_text(row, "due_at")?.split_once('#')?;
+            Some((profile.to_owned(), millis.parse().ok()?))
+        };
+        Ok(Page { items: page.items.iter().filter_map(read).collect(), next: page.next })
     }
 
     /// Parts of the index of what is due.
@@ -300,11 +305,12 @@ impl Store {
         Ok(removed)
     }
 
-    async fn memberships_of(&self, evaluation: &Evaluation<'_>) -> Result<HashMap<String, MemberItem>> {
+    async fn memberships_of(&self, evaluation: &Evaluation<'_>) -> Result<BTreeMap<String, MemberItem>> {
         let partition = keys::profile(evaluation.profile_id);
-        let wanted =
-            evaluation.changes.iter().map(|change| table::key(&partition, &keys::member(&change.segment_id)));
-        let mut before = HashMap::new();
+        let segments: BTreeSet<&str> =
+            evaluation.changes.iter().map(|change| change.segment_id.as_str()).collect();
+        let wanted = segments.into_iter().map(|segment| table::key(&partition, &keys::member(segment)));
+        let mut before = BTreeMap::new();
         for item in self.batch_get(&self.profiles, wanted.collect()).await? {
             let item: MemberItem = from_item("membership", item)?;
             before.insert(segment_of(&item.sk), item);

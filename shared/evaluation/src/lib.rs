@@ -1,0 +1,283 @@
+#![doc = include_str!("../README.md")]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use canonical::Profile;
+use jiff::tz::TimeZone;
+use runtime::{Clients, Clock, Config};
+use segments::{Cause, Definition, Needs, Program, Segment, State, Transition};
+use store::{Evaluation, MembershipChange, StateRecord, Store, StoredEvent};
+use tokio::sync::Mutex;
+
+/// How often a state that somebody else wrote first is read again.
+const ATTEMPTS: u32 = 8;
+
+/// Evaluates profiles.
+pub struct Evaluator {
+    store: Store,
+    clock: Clock,
+    zone: TimeZone,
+    program: Mutex<Option<Arc<Program>>>,
+}
+
+/// Why a profile could not be evaluated. All may succeed when tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The tables.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Stored definitions do not make a program.
+    #[error("definitions cannot be compiled: {0}")]
+    Compile(String),
+    /// Definitions change faster than they can be read.
+    #[error("definitions keep changing")]
+    Unstable,
+}
+
+/// Something that changed about a profile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// Its place in the stream.
+    pub position: u128,
+    /// What.
+    pub kind: ChangeKind,
+}
+
+/// What changed.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "nearly all changes are events")]
+pub enum ChangeKind {
+    /// An event was recorded.
+    Event(StoredEvent),
+    /// An event was taken away: what was counted must be counted anew.
+    EventRemoved,
+    /// The profile was made: nothing can have happened to it before.
+    ProfileCreated,
+    /// Attributes, consent or identifiers changed.
+    ProfileChanged,
+    /// It merged into another one, or was erased.
+    ProfileGone,
+    /// The clock touched it.
+    Tick,
+}
+
+/// States and profiles that were read for a batch.
+pub struct Loaded {
+    states: HashMap<String, StateRecord>,
+    profiles: HashMap<String, Profile>,
+}
+
+impl Evaluator {
+    /// From the function's configuration.
+    pub fn new(config: &Config, clients: &Clients, clock: Clock) -> Result<Self, ConfigError> {
+        let store = Store::new(
+            clients.dynamodb.clone(),
+            config.required("PROFILES_TABLE")?,
+            String::new(),
+            config.required("REGISTRY_TABLE")?,
+        );
+        let zone = match config.optional("TIME_ZONE") {
+            Some(name) => TimeZone::get(&name).map_err(|_| ConfigError::TimeZone(name))?,
+            None => TimeZone::UTC,
+        };
+        Ok(Self::over(store, clock, zone))
+    }
+
+    /// Over given tables.
+    pub fn over(store: Store, clock: Clock, zone: TimeZone) -> Self {
+        Self { store, clock, zone, program: Mutex::new(None) }
+    }
+
+    /// The tables it works on.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The program of the definitions in force.
+    pub async fn program(&self) -> Result<Arc<Program>, Error> {
+        let mut version = self.store.program_version().await?;
+        let mut cached = self.program.lock().await;
+        for _ in 0..ATTEMPTS {
+            if let Some(program) = cached.as_ref().filter(|program| program.version() == version) {
+                return Ok(Arc::clone(program));
+            }
+            let segments = self.store.segments().await?;
+            let read_version = self.store.program_version().await?;
+            if read_version != version {
+                version = read_version;
+                continue;
+            }
+            let segments = segments.into_iter().filter(|segment| segment.is_active).filter_map(|segment| {
+                match Definition::parse(&segment.definition) {
+                    Ok(definition) => Some(Segment { id: segment.id, version: segment.version, definition }),
+                    Err(error) => {
+                        // It was valid when it was stored: another version of this program wrote it.
+                        tracing::error!(segment = segment.id, error = %error, "definition cannot be read");
+                        None
+                    }
+                }
+            });
+            let program = Program::compile(version, segments.collect(), self.zone.clone())
+                .map_err(|error| Error::Compile(error.to_string()))?;
+            *cached = Some(Arc::new(program));
+        }
+        Err(Error::Unstable)
+    }
+
+    /// Reads what a batch needs.
+    pub async fn load(&self, profile_ids: &[&str]) -> Result<Loaded, Error> {
+        let (states, profiles) = self.store.states_and_profiles(profile_ids).await?;
+        Ok(Loaded { states, profiles })
+    }
+
+    /// Brings one profile up to the program and applies its changes, in their order.
+    pub async fn evaluate(
+        &self,
+        program: &Arc<Program>,
+        profile_id: &str,
+        loaded: &Loaded,
+        changes: &[Change],
+    ) -> Result<(), Error> {
+        let mut record = loaded.states.get(profile_id).cloned();
+        let mut profile = loaded.profiles.get(profile_id).cloned();
+        let mut program = Arc::clone(program);
+        for _ in 0..ATTEMPTS {
+            let Some(current) = &profile else {
+                // Merged or erased. Its memberships go, whoever still thinks of it.
+                return Ok(self.store.delete_evaluation(profile_id).await?);
+            };
+            match self.attempt(&program, current, record.as_ref(), changes).await? {
+                Attempt::Done => return Ok(()),
+                Attempt::Outdated => program = self.program().await?,
+                Attempt::Conflict => {
+                    let mut fresh = self.load(&[profile_id]).await?;
+                    record = fresh.states.remove(profile_id);
+                    profile = fresh.profiles.remove(profile_id);
+                }
+            }
+        }
+        Err(store::Error::Conflict.into())
+    }
+
+    async fn attempt(
+        &self,
+        program: &Program,
+        profile: &Profile,
+        record: Option<&StateRecord>,
+        changes: &[Change],
+    ) -> Result<Attempt, Error> {
+        let now_ms = self.clock.now_ms();
+        let read = record.and_then(|record| match State::decode(&record.bytes) {
+            Ok(state) => Some(state),
+            Err(error) => {
+                tracing::error!(profile = profile.id, error = %error, "state cannot be read and is made anew");
+                None
+            }
+        });
+        let mut state = read.clone().unwrap_or_else(State::new);
+        let pending: Vec<&Change> =
+            changes.iter().filter(|change| change.position > state.position()).collect();
+        let removed = pending.iter().any(|change| change.kind == ChangeKind::EventRemoved);
+        let is_new =
+            record.is_none() && pending.first().is_some_and(|first| first.kind == ChangeKind::ProfileCreated);
+
+        let mut transitions = Vec::new();
+        match program.needs(&state) {
+            Needs::NewerProgram => return Ok(Attempt::Outdated),
+            _ if is_new => {
+                // All its events come as changes.
+                transitions.extend(program.rebuild(&mut state, profile, Some(&[]), Cause::Profile, now_ms));
+            }
+            needs if removed || needs == Needs::History => {
+                let history = self.store.history(&profile.id).await?;
+                let events: Vec<segments::Event<'_>> = history.iter().map(as_engine_event).collect();
+                transitions.extend(program.rebuild(
+                    &mut state,
+                    profile,
+                    Some(&events),
+                    Cause::Definition,
+                    now_ms,
+                ));
+            }
+            _ if state.program_version() < program.version() => {
+                transitions.extend(program.rebuild(&mut state, profile, None, Cause::Definition, now_ms));
+            }
+            _ => {}
+        }
+        for change in pending {
+            match &change.kind {
+                ChangeKind::Event(event) => {
+                    transitions.extend(program.apply_event(&mut state, &as_engine_event(event), now_ms));
+                }
+                ChangeKind::ProfileCreated | ChangeKind::ProfileChanged => {
+                    transitions.extend(program.apply_profile(&mut state, profile, now_ms));
+                }
+                ChangeKind::Tick => transitions.extend(program.tick(&mut state, profile, now_ms)),
+                ChangeKind::EventRemoved | ChangeKind::ProfileGone => {}
+            }
+            state.set_position(change.position);
+        }
+        if transitions.is_empty() && read.as_ref() == Some(&state) {
+            return Ok(Attempt::Done);
+        }
+        let evaluation = Evaluation {
+            profile_id: &profile.id,
+            read_version: record.map_or(0, |record| record.version),
+            state: state.encode(),
+            due_ms: state.next_due_ms(),
+            changes: transitions.into_iter().map(membership_change).collect(),
+        };
+        match self.store.save_evaluation(&evaluation).await {
+            Ok(()) => Ok(Attempt::Done),
+            Err(store::Error::Conflict) => Ok(Attempt::Conflict),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+enum Attempt {
+    Done,
+    /// Another evaluation was faster.
+    Conflict,
+    /// The state was made with a newer program than this one.
+    Outdated,
+}
+
+/// The configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A variable is missing.
+    #[error(transparent)]
+    Missing(#[from] runtime::MissingVariable),
+    /// `TIME_ZONE` names no zone.
+    #[error("TIME_ZONE {0:?} is not an IANA time zone")]
+    TimeZone(String),
+}
+
+/// A stored event as the engine sees it.
+pub fn as_engine_event(stored: &StoredEvent) -> segments::Event<'_> {
+    segments::Event {
+        id: &stored.event.id,
+        metric_id: &stored.metric_id,
+        occurred_ms: stored.event.occurred_at.as_millis(),
+        ingested_ms: stored.ingested_at.as_millis(),
+        value: stored.event.value.map(|value| value.amount),
+        properties: &stored.event.properties,
+    }
+}
+
+fn membership_change(transition: Transition) -> MembershipChange {
+    let cause = match transition.cause {
+        Cause::Event(id) => format!("event:{id}"),
+        Cause::Profile => "profile".to_owned(),
+        Cause::Definition => "definition".to_owned(),
+        Cause::Time => "time".to_owned(),
+    };
+    MembershipChange {
+        segment_id: transition.segment_id,
+        entered: transition.entered,
+        at_ms: transition.at_ms,
+        cause,
+    }
+}

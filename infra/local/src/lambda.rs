@@ -1,12 +1,19 @@
 //! Lambda: functions called in this process, with a time-out, a panic being an error.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use lambda_http::lambda_runtime::{Context, LambdaEvent};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, IntoResponse, Service};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::Instant;
+use tower::ServiceExt as _;
 
 use crate::template::Function;
 
@@ -20,6 +27,48 @@ where
     R: Future<Output = Result<Value, String>> + Send + 'static,
 {
     Arc::new(move |event| Box::pin(function(event)))
+}
+
+/// Makes a [`Handler`] from a function over typed events, as `lambda_runtime::run` takes it. The
+/// error is told with its causes.
+pub fn typed<F, R, E, T, X>(function: F) -> Handler
+where
+    F: Fn(E) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<T, X>> + Send + 'static,
+    E: DeserializeOwned,
+    T: Serialize,
+    X: Display,
+{
+    Arc::new(move |event| match serde_json::from_value(event) {
+        Ok(event) => {
+            let result = function(event);
+            Box::pin(async move {
+                let value = result.await.map_err(|error| format!("{error:#}"))?;
+                serde_json::to_value(value).map_err(|error| error.to_string())
+            })
+        }
+        Err(error) => Box::pin(async move { Err(format!("the event is malformed: {error}")) }),
+    })
+}
+
+/// Makes a [`Handler`] from an HTTP service, as `lambda_http::run` takes it.
+pub fn http<S, R, X>(service: S) -> Handler
+where
+    S: Service<lambda_http::Request, Response = R, Error = X> + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+    R: IntoResponse + Send + Sync + 'static,
+    X: Display + Send + 'static,
+{
+    Arc::new(move |event| {
+        let adapter = Adapter::from(service.clone());
+        Box::pin(async move {
+            let request: LambdaRequest =
+                serde_json::from_value(event).map_err(|error| format!("the event is malformed: {error}"))?;
+            let event = LambdaEvent::new(request, Context::default());
+            let response = adapter.oneshot(event).await.map_err(|error| format!("{error:#}"))?;
+            serde_json::to_value(response).map_err(|error| error.to_string())
+        })
+    })
 }
 
 /// Why an invocation has no result.

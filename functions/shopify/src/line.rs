@@ -3,7 +3,7 @@
 use canonical::fact::Line;
 use canonical::money::Decimal;
 use canonical::{Currency, Money};
-use platform::lenient::{Dropped, Field, Id, Object};
+use platform::lenient::{Dropped, Field, Object};
 
 use crate::payload::{DiscountCode, LineItem, MoneySet, Objects};
 use crate::reader::Reader;
@@ -124,9 +124,4 @@ pub(crate) fn share(part: &mut Line, whole: &Line) {
     part.total = whole.total.and_then(|total| {
         Some(total.checked_mul(part.quantity)?.checked_div(whole.quantity)?.round_dp(total.scale()))
     });
-}
-
-/// An id kept for its text alone.
-pub(crate) fn text(id: Field<Id>) -> Option<String> {
-    id.ok().map(|Id(id)| id)
 }

@@ -1,12 +1,10 @@
 //! Orders, and the thin deliveries about their fulfilments and refunds.
 
-use std::collections::BTreeMap;
-
 use canonical::fact::{Cancellation, OrderDetail, OrderSnapshot, Refund, RefundPolicy, Shipment};
 use canonical::money::{Decimal, decimal_to_json};
 use canonical::{Currency, Fact, Instant, Money, Person};
 use platform::Connection;
-use platform::lenient::{self, Object};
+use platform::lenient::{self, Field, Id, Object};
 use serde_json::Value;
 
 use crate::line::{self, Origin};
@@ -53,34 +51,25 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
     }
     let refunds = reader.dropped.list("refunds", order.refunds);
 
+    let shop = reader.shop().map(str::to_owned);
+
     let dropped = &mut reader.dropped;
     let currency = dropped.take("currency", order.currency);
     let total_set = order.total_price_set.ok().map(|Object(set)| set).unwrap_or_default();
-    let presented = total_set.presentment_money.ok().and_then(|Object(half)| {
-        Some((half.amount.ok()?, half.currency_code.ok()?)).filter(|(_, other)| Some(*other) != currency)
-    });
-    let total = dropped.take("total_price", order.total_price).map(|amount| Money { amount, currency });
-    let total = total.or_else(|| {
-        let Object(half) = total_set.shop_money.ok()?;
-        Some(Money { amount: half.amount.ok()?, currency: currency.or(half.currency_code.ok()) })
-    });
-
-    let mut extra = BTreeMap::new();
-    if let Some((amount, currency)) = presented {
-        extra.insert("Presentment Total".to_owned(), decimal_to_json(amount));
-        extra.insert("Presentment Currency".to_owned(), currency.as_str().into());
-    } else if let Some(other) = dropped.take("presentment_currency", order.presentment_currency)
-        && Some(other) != currency
-    {
-        extra.insert("Presentment Currency".to_owned(), other.as_str().into());
-    }
-    if let Some(location) = line::text(order.location_id) {
-        extra.insert("Location ID".to_owned(), location.into());
-    }
+    let total = dropped
+        .take("total_price", order.total_price)
+        .map(|amount| Money { amount, currency })
+        .or_else(|| money(total_set.shop_money));
+    let presented = money(total_set.presentment_money)
+        .filter(|money| money.currency.is_some_and(|other| Some(other) != currency));
     let tags = dropped.take("tags", order.tags).map(|tags| split_tags(&tags)).unwrap_or_default();
-    if !tags.is_empty() {
-        extra.insert("Tags".to_owned(), Value::Array(tags));
-    }
+    let extra = [
+        ("Presentment Total", presented.map(|money| decimal_to_json(money.amount))),
+        ("Presentment Currency", presented.and_then(|money| Some(money.currency?.as_str().into()))),
+        ("Location ID", dropped.take("location_id", order.location_id).map(|Id(id)| Value::String(id))),
+        ("Tags", Some(Value::Array(tags)).filter(|tags| *tags != Value::Array(Vec::new()))),
+    ];
+    let extra = extra.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
 
     let updated_at = dropped.take("updated_at", order.updated_at);
     let created_at = dropped.take("created_at", order.created_at);
@@ -103,13 +92,12 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
         billing_address: billing.map(Address::into_property),
         shipping_address: shipping.map(Address::into_property),
         source_name: dropped.take("source_name", order.source_name),
-        shop: None,
+        shop,
         extra,
         ..OrderDetail::default()
     };
     // Imported orders carry their business time here, and the time of the import in created_at.
     let placed_at = dropped.take("processed_at", order.processed_at).or(created_at);
-    let detail = OrderDetail { shop: reader.shop().map(str::to_owned), ..detail };
     let refunds = refunds
         .into_iter()
         .filter_map(|Object(refund)| self::refund(reader, refund, currency, placed_at))
@@ -155,9 +143,7 @@ pub(crate) fn fulfillment(reader: &mut Reader<'_>) -> Reading {
 pub(crate) fn refund_created(reader: &mut Reader<'_>) -> Reading {
     let mut refund: payload::Refund = lenient::object(&reader.delivery.body)?;
     let order_id = reader.identity("order_id", std::mem::take(&mut refund.order_id))?;
-    let all_tests = matches!(&refund.transactions, lenient::Field::Is(list) if !list.is_empty()
-        && list.iter().all(|entry| matches!(entry, lenient::Field::Is(Object(entry)) if entry.test == lenient::Field::Is(true))));
-    if all_tests && !reader.includes_tests() {
+    if only_tests(&refund.transactions) && !reader.includes_tests() {
         return Err(Silence::Ignore("test_order"));
     }
     let fallback = Some(reader.happened_at());
@@ -233,6 +219,12 @@ fn refund(
     })
 }
 
+fn only_tests(transactions: &payload::Objects<payload::Transaction>) -> bool {
+    let Field::Is(transactions) = transactions else { return false };
+    let test = |entry: &Field<Object<payload::Transaction>>| matches!(entry, Field::Is(Object(transaction)) if transaction.test == Field::Is(true));
+    !transactions.is_empty() && transactions.iter().all(test)
+}
+
 fn refund_policy(connection: &Connection) -> RefundPolicy {
     match connection.text("refund_policy") {
         Some("each") => RefundPolicy::Each,
@@ -240,7 +232,13 @@ fn refund_policy(connection: &Connection) -> RefundPolicy {
     }
 }
 
+/// An amount of a set.
+fn money(half: Field<Object<payload::Amount>>) -> Option<Money> {
+    let Object(half) = half.ok()?;
+    Some(Money { amount: half.amount.ok()?, currency: half.currency_code.ok() })
+}
+
 /// Whether a field holds a word; states are compared in any case.
-fn is(field: &lenient::Field<String>, word: &str) -> bool {
-    matches!(field, lenient::Field::Is(text) if text.eq_ignore_ascii_case(word))
+fn is(field: &Field<String>, word: &str) -> bool {
+    matches!(field, Field::Is(text) if text.eq_ignore_ascii_case(word))
 }

@@ -1,6 +1,8 @@
 //! Shopify's payloads, as far as they are read. Every field may be missing, `null`, empty or of another
 //! type than documented.
 
+#![allow(clippy::struct_field_names, reason = "the names are Shopify's")]
+
 use canonical::money::Decimal;
 use canonical::{Currency, Instant};
 use platform::lenient::{Field, Id, Object};
@@ -24,7 +26,6 @@ pub(crate) struct Order {
     pub billing_address: Field<Object<Address>>,
     pub shipping_address: Field<Object<Address>>,
     pub currency: Field<Currency>,
-    pub presentment_currency: Field<Currency>,
     pub total_price: Field<Decimal>,
     pub total_price_set: Field<Object<MoneySet>>,
     pub total_discounts: Field<Decimal>,

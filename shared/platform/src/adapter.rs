@@ -100,7 +100,9 @@ impl Secrets {
 
     /// Ends the validity of all previous values.
     pub fn forget_previous(&mut self) {
-        self.0.values_mut().for_each(|versions| versions.previous = None);
+        for versions in self.0.values_mut() {
+            versions.previous = None;
+        }
     }
 
     /// The values that are valid for a name, the current one first; empty if there is none.

@@ -98,7 +98,9 @@ pub(crate) fn paths() -> Vec<PathBuf> {
 
 pub(crate) fn secrets<const N: usize>(oldest_first: [&str; N]) -> Secrets {
     let mut secrets = Secrets::default();
-    oldest_first.into_iter().for_each(|secret| secrets.rotate("webhook_secret", secret.to_owned()));
+    for secret in oldest_first {
+        secrets.rotate("webhook_secret", secret.to_owned());
+    }
     secrets
 }
 

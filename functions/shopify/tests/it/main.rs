@@ -1,5 +1,7 @@
 //! The adapter from outside: bytes and headers in, verdicts and facts out.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot run should say so")]
+
 mod case;
 mod description;
 mod fixtures;

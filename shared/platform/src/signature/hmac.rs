@@ -74,6 +74,8 @@ fn digest(secret: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 /// Always `Some`: HMAC takes keys of any length.
 fn keyed(secret: &[u8], parts: &[&[u8]]) -> Option<Hmac<Sha256>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     Some(mac)
 }

@@ -1,5 +1,7 @@
 //! Sums without rounding: fixed-point numbers whose addition does not depend on its order.
 
+use std::cmp::Ordering;
+
 use rust_decimal::Decimal;
 
 use crate::definition::{Comparison, NumericTest};
@@ -49,14 +51,44 @@ impl Threshold {
     }
 
     pub(crate) fn holds(&self, amount: i128) -> bool {
-        match self.comparison {
-            Comparison::Equals => self.is_exact && amount == self.floor,
-            Comparison::NotEquals => !self.is_exact || amount != self.floor,
-            Comparison::GreaterThan => amount > self.floor,
-            Comparison::GreaterThanOrEqual => amount > self.floor || (self.is_exact && amount == self.floor),
-            Comparison::LessThan => amount < self.floor || (!self.is_exact && amount == self.floor),
-            Comparison::LessThanOrEqual => amount <= self.floor,
+        self.comparison.holds(&self.side(amount), &Ordering::Equal)
+    }
+
+    /// On which side of the number the amount lies.
+    fn side(&self, amount: i128) -> Ordering {
+        match amount.cmp(&self.floor) {
+            Ordering::Equal if !self.is_exact => Ordering::Less,
+            side => side,
         }
+    }
+
+    /// Of a row of amounts that only fall or only rise, the first of which the comparison says something
+    /// else than of the current amount, from which the row starts.
+    pub(crate) fn first_flip(
+        &self,
+        current: i128,
+        count: usize,
+        amount_at: impl Fn(usize) -> i128,
+    ) -> Option<usize> {
+        let held = self.holds(current);
+        let (mut side, mut from) = (self.side(current), 0);
+        // An amount changes sides at most twice: onto the number, and away from it.
+        for _ in 0..2 {
+            let (mut low, mut high) = (from, count);
+            while low < high {
+                let middle = low.midpoint(high);
+                if self.side(amount_at(middle)) == side { low = middle + 1 } else { high = middle }
+            }
+            if low == count {
+                return None;
+            }
+            let amount = amount_at(low);
+            if self.holds(amount) != held {
+                return Some(low);
+            }
+            (side, from) = (self.side(amount), low);
+        }
+        None
     }
 }
 

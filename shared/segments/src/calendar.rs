@@ -107,6 +107,21 @@ impl Calendar {
     }
 }
 
+/// The present.
+#[derive(Clone, Copy)]
+pub(crate) struct Present<'a> {
+    pub(crate) now: i64,
+    /// The day it belongs to.
+    pub(crate) today: i64,
+    pub(crate) calendar: &'a Calendar,
+}
+
+impl<'a> Present<'a> {
+    pub(crate) fn new(now: i64, calendar: &'a Calendar) -> Self {
+        Self { now, today: calendar.day_of(now), calendar }
+    }
+}
+
 fn timestamp(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(clamp(millis)).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 
 use crate::amount;
-use crate::calendar;
+use crate::calendar::{self, Present};
 use crate::program::{ConditionKind, Needs, Program};
 use crate::state::State;
 use crate::window::NEVER;
@@ -95,15 +95,17 @@ impl Program {
                 let found = state.series.binary_search_by_key(&plan.fingerprint, |series| series.fingerprint);
                 let Ok(found) = found else { return (Some(Decimal::ZERO), NEVER) };
                 let mut series = state.series[found].clone();
-                series.settle(plan, now, &self.calendar);
-                let total = series.measure(window, now, &self.calendar);
-                let total = if plan.is_sum {
-                    amount::to_decimal(total)
+                let present = Present::new(now, &self.calendar);
+                series.settle(plan, present);
+                let view = series.view(plan, present);
+                let amount = view.measure(window);
+                let next = view.next_flip(window, amount, &[(condition, *threshold)]);
+                let measure = if plan.is_sum {
+                    amount::to_decimal(amount)
                 } else {
-                    Decimal::try_from_i128_with_scale(total, 0).ok()
+                    Decimal::try_from_i128_with_scale(amount, 0).ok()
                 };
-                let conditions = [(condition, *threshold)];
-                (total, series.next_flip(plan, window, &conditions, now, &self.calendar))
+                (measure, next)
             }
             ConditionKind::Profile(questions) => {
                 let next = state.answers.iter().filter_map(|answer| {

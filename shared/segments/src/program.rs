@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::amount::{self, Threshold};
 use crate::atom::{self, Answer, Question};
 use crate::bits::Bits;
-use crate::calendar::{self, Calendar, HOUR};
+use crate::calendar::{self, Calendar, HOUR, Present};
 use crate::definition::{
     Condition, ConsentCondition, ConsentFilter, DateTest, Definition, Filter, Measurement, MetricCondition,
     PropertyCondition, Unit, Window,
@@ -494,11 +494,13 @@ impl Program {
         }
         self.advance(state, now_ms, None, &mut transitions);
         let Some(selectors) = self.selectors.get(event.metric_id) else { return transitions };
-        let hash = event_hash(event.id);
-        if !state.ahead.is_empty() && state.ahead.binary_search_by_key(&hash, |(hash, _)| *hash).is_ok() {
-            return transitions;
+        if !state.ahead.is_empty() {
+            let hash = event_hash(event.id);
+            if state.ahead.binary_search_by_key(&hash, |(hash, _)| *hash).is_ok() {
+                return transitions;
+            }
         }
-        let now = state.now;
+        let present = Present::new(state.now, &self.calendar);
         let mut flipped = Vec::new();
         let mut is_touched = false;
         for selector in selectors {
@@ -507,14 +509,14 @@ impl Program {
             }
             for place in &selector.series {
                 let plan = &self.series[*place];
-                if let Some(place) = self.count(state, plan, event) {
+                if let Some(place) = Self::count(state, plan, event, present) {
                     is_touched = true;
-                    self.refresh(state, place, plan, &mut flipped);
+                    Self::refresh(state, place, plan, present, &mut flipped);
                 }
             }
         }
         if is_touched {
-            let at = if event.occurred_ms > now {
+            let at = if event.occurred_ms > state.now {
                 event.ingested_ms
             } else {
                 event.ingested_ms.max(event.occurred_ms)
@@ -633,6 +635,7 @@ impl Program {
         state.series.clear();
         state.ahead.clear();
         let oldest = state.now - AHEAD_MS;
+        let present = Present::new(state.now, &self.calendar);
         let mut seen = HashSet::with_capacity(history.len());
         for event in history {
             if !seen.insert(event.id) {
@@ -648,7 +651,7 @@ impl Program {
                     .all(|filter| filter.filter.matches(filter.property.in_event(event)))
                 {
                     for place in &selector.series {
-                        self.count(state, &self.series[*place], event);
+                        Self::count(state, &self.series[*place], event, present);
                     }
                 }
             }
@@ -658,19 +661,24 @@ impl Program {
     }
 
     /// Adds an event to a series; where the state keeps the series, if it has one now.
-    fn count(&self, state: &mut State, plan: &series::Plan, event: &Event<'_>) -> Option<usize> {
+    fn count(
+        state: &mut State,
+        plan: &series::Plan,
+        event: &Event<'_>,
+        present: Present<'_>,
+    ) -> Option<usize> {
         let amount = if plan.is_sum { amount::of_value(event.value) } else { 1 };
         let occurred = calendar::clamp(event.occurred_ms);
         let place = state.series.binary_search_by_key(&plan.fingerprint, |series| series.fingerprint);
         match place {
             Ok(place) => {
-                state.series[place].add(plan, occurred, amount, state.now, &self.calendar);
+                state.series[place].add(plan, occurred, amount, present);
                 Some(place)
             }
             Err(place) => {
                 let (fingerprint, is_sum) = (plan.fingerprint, plan.is_sum);
                 let mut series = Series { fingerprint, is_sum, due: NEVER, ..Series::default() };
-                series.add(plan, occurred, amount, state.now, &self.calendar);
+                series.add(plan, occurred, amount, present);
                 if series.is_zero() {
                     return None;
                 }
@@ -689,9 +697,10 @@ impl Program {
         state.answers.retain(|answer| self.question_of(answer).is_some());
         state.truths.clone_from(&self.initially);
         let mut flipped = Vec::new();
+        let present = Present::new(state.now, &self.calendar);
         for place in 0..state.series.len() {
             if let Some(plan) = self.plan_of(&state.series[place]) {
-                self.refresh(state, place, plan, &mut flipped);
+                Self::refresh(state, place, plan, present, &mut flipped);
             }
         }
         self.weigh(state, &mut flipped);
@@ -709,21 +718,27 @@ impl Program {
     }
 
     /// Says anew what the conditions on one series say.
-    fn refresh(&self, state: &mut State, place: usize, plan: &series::Plan, flipped: &mut Vec<u32>) {
-        let now = state.now;
+    fn refresh(
+        state: &mut State,
+        place: usize,
+        plan: &series::Plan,
+        present: Present<'_>,
+        flipped: &mut Vec<u32>,
+    ) {
         let series = &mut state.series[place];
-        series.settle(plan, now, &self.calendar);
-        series.due = NEVER;
+        series.settle(plan, present);
+        let view = series.view(plan, present);
+        let mut due = NEVER;
         for measure in &plan.measures {
-            let amount = series.measure(measure.window, now, &self.calendar);
+            let amount = view.measure(measure.window);
             for (condition, threshold) in &measure.conditions {
                 if state.truths.set(*condition, threshold.holds(amount)) {
                     flipped.push(*condition);
                 }
             }
-            let due = series.next_flip(plan, measure.window, &measure.conditions, now, &self.calendar);
-            series.due = series.due.min(due);
+            due = due.min(view.next_flip(measure.window, amount, &measure.conditions));
         }
+        series.due = due;
     }
 
     /// Asks the profile everything.
@@ -766,10 +781,11 @@ impl Program {
             }
             state.now = due.max(state.now);
             let mut flipped = Vec::new();
+            let present = Present::new(state.now, &self.calendar);
             for place in 0..state.series.len() {
                 let series = &state.series[place];
                 if let Some(plan) = self.plan_of(series).filter(|_| series.due <= due) {
-                    self.refresh(state, place, plan, &mut flipped);
+                    Self::refresh(state, place, plan, present, &mut flipped);
                 }
             }
             if state.answers_due.iter().any(|answer_due| *answer_due <= due) {

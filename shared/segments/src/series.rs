@@ -6,8 +6,8 @@
 use jiff::civil::{Date, DateTime, Time};
 
 use crate::amount::Threshold;
-use crate::calendar::{Calendar, DAY, FIRST, HOUR, LAST};
-use crate::definition::{Unit, Window};
+use crate::calendar::{Calendar, DAY, FIRST, HOUR, LAST, Present};
+use crate::definition::{Span, Unit, Window};
 use crate::window::{Moment, NEVER, Yearly};
 
 /// Amounts by key, in the order of the keys, none of them zero.
@@ -102,30 +102,30 @@ impl Series {
         self.base == 0 && self.entries.is_empty() && self.pending.is_empty()
     }
 
-    /// Adds an event. `now` must be the state's.
-    pub(crate) fn add(&mut self, plan: &Plan, occurred: i64, amount: i128, now: i64, calendar: &Calendar) {
+    /// Adds an event. The present must be the state's.
+    pub(crate) fn add(&mut self, plan: &Plan, occurred: i64, amount: i128, present: Present<'_>) {
         if !(plan.range.0..plan.range.1).contains(&occurred) {
             return;
         }
         if plan.detail == Detail::Future {
-            if occurred >= now {
+            if occurred >= present.now {
                 add(&mut self.entries, occurred, amount);
             }
-        } else if occurred > now {
+        } else if occurred > present.now {
             add(&mut self.pending, occurred, amount);
         } else {
-            self.happened(plan, occurred, amount, now, calendar);
+            self.happened(plan, occurred, amount, present);
         }
     }
 
-    fn happened(&mut self, plan: &Plan, occurred: i64, amount: i128, now: i64, calendar: &Calendar) {
+    fn happened(&mut self, plan: &Plan, occurred: i64, amount: i128, present: Present<'_>) {
         let key = match plan.detail {
             Detail::Days(None) => None,
             Detail::Days(Some(days)) => {
-                Some(calendar.day_of(occurred)).filter(|day| *day >= calendar.day_of(now) - days)
+                Some(present.calendar.day_of(occurred)).filter(|day| *day >= present.today - days)
             }
-            Detail::Hours(millis) => Some(occurred).filter(|occurred| *occurred >= now - millis),
-            Detail::Yearly => Some(time_of_year(occurred, calendar)),
+            Detail::Hours(millis) => Some(occurred).filter(|occurred| *occurred >= present.now - millis),
+            Detail::Yearly => Some(time_of_year(occurred, present.calendar)),
             Detail::Future => return,
         };
         match key {
@@ -136,18 +136,18 @@ impl Series {
     }
 
     /// Lets happen what is due and forgets what no window can tell apart any more.
-    pub(crate) fn settle(&mut self, plan: &Plan, now: i64, calendar: &Calendar) {
-        let due = self.pending.partition_point(|(at, _)| *at <= now);
+    pub(crate) fn settle(&mut self, plan: &Plan, present: Present<'_>) {
+        let due = self.pending.partition_point(|(at, _)| *at <= present.now);
         if due > 0 {
             for (at, amount) in self.pending.drain(..due).collect::<Amounts>() {
-                self.happened(plan, at, amount, now, calendar);
+                self.happened(plan, at, amount, present);
             }
         }
         let oldest = match plan.detail {
             Detail::Days(None) => NEVER,
-            Detail::Days(Some(days)) => calendar.day_of(now) - days,
-            Detail::Hours(millis) => now - millis,
-            Detail::Future => now,
+            Detail::Days(Some(days)) => present.today - days,
+            Detail::Hours(millis) => present.now - millis,
+            Detail::Future => present.now,
             Detail::Yearly => return,
         };
         let old = self.entries.partition_point(|(key, _)| *key < oldest);
@@ -162,70 +162,112 @@ impl Series {
         }
     }
 
-    /// What the window holds now. The series must have been settled.
-    pub(crate) fn measure(&self, window: MeasureWindow, now: i64, calendar: &Calendar) -> i128 {
-        let entries = &self.entries;
-        let below = |key: i64| entries.partition_point(|(found, _)| *found < key);
-        match window {
-            MeasureWindow::Alltime => self.base.wrapping_add(total(entries)),
-            MeasureWindow::Window(window) => {
-                let today = || calendar.day_of(now);
-                match window {
-                    Window::InTheLast(span) => match span.unit {
-                        Unit::Day => total(&entries[below(today() - span.quantity)..]),
-                        Unit::Hour => total(&entries[below(now - span.quantity * HOUR)..]),
-                    },
-                    Window::AtLeast(span) => self.base.wrapping_add(match span.unit {
-                        Unit::Day => total(&entries[..below(today() - span.quantity)]),
-                        Unit::Hour => total(&entries[..below(now - span.quantity * HOUR)]),
-                    }),
-                    Window::InTheNext(span) => {
-                        let end = match span.unit {
-                            Unit::Day => calendar.start_of(today() + span.quantity + 1),
-                            Unit::Hour => now + span.quantity * HOUR + 1,
-                        };
-                        total(&entries[below(now)..below(end)])
-                    }
-                    Window::Between { unit: Unit::Day, from, to } => {
-                        total(&entries[below(today() - to)..below(today() - from + 1)])
-                    }
-                    Window::Between { unit: Unit::Hour, from, to } => {
-                        total(&entries[below(now - to * HOUR)..below(now - from * HOUR + 1)])
-                    }
-                }
+    /// A look at the series, which must have been settled.
+    pub(crate) fn view<'a>(&'a self, plan: &Plan, present: Present<'a>) -> View<'a> {
+        let mut sums = Vec::with_capacity(self.entries.len() + 1);
+        let mut sum = 0_i128;
+        let mut is_positive = true;
+        sums.push(sum);
+        for (_, amount) in &self.entries {
+            sum = sum.wrapping_add(*amount);
+            is_positive &= *amount > 0;
+            sums.push(sum);
+        }
+        View { series: self, by_day: matches!(plan.detail, Detail::Days(_)), sums, is_positive, present }
+    }
+}
+
+/// A series at an instant, prepared for many windows.
+pub(crate) struct View<'a> {
+    series: &'a Series,
+    by_day: bool,
+    /// The sum of all entries before each place.
+    sums: Vec<i128>,
+    /// Whether every entry adds.
+    is_positive: bool,
+    present: Present<'a>,
+}
+
+impl View<'_> {
+    /// The place of the first entry that is not before the key.
+    fn below(&self, key: i64) -> usize {
+        self.series.entries.partition_point(|(found, _)| *found < key)
+    }
+
+    fn sum(&self, from: usize, until: usize) -> i128 {
+        self.sums[until].wrapping_sub(self.sums[from.min(until)])
+    }
+
+    /// The sum of the entries from a key up to and excluding another.
+    fn between(&self, from: i64, until: i64) -> i128 {
+        self.sum(self.below(from), self.below(until))
+    }
+
+    fn since(&self, key: i64) -> i128 {
+        self.sum(self.below(key), self.series.entries.len())
+    }
+
+    fn before(&self, key: i64) -> i128 {
+        self.series.base.wrapping_add(self.sum(0, self.below(key)))
+    }
+
+    /// What the window holds now.
+    pub(crate) fn measure(&self, window: MeasureWindow) -> i128 {
+        let Present { now, today, calendar } = self.present;
+        let window = match window {
+            MeasureWindow::Alltime => return self.before(NEVER),
+            MeasureWindow::Window(window) => window,
+            MeasureWindow::Yearly(yearly) => {
+                let holds = |key| in_some_year(key).is_some_and(|local| yearly.holds(local, now, calendar));
+                let entries = self.series.entries.iter().filter(|(key, _)| holds(*key));
+                return entries.fold(0, |sum, (_, amount)| sum.wrapping_add(*amount));
             }
-            MeasureWindow::Yearly(yearly) => entries
-                .iter()
-                .filter(|(key, _)| in_some_year(*key).is_some_and(|local| yearly.holds(local, now, calendar)))
-                .fold(0, |sum, (_, amount)| sum.wrapping_add(*amount)),
+        };
+        match window {
+            Window::InTheLast(Span { unit: Unit::Day, quantity }) => self.since(today - quantity),
+            Window::InTheLast(Span { unit: Unit::Hour, quantity }) => self.since(now - quantity * HOUR),
+            Window::AtLeast(Span { unit: Unit::Day, quantity }) => self.before(today - quantity),
+            Window::AtLeast(Span { unit: Unit::Hour, quantity }) => self.before(now - quantity * HOUR),
+            Window::InTheNext(Span { unit: Unit::Day, quantity }) => {
+                self.between(now, calendar.start_of(today + quantity + 1))
+            }
+            Window::InTheNext(Span { unit: Unit::Hour, quantity }) => {
+                self.between(now, now + quantity * HOUR + 1)
+            }
+            Window::Between { unit: Unit::Day, from, to } => self.between(today - to, today - from + 1),
+            Window::Between { unit: Unit::Hour, from, to } => {
+                self.between(now - to * HOUR, now - from * HOUR + 1)
+            }
         }
     }
 
-    /// An instant after `now`, not later than the next at which time alone changes what the conditions say.
+    /// An instant after the present, not later than the next at which time alone changes what the
+    /// conditions say of the amount the window holds.
     pub(crate) fn next_flip(
         &self,
-        plan: &Plan,
         window: MeasureWindow,
+        amount: i128,
         conditions: &[(u32, Threshold)],
-        now: i64,
-        calendar: &Calendar,
     ) -> i64 {
-        if self.pending.is_empty() && (self.entries.is_empty() || window == MeasureWindow::Alltime) {
+        let Present { now, calendar, .. } = self.present;
+        let Series { entries, pending, .. } = self.series;
+        if pending.is_empty() && (entries.is_empty() || window == MeasureWindow::Alltime) {
             return NEVER;
         }
         if let MeasureWindow::Yearly(yearly) = window {
-            let next = self.pending.first().map_or(NEVER, |(at, _)| *at);
-            return self
-                .entries
+            let next = pending.first().map_or(NEVER, |(at, _)| *at);
+            return entries
                 .iter()
                 .filter_map(|(key, _)| in_some_year(*key))
                 .map(|local| yearly.next_change(local, now, calendar))
                 .fold(next, i64::min);
         }
-        let mut amount = self.measure(window, now, calendar);
+        if let Some(next) = self.next_flip_by_day(window, amount, conditions) {
+            return next;
+        }
         let held: Vec<bool> = conditions.iter().map(|(_, threshold)| threshold.holds(amount)).collect();
-        let changes = self.changes(plan, window, now, calendar);
-        let mut index = 0;
+        let changes = self.changes(window);
+        let (mut amount, mut index) = (amount, 0);
         while let Some((at, _)) = changes.get(index).copied() {
             while let Some((_, change)) = changes.get(index).filter(|(other, _)| *other == at) {
                 amount = amount.wrapping_add(*change);
@@ -239,9 +281,40 @@ impl Series {
         NEVER
     }
 
-    /// How the measure will change, in the order of time, if nothing but time happens.
-    fn changes(&self, plan: &Plan, window: MeasureWindow, now: i64, calendar: &Calendar) -> Amounts {
-        let mut changes = Vec::with_capacity(2 * (self.entries.len() + self.pending.len()));
+    /// The same, for the most common case: days leave a window, or enter one, in their own order, and
+    /// each changes the amount in the same direction. `None` if it is not that case.
+    fn next_flip_by_day(
+        &self,
+        window: MeasureWindow,
+        amount: i128,
+        conditions: &[(u32, Threshold)],
+    ) -> Option<i64> {
+        let Present { today, calendar, .. } = self.present;
+        let entries = &self.series.entries;
+        if !(self.by_day && self.is_positive && self.series.pending.is_empty()) {
+            return None;
+        }
+        let (quantity, is_falling) = match window {
+            MeasureWindow::Window(Window::InTheLast(span)) => (span.quantity, true),
+            MeasureWindow::Window(Window::AtLeast(span)) => (span.quantity, false),
+            _ => return None,
+        };
+        let first = self.below(today - quantity);
+        let amount_at = |place: usize| {
+            let change = self.sum(first, first + place + 1);
+            if is_falling { amount.wrapping_sub(change) } else { amount.wrapping_add(change) }
+        };
+        let flips = conditions
+            .iter()
+            .filter_map(|(_, threshold)| threshold.first_flip(amount, entries.len() - first, amount_at));
+        Some(flips.min().map_or(NEVER, |place| calendar.start_of(entries[first + place].0 + quantity + 1)))
+    }
+
+    /// How the amount will change, in the order of time, if nothing but time happens.
+    fn changes(&self, window: MeasureWindow) -> Amounts {
+        let Present { now, calendar, .. } = self.present;
+        let Series { entries, pending, .. } = self.series;
+        let mut changes = Vec::with_capacity(2 * (entries.len() + pending.len()));
         let mut change = |from: i64, until: i64, amount: i128| {
             if from >= until {
                 return;
@@ -253,15 +326,14 @@ impl Series {
                 changes.push((until, amount.wrapping_neg()));
             }
         };
-        let by_day = matches!(plan.detail, Detail::Days(_));
         if let MeasureWindow::Window(window) = window {
-            for (key, amount) in &self.entries {
-                let moment = if by_day { Moment::Day(*key) } else { Moment::At(*key) };
+            for (key, amount) in entries {
+                let moment = if self.by_day { Moment::Day(*key) } else { Moment::At(*key) };
                 let (from, until) = window.holds_during(moment, calendar);
                 change(from, until, *amount);
             }
         }
-        for (at, amount) in &self.pending {
+        for (at, amount) in pending {
             let (from, until) = match window {
                 MeasureWindow::Window(window) => window.holds_during(Moment::At(*at), calendar),
                 MeasureWindow::Alltime | MeasureWindow::Yearly(_) => (*at, NEVER),

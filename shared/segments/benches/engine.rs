@@ -1,6 +1,8 @@
 //! How fast the engine is: run with `cargo bench -p segments`. Throughput is in events per second on
 //! one core.
 
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot be prepared may panic")]
+
 #[path = "../tests/engine/typical.rs"]
 mod typical;
 

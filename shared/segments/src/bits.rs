@@ -19,9 +19,9 @@ impl Bits {
         let mask = 1 << (index % 64);
         let before = *word;
         if value {
-            *word |= mask
+            *word |= mask;
         } else {
-            *word &= !mask
+            *word &= !mask;
         }
         *word != before
     }

@@ -1,7 +1,7 @@
 //! Days of the account's time zone.
 
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 
 /// Milliseconds of an hour.
@@ -52,16 +52,26 @@ impl Calendar {
 
     /// When a day begins.
     pub(crate) fn start_of(&self, day: i64) -> i64 {
-        let local = day.saturating_mul(DAY);
+        self.instant_at(day.saturating_mul(DAY))
+    }
+
+    /// The instant at which calendar and clock show what UTC shows at `local`.
+    fn instant_at(&self, local: i64) -> i64 {
         if local < self.known.start + MAX_OFFSET || local >= self.known.end - MAX_OFFSET {
-            return self.instant_of(utc_date(local).to_datetime(jiff::civil::Time::midnight()));
+            // Fails only at the ends of jiff's range, thousands of years away from any date here.
+            let local = utc_datetime(local);
+            return self
+                .zone
+                .to_ambiguous_timestamp(local)
+                .compatible()
+                .map_or(LAST, Timestamp::as_millisecond);
         }
         let first = self.runs.partition_point(|(at, _)| *at <= local - MAX_OFFSET).saturating_sub(1);
         let mut previous = self.runs[first].1;
         for (index, (at, offset)) in self.runs.iter().enumerate().skip(first) {
             let instant = local - offset;
             if instant < *at {
-                // Midnight was jumped over: as if the old offset still held.
+                // The clock jumped over it: as if the old offset still held.
                 return local - previous;
             }
             if self.runs.get(index + 1).is_none_or(|(next, _)| instant < *next) {
@@ -72,15 +82,18 @@ impl Calendar {
         local - previous
     }
 
-    /// The day an instant belongs to: the last one that has begun.
-    pub(crate) fn day_of(&self, millis: i64) -> i64 {
-        let offset = if self.known.contains(&millis) {
+    fn offset_at(&self, millis: i64) -> i64 {
+        if self.known.contains(&millis) {
             let next = self.runs.partition_point(|(at, _)| *at <= millis);
             self.runs[next.saturating_sub(1)].1
         } else {
             offset_millis(self.zone.to_offset(timestamp(millis)))
-        };
-        let mut day = (millis + offset).div_euclid(DAY);
+        }
+    }
+
+    /// The day an instant belongs to: the last one that has begun.
+    pub(crate) fn day_of(&self, millis: i64) -> i64 {
+        let mut day = (millis + self.offset_at(millis)).div_euclid(DAY);
         while self.start_of(day) > millis {
             day -= 1;
         }
@@ -92,19 +105,35 @@ impl Calendar {
 
     /// What calendar and clock show at an instant.
     pub(crate) fn local(&self, millis: i64) -> DateTime {
-        self.zone.to_datetime(timestamp(millis))
+        let millis = clamp(millis);
+        utc_datetime(millis + self.offset_at(millis))
     }
 
     /// The instant at which calendar and clock show this.
     pub(crate) fn instant_of(&self, local: DateTime) -> i64 {
-        // Fails only at the ends of jiff's range, thousands of years away from any date here.
-        self.zone.to_ambiguous_timestamp(local).compatible().map_or(LAST, Timestamp::as_millisecond)
+        self.instant_at(day_number(local.date()) * DAY + since_midnight(local.time()))
     }
 
     /// When a date begins.
     pub(crate) fn start_of_date(&self, date: Date) -> i64 {
-        self.instant_of(date.to_datetime(jiff::civil::Time::midnight()))
+        self.start_of(day_number(date))
     }
+}
+
+/// Milliseconds from midnight on; what is finer is dropped, as everywhere here.
+pub(crate) fn since_midnight(time: Time) -> i64 {
+    let seconds = i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
+    seconds * 1000 + i64::from(time.millisecond())
+}
+
+/// Days from 1970-01-01 to a date. Years are counted from March, so that leap days come last
+/// (<https://howardhinnant.github.io/date_algorithms.html#days_from_civil>).
+fn day_number(date: Date) -> i64 {
+    let (month, day) = (i64::from(date.month()), i64::from(date.day()));
+    let year = i64::from(date.year()) - i64::from(month <= 2);
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
 /// The present.
@@ -126,11 +155,11 @@ fn timestamp(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(clamp(millis)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-fn utc_date(millis: i64) -> Date {
+fn utc_datetime(millis: i64) -> DateTime {
     // A hundred years beyond either end, for windows that reach there.
     let reach = 36_526 * DAY;
     let millis = millis.clamp(FIRST - reach, LAST + reach);
-    Offset::UTC.to_datetime(Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)).date()
+    Offset::UTC.to_datetime(Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
 fn offset_millis(offset: Offset) -> i64 {
@@ -153,10 +182,16 @@ mod tests {
             "Pacific/Apia",
         ] {
             let calendar = Calendar::new(TimeZone::get(name).unwrap());
-            for day in (10_900..33_000).chain([-1_000_000, 0, 2_000_000]) {
-                let date = utc_date(day * DAY);
+            for day in (10_900..33_000).chain([-700_000, 0, 2_000_000]) {
+                let date = utc_datetime(day * DAY).date();
                 let expected = date.to_zoned(calendar.zone().clone()).unwrap().timestamp().as_millisecond();
                 assert_eq!(calendar.start_of(day), expected, "{name} {date}");
+                assert_eq!(day_number(date), day);
+                let local = date.at(2, 30, 0, 1_000_000);
+                let expected = calendar.zone().to_timestamp(local).unwrap().as_millisecond();
+                assert_eq!(calendar.instant_of(local), expected, "{name} {local}");
+                let shown = calendar.zone().to_datetime(timestamp(expected));
+                assert_eq!(calendar.local(expected), shown, "{name} {shown}");
             }
         }
     }
@@ -168,7 +203,7 @@ mod tests {
             for hour in 0..24 * 800 {
                 let millis = 1_700_000_000_000 + hour * HOUR;
                 let date = calendar.local(millis).date();
-                assert_eq!(utc_date(calendar.day_of(millis) * DAY), date, "{name} {millis}");
+                assert_eq!(utc_datetime(calendar.day_of(millis) * DAY).date(), date, "{name} {millis}");
             }
         }
     }

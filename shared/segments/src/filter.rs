@@ -91,7 +91,7 @@ fn contains(values: &[String], text: &str) -> bool {
     values.binary_search_by(|value| value.as_str().cmp(text)).is_ok()
 }
 
-fn text<'a>(operand: Operand<'a>) -> Option<&'a str> {
+fn text(operand: Operand<'_>) -> Option<&str> {
     match operand {
         Operand::Text(text) => Some(text),
         Operand::Json(value) => value.as_str(),
@@ -107,7 +107,7 @@ fn number(operand: Operand<'_>) -> Option<Decimal> {
     }
 }
 
-fn list<'a>(operand: Operand<'a>) -> Option<&'a [Value]> {
+fn list(operand: Operand<'_>) -> Option<&[Value]> {
     match operand {
         Operand::Json(Value::Array(items)) => Some(items),
         _ => None,

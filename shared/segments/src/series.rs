@@ -6,7 +6,7 @@
 use jiff::civil::{Date, DateTime, Time};
 
 use crate::amount::Threshold;
-use crate::calendar::{Calendar, DAY, FIRST, HOUR, LAST, Present};
+use crate::calendar::{self, Calendar, DAY, FIRST, HOUR, LAST, Present};
 use crate::definition::{Span, Unit, Window};
 use crate::window::{Moment, NEVER, Yearly};
 
@@ -348,8 +348,7 @@ impl View<'_> {
 /// Month, day and time of an instant as one number.
 fn time_of_year(instant: i64, calendar: &Calendar) -> i64 {
     let local = calendar.local(instant);
-    let of_day = local.time().duration_since(Time::midnight()).as_millis();
-    (i64::from(local.month()) * 32 + i64::from(local.day())) * DAY + i64::try_from(of_day).unwrap_or(0)
+    (i64::from(local.month()) * 32 + i64::from(local.day())) * DAY + calendar::since_midnight(local.time())
 }
 
 /// That month, day and time, in a leap year, which has them all.

@@ -1,1 +1,193 @@
-//! Tillstream.
+#![doc = include_str!("../README.md")]
+
+mod auth;
+mod body;
+mod connections;
+mod document;
+mod error;
+mod events;
+pub mod filter;
+mod metrics;
+mod platforms;
+mod ports;
+mod profiles;
+mod request;
+mod routes;
+mod schema;
+mod segment_jobs;
+mod segments;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::State;
+use canonical::{Instant, hash};
+use http::{Request, Response, StatusCode};
+use jiff::tz::TimeZone;
+use platform::{Platform, SecretStore};
+use runtime::{Clients, Clock, Config};
+use serde_json::json;
+use store::Store;
+
+pub use auth::key_digest;
+pub use ports::{Outbox, Queue, SendError, Vault};
+
+use crate::auth::Keys;
+use crate::document::Answer;
+use crate::error::{ApiError, ApiResult};
+use crate::ports::Sqs;
+use crate::request::Asked;
+use crate::routes::Endpoint;
+
+/// What the API works with.
+pub struct Api {
+    store: Store,
+    outbox: Box<dyn Outbox>,
+    vault: Box<dyn Vault>,
+    platforms: &'static [&'static dyn Platform],
+    clock: Clock,
+    /// 128 random bits: ids of what has no natural one.
+    random: Box<dyn Fn() -> u128 + Send + Sync>,
+    public_url: Option<String>,
+    zone: TimeZone,
+    keys: Keys,
+}
+
+/// What [`Api::new`] needs.
+pub struct Parts {
+    /// The tables.
+    pub store: Store,
+    /// The queues.
+    pub outbox: Box<dyn Outbox>,
+    /// Secrets of connections.
+    pub vault: Box<dyn Vault>,
+    /// The platforms that can be connected.
+    pub platforms: &'static [&'static dyn Platform],
+    /// The clock.
+    pub clock: Clock,
+    /// Gives 128 random bits.
+    pub random: Box<dyn Fn() -> u128 + Send + Sync>,
+    /// The API's address as the outside sees it; the request's own host if absent.
+    pub public_url: Option<String>,
+    /// The account's time zone.
+    pub zone: TimeZone,
+}
+
+impl Api {
+    /// From its parts.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { store, outbox, vault, platforms, clock, random, public_url, zone } = parts;
+        Self { store, outbox, vault, platforms, clock, random, public_url, zone, keys: Keys::default() }
+    }
+
+    /// For Lambda and the local stack: over AWS clients, configured by environment variables.
+    pub fn from_config(
+        config: &Config,
+        clients: &Clients,
+        clock: Clock,
+        platforms: &'static [&'static dyn Platform],
+    ) -> anyhow::Result<Self> {
+        let zone = match config.optional("TIME_ZONE") {
+            Some(name) => TimeZone::get(&name)?,
+            None => TimeZone::UTC,
+        };
+        Ok(Self::new(Parts {
+            store: Store::new(
+                clients.dynamodb.clone(),
+                config.required("PROFILES_TABLE")?,
+                config.required("ORDERS_TABLE")?,
+                config.required("REGISTRY_TABLE")?,
+            ),
+            outbox: Box::new(Sqs {
+                client: clients.sqs.clone(),
+                raw_deliveries_url: config.required("RAW_DELIVERIES_QUEUE_URL")?,
+                jobs_url: config.required("JOBS_QUEUE_URL")?,
+            }),
+            vault: Box::new(SecretStore::new(clients.ssm.clone(), &config.required("SECRETS_PATH")?)),
+            platforms,
+            clock,
+            random: Box::new(|| uuid::Uuid::new_v4().as_u128()),
+            public_url: config.optional("PUBLIC_URL"),
+            zone,
+        }))
+    }
+
+    fn now(&self) -> Instant {
+        self.clock.now().into()
+    }
+
+    /// A new id of 26 characters.
+    fn long_id(&self, kind: &str) -> String {
+        hash::long_id(&[kind, &(self.random)().to_string()])
+    }
+
+    async fn answer(&self, request: Request<Body>) -> ApiResult<Answer> {
+        let asked = Asked::of(&request, self.public_url.as_deref());
+        let (endpoint, id, scopes) = routes::find(request.method(), &asked.path)?;
+        if endpoint == Endpoint::Health {
+            return Ok(Answer::ok(json!({"status": "ok"})));
+        }
+        auth::check_revision(request.headers())?;
+        self.keys.authorize(request.headers(), scopes, &self.store, self.clock.now_ms()).await?;
+        let body = read_body(request).await?;
+        match endpoint {
+            Endpoint::Health => Ok(Answer::empty(StatusCode::OK)),
+            Endpoint::CreateEvent => self.create_event(&body).await,
+            Endpoint::ListEvents => self.list_events(&asked).await,
+            Endpoint::GetEvent => self.get_event(&asked, id).await,
+            Endpoint::EventMetric => self.event_metric(&asked, id, false).await,
+            Endpoint::EventMetricId => self.event_metric(&asked, id, true).await,
+            Endpoint::EventProfile => self.event_profile(&asked, id, false).await,
+            Endpoint::EventProfileId => self.event_profile(&asked, id, true).await,
+            Endpoint::ListMetrics => self.list_metrics(&asked).await,
+            Endpoint::GetMetric => self.get_metric(&asked, id).await,
+            Endpoint::ListProfiles => self.list_profiles(&asked).await,
+            Endpoint::CreateProfile => self.create_profile(&asked, &body).await,
+            Endpoint::GetProfile => self.get_profile(&asked, id).await,
+            Endpoint::UpdateProfile => self.update_profile(&asked, id, &body).await,
+            Endpoint::ImportProfile => self.import_profile(&asked, &body).await,
+            Endpoint::ProfileSegments => self.profile_segments(&asked, id, false).await,
+            Endpoint::ProfileSegmentIds => self.profile_segments(&asked, id, true).await,
+            Endpoint::ListSegments => self.list_segments(&asked).await,
+            Endpoint::CreateSegment => self.create_segment(&asked, &body).await,
+            Endpoint::GetSegment => self.get_segment(&asked, id).await,
+            Endpoint::UpdateSegment => self.update_segment(&asked, id, &body).await,
+            Endpoint::DeleteSegment => self.delete_segment(id).await,
+            Endpoint::SegmentProfiles => self.segment_profiles(&asked, id, false).await,
+            Endpoint::SegmentProfileIds => self.segment_profiles(&asked, id, true).await,
+            Endpoint::ExplainSegment => self.explain_segment(&asked, id).await,
+            Endpoint::ListConnections => self.list_connections(&asked).await,
+            Endpoint::CreateConnection => self.create_connection(&asked, &body).await,
+            Endpoint::GetConnection => self.get_connection(&asked, id).await,
+            Endpoint::UpdateConnection => self.update_connection(&asked, id, &body).await,
+            Endpoint::DeleteConnection => self.delete_connection(id).await,
+            Endpoint::ListPlatforms => Ok(self.list_platforms(&asked)),
+            Endpoint::GetPlatform => self.get_platform(&asked, id),
+        }
+    }
+}
+
+/// The API as a service. It normalises paths itself (clients send slashes doubled and at the end), so there is one
+/// handler behind axum's fallback.
+pub fn router(api: Arc<Api>) -> Router {
+    async fn handle(State(api): State<Arc<Api>>, request: Request<Body>) -> Response<Body> {
+        let outcome = Box::pin(api.answer(request)).await;
+        match outcome {
+            Ok(answer) => answer.into_response(),
+            Err(error) => error.into_response(&uuid::Uuid::from_u128((api.random)()).to_string()),
+        }
+    }
+    Router::new().fallback(handle).with_state(api)
+}
+
+async fn read_body(request: Request<Body>) -> ApiResult<Bytes> {
+    to_bytes(request.into_body(), body::MAX_BODY_BYTES).await.map_err(|_| {
+        ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "payload_too_large",
+            "Payload too large.",
+            "A request must not be larger than 5 MB.",
+        )
+    })
+}

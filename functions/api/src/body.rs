@@ -1,0 +1,325 @@
+//! Reading a request's body strictly: every complaint says where.
+
+use canonical::identity::{normalize_email, normalize_phone};
+use canonical::profile::{MAX_ARRAY_ITEMS, MAX_NESTING, MAX_PROPERTIES, MAX_TEXT_BYTES, PropertyPatch};
+use canonical::Person;
+use serde_json::{Map, Value};
+
+use crate::error::{ApiError, ApiResult};
+
+/// The largest body, in bytes.
+pub(crate) const MAX_BODY_BYTES: usize = platform::MAX_BODY_BYTES;
+/// The largest profile within a request, in bytes (Klaviyo's limit of 100 KB).
+const MAX_PROFILE_BYTES: usize = 100 * 1024;
+/// The longest e-mail address, in characters (Klaviyo's limit).
+const MAX_EMAIL: usize = 100;
+/// The longest id of the client's own.
+const MAX_EXTERNAL_ID_BYTES: usize = 1024;
+
+const ATTRIBUTES: [&str; 8] =
+    ["first_name", "last_name", "organization", "title", "locale", "image", "location", "properties"];
+const LOCATION: [&str; 10] =
+    ["address1", "address2", "city", "region", "zip", "country", "timezone", "latitude", "longitude", "ip"];
+
+/// A value and where it is.
+#[derive(Clone)]
+pub(crate) struct Node<'a> {
+    pub(crate) value: &'a Value,
+    pub(crate) pointer: String,
+}
+
+/// An object and where it is.
+#[derive(Clone)]
+pub(crate) struct Fields<'a> {
+    pub(crate) map: &'a Map<String, Value>,
+    pub(crate) pointer: String,
+}
+
+/// Parses the body's bytes.
+pub(crate) fn parse(bytes: &[u8]) -> ApiResult<Value> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        ApiError::invalid("/", format!("The request body is not valid JSON ({place})."))
+    })
+}
+
+/// `data`, whose `type` must be this.
+pub(crate) fn data<'a>(body: &'a Value, kind: &str) -> ApiResult<Fields<'a>> {
+    let root = Node { value: body, pointer: String::new() }.object()?;
+    root.required("data")?.resource(kind)
+}
+
+impl<'a> Node<'a> {
+    pub(crate) fn invalid(&self, detail: impl Into<String>) -> ApiError {
+        ApiError::invalid(if self.pointer.is_empty() { "/" } else { &self.pointer }, detail)
+    }
+
+    pub(crate) fn object(&self) -> ApiResult<Fields<'a>> {
+        match self.value {
+            Value::Object(map) => Ok(Fields { map, pointer: self.pointer.clone() }),
+            _ => Err(self.invalid("An object is expected.")),
+        }
+    }
+
+    /// An object with `type` and perhaps `attributes`.
+    pub(crate) fn resource(&self, kind: &str) -> ApiResult<Fields<'a>> {
+        let resource = self.object()?;
+        let named = resource.required("type")?;
+        if named.text()? == kind {
+            Ok(resource)
+        } else {
+            Err(named.invalid(format!("The type must be '{kind}'.")))
+        }
+    }
+
+    pub(crate) fn text(&self) -> ApiResult<&'a str> {
+        self.value.as_str().ok_or_else(|| self.invalid("A string is expected."))
+    }
+
+    /// A text of 1 to `max` characters.
+    pub(crate) fn text_of(&self, max: usize) -> ApiResult<&'a str> {
+        let text = self.text()?;
+        if text.trim().is_empty() {
+            Err(self.invalid("The string must not be blank."))
+        } else if text.chars().count() > max {
+            Err(self.invalid(format!("The string must not be longer than {max} characters.")))
+        } else {
+            Ok(text)
+        }
+    }
+
+    pub(crate) fn flag(&self) -> ApiResult<bool> {
+        self.value.as_bool().ok_or_else(|| self.invalid("A boolean is expected."))
+    }
+
+    /// Properties of an event or a profile, within the limits of their values.
+    pub(crate) fn properties(&self) -> ApiResult<&'a Map<String, Value>> {
+        let properties = self.object()?;
+        if properties.map.len() > MAX_PROPERTIES {
+            return Err(self.invalid(format!("There must not be more than {MAX_PROPERTIES} properties.")));
+        }
+        for (name, value) in properties.map {
+            properties.at(name, value).within_limits(MAX_NESTING)?;
+        }
+        Ok(properties.map)
+    }
+
+    fn within_limits(&self, nesting: usize) -> ApiResult<()> {
+        match self.value {
+            Value::String(text) if text.len() > MAX_TEXT_BYTES => {
+                Err(self.invalid("A string must not be larger than 100 KB."))
+            }
+            Value::Array(_) | Value::Object(_) if nesting == 0 => {
+                Err(self.invalid(format!("Values must not be nested deeper than {MAX_NESTING} levels.")))
+            }
+            Value::Array(items) if items.len() > MAX_ARRAY_ITEMS => {
+                Err(self.invalid(format!("An array must not have more than {MAX_ARRAY_ITEMS} items.")))
+            }
+            Value::Array(items) => items.iter().enumerate().try_for_each(|(place, item)| {
+                Node { value: item, pointer: format!("{}/{place}", self.pointer) }.within_limits(nesting - 1)
+            }),
+            Value::Object(fields) => fields.iter().try_for_each(|(name, value)| {
+                Node { value, pointer: child(&self.pointer, name) }.within_limits(nesting - 1)
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn invalid(&self, detail: impl Into<String>) -> ApiError {
+        ApiError::invalid(if self.pointer.is_empty() { "/" } else { &self.pointer }, detail)
+    }
+
+    fn at(&self, name: &str, value: &'a Value) -> Node<'a> {
+        Node { value, pointer: child(&self.pointer, name) }
+    }
+
+    /// A field that may be absent or null.
+    pub(crate) fn optional(&self, name: &str) -> Option<Node<'a>> {
+        self.given(name).filter(|node| !node.value.is_null())
+    }
+
+    /// A field that may be absent.
+    pub(crate) fn given(&self, name: &str) -> Option<Node<'a>> {
+        self.map.get(name).map(|value| self.at(name, value))
+    }
+
+    pub(crate) fn required(&self, name: &str) -> ApiResult<Node<'a>> {
+        self.optional(name).ok_or_else(|| {
+            ApiError::invalid(child(&self.pointer, name), format!("The field '{name}' is required."))
+        })
+    }
+
+    /// `attributes`, if there are any.
+    pub(crate) fn attributes(&self) -> ApiResult<Option<Self>> {
+        self.optional("attributes").map(|attributes| attributes.object()).transpose()
+    }
+
+    /// Refuses fields that are not known: they would be lost.
+    pub(crate) fn only(&self, known: &[&str]) -> ApiResult<()> {
+        match self.map.keys().find(|name| !known.contains(&name.as_str())) {
+            None => Ok(()),
+            Some(unknown) => Err(ApiError::invalid(
+                child(&self.pointer, unknown),
+                format!("'{unknown}' is not a valid field here."),
+            )),
+        }
+    }
+
+    pub(crate) fn text(&self, name: &str, max: usize) -> ApiResult<Option<&'a str>> {
+        self.optional(name).map(|node| node.text_of(max)).transpose()
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> ApiResult<Option<bool>> {
+        self.optional(name).map(|node| node.flag()).transpose()
+    }
+}
+
+/// A pointer one level down.
+fn child(pointer: &str, name: &str) -> String {
+    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+/// What a request says about a profile.
+#[derive(Default)]
+pub(crate) struct ProfileInput {
+    pub(crate) id: Option<String>,
+    /// Identifiers that are given, normalised, and attributes; nulls are kept.
+    pub(crate) person: Person,
+    pub(crate) patch: PropertyPatch,
+    /// Names of identifiers that are given as null.
+    pub(crate) cleared: Vec<&'static str>,
+}
+
+impl ProfileInput {
+    /// Whether an identifier is given.
+    pub(crate) fn identifies(&self) -> bool {
+        let Person { external_id, email, phone, anonymous_id, .. } = &self.person;
+        [external_id, email, phone, anonymous_id].into_iter().any(Option::is_some)
+    }
+}
+
+/// Reads a profile resource: `id`, `attributes` and `meta`, which different revisions have at different places.
+pub(crate) fn profile(resource: &Fields<'_>) -> ApiResult<ProfileInput> {
+    resource.only(&["type", "id", "attributes", "meta", "links", "relationships"])?;
+    let mut input = ProfileInput {
+        id: resource.text("id", MAX_EXTERNAL_ID_BYTES)?.map(str::to_owned),
+        ..ProfileInput::default()
+    };
+    if let Some(meta) = resource.optional("meta") {
+        read_meta(&meta.object()?, &mut input.patch)?;
+    }
+    let Some(attributes) = resource.attributes()? else { return Ok(input) };
+    if serde_json::to_vec(attributes.map).is_ok_and(|bytes| bytes.len() > MAX_PROFILE_BYTES) {
+        return Err(attributes.invalid("A profile must not be larger than 100 KB."));
+    }
+    let known: Vec<&str> = ["email", "phone_number", "external_id", "anonymous_id", "_kx", "meta"]
+        .into_iter()
+        .chain(ATTRIBUTES)
+        .collect();
+    attributes.only(&known)?;
+    if let Some(meta) = attributes.optional("meta") {
+        read_meta(&meta.object()?, &mut input.patch)?;
+    }
+    for name in ["email", "phone_number", "external_id", "anonymous_id"] {
+        let Some(node) = attributes.given(name) else { continue };
+        if node.value.is_null() {
+            input.cleared.push(name);
+            continue;
+        }
+        let value = identifier(name, &node)?;
+        let slot = match name {
+            "email" => &mut input.person.email,
+            "phone_number" => &mut input.person.phone,
+            "external_id" => &mut input.person.external_id,
+            _ => &mut input.person.anonymous_id,
+        };
+        *slot = Some(value);
+    }
+    for name in ATTRIBUTES {
+        let Some(node) = attributes.given(name) else { continue };
+        let value = match name {
+            "location" => location(&node)?,
+            "properties" if node.value.is_null() => continue,
+            "properties" => node.properties()?.clone().into(),
+            _ if node.value.is_null() => Value::Null,
+            _ => {
+                node.within_limits(0)?;
+                node.text()?.into()
+            }
+        };
+        input.person.attributes.insert(name.to_owned(), value);
+    }
+    Ok(input)
+}
+
+fn identifier(name: &str, node: &Node<'_>) -> ApiResult<String> {
+    match name {
+        "email" => {
+            let email = normalize_email(node.text_of(MAX_EMAIL)?);
+            email.ok_or_else(|| node.invalid("Invalid email address."))
+        }
+        "phone_number" => {
+            let text = node.text_of(64)?;
+            let number = normalize_phone(text, None).filter(|_| text.trim().starts_with('+'));
+            number.ok_or_else(|| {
+                node.invalid("Invalid phone number format (an example of a valid one: +12125550123).")
+            })
+        }
+        _ => {
+            let text = node.text_of(MAX_EXTERNAL_ID_BYTES)?.trim();
+            if text.len() > MAX_EXTERNAL_ID_BYTES {
+                return Err(node.invalid(format!("The id must not exceed {MAX_EXTERNAL_ID_BYTES} bytes.")));
+            }
+            Ok(text.to_owned())
+        }
+    }
+}
+
+/// A location; null clears all of it.
+fn location(node: &Node<'_>) -> ApiResult<Value> {
+    if node.value.is_null() {
+        return Ok(LOCATION.iter().map(|name| ((*name).to_owned(), Value::Null)).collect::<Map<_, _>>().into());
+    }
+    let location = node.object()?;
+    location.only(&LOCATION)?;
+    for (name, value) in location.map {
+        let part = location.at(name, value);
+        let coordinate = matches!(name.as_str(), "latitude" | "longitude");
+        match value {
+            Value::Null => {}
+            Value::Number(_) if coordinate => {}
+            Value::String(_) => part.within_limits(0)?,
+            _ => return Err(part.invalid("A string is expected.")),
+        }
+    }
+    Ok(location.map.clone().into())
+}
+
+fn read_meta(meta: &Fields<'_>, patch: &mut PropertyPatch) -> ApiResult<()> {
+    meta.only(&["patch_properties", "patch_identifiers"])?;
+    if let Some(identifiers) = meta.optional("patch_identifiers") {
+        return Err(identifiers.invalid("'patch_identifiers' is not supported."));
+    }
+    let Some(properties) = meta.optional("patch_properties") else { return Ok(()) };
+    let properties = properties.object()?;
+    properties.only(&["append", "unappend", "unset"])?;
+    for (name, slot) in [("append", &mut patch.append), ("unappend", &mut patch.unappend)] {
+        if let Some(node) = properties.optional(name) {
+            slot.extend(node.properties()?.clone());
+        }
+    }
+    if let Some(unset) = properties.optional("unset") {
+        match unset.value {
+            Value::Array(names) => {
+                for (place, name) in names.iter().enumerate() {
+                    let node = Node { value: name, pointer: format!("{}/{place}", unset.pointer) };
+                    patch.unset.push(node.text()?.to_owned());
+                }
+            }
+            _ => patch.unset.push(unset.text()?.to_owned()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! Errors as JSON:API has them, in Klaviyo's words.
+
+use axum::body::Body;
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderValue, Response, StatusCode};
+use serde_json::{Map, Value, json};
+
+use crate::document::MEDIA_TYPE;
+
+/// Why a request was refused.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ApiError {
+    pub(crate) status: StatusCode,
+    /// Stable, for programs.
+    pub(crate) code: &'static str,
+    pub(crate) title: &'static str,
+    /// For people. Holds no secret and nobody's address.
+    pub(crate) detail: String,
+    pub(crate) source: Option<Source>,
+    pub(crate) meta: Map<String, Value>,
+    /// The methods that a path knows, with 405.
+    pub(crate) allow: Option<String>,
+}
+
+/// What of the request is to blame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// JSON pointer into the body.
+    Pointer(String),
+    /// A parameter of the query.
+    Parameter(String),
+}
+
+/// What handlers return.
+pub(crate) type ApiResult<T> = Result<T, ApiError>;
+
+impl ApiError {
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        title: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        let detail = detail.into();
+        Self { status, code, title, detail, source: None, meta: Map::new(), allow: None }
+    }
+
+    /// 400 about a place in the body.
+    pub(crate) fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        let error = Self::new(StatusCode::BAD_REQUEST, "invalid", "Invalid input.", detail);
+        Self { source: Some(Source::Pointer(pointer.into())), ..error }
+    }
+
+    /// 400 about a parameter of the query.
+    pub(crate) fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
+        let error = Self::new(StatusCode::BAD_REQUEST, "invalid", "Invalid input.", detail);
+        Self { source: Some(Source::Parameter(name.into())), ..error }
+    }
+
+    /// 404 for a resource.
+    pub(crate) fn not_found(kind: &str, id: &str) -> Self {
+        let detail = format!("A {kind} with id {id} does not exist.");
+        let error = Self::new(StatusCode::NOT_FOUND, "not_found", "Not found.", detail);
+        Self { source: Some(Source::Pointer("/data/".to_owned())), ..error }
+    }
+
+    /// 409 because an identifier names another profile.
+    pub(crate) fn duplicate_profile(id: &str) -> Self {
+        let detail = "A profile already exists with one of these identifiers.";
+        let error = Self::new(StatusCode::CONFLICT, "duplicate_profile", "Conflict.", detail);
+        let meta = Map::from_iter([("duplicate_profile_id".to_owned(), id.into())]);
+        Self { source: Some(Source::Pointer("/data/attributes".to_owned())), meta, ..error }
+    }
+
+    /// 503: may succeed when tried again.
+    pub(crate) fn unavailable(cause: impl std::fmt::Display) -> Self {
+        tracing::error!(error = %cause, "a service that the request needs failed");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "service_unavailable",
+            "Service unavailable.",
+            "The request could not be completed. Try again.",
+        )
+    }
+
+    /// As a response; `id` names the error in it.
+    pub(crate) fn into_response(self, id: &str) -> Response<Body> {
+        let mut error = json!({
+            "id": id,
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "title": self.title,
+            "detail": self.detail,
+        });
+        error["source"] = match self.source {
+            Some(Source::Pointer(pointer)) => json!({"pointer": pointer}),
+            Some(Source::Parameter(parameter)) => json!({"parameter": parameter}),
+            None => json!({}),
+        };
+        error["links"] = json!({});
+        error["meta"] = self.meta.into();
+        let mut response = Response::new(Body::from(json!({"errors": [error]}).to_string()));
+        *response.status_mut() = self.status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::try_from(allow).ok()) {
+            response.headers_mut().insert(ALLOW, allow);
+        }
+        response
+    }
+}
+
+impl From<store::Error> for ApiError {
+    fn from(error: store::Error) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+impl From<platform::SecretError> for ApiError {
+    fn from(error: platform::SecretError) -> Self {
+        Self::unavailable(error)
+    }
+}

@@ -1,0 +1,14 @@
+//! Lambda: the HTTP API behind an API Gateway HTTP API (`/api/{proxy+}`, `/healthz`).
+
+use std::sync::Arc;
+
+use runtime::{Clients, Clock, Config};
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_http::Error> {
+    runtime::init();
+    let clients = Clients::from_env().await;
+    let api = api::Api::from_config(&Config::from_env(), &clients, Clock::system(), mapper::PLATFORMS)
+        .map_err(|error| lambda_http::Error::from(format!("{error:#}")))?;
+    lambda_http::run(api::router(Arc::new(api))).await
+}

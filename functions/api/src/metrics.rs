@@ -1,0 +1,68 @@
+//! Metrics: an integration's names for what can happen.
+
+use canonical::DEFAULT_SERVICE;
+use serde_json::{Value, json};
+use store::MetricRecord;
+
+use crate::Api;
+use crate::document::{Answer, Resource, collection, page_of, single, time};
+use crate::error::{ApiError, ApiResult};
+use crate::filter::Operator;
+use crate::request::{Asked, filter_texts, unsupported};
+
+/// Klaviyo's fixed size of a page.
+const PAGE: usize = 200;
+
+impl Api {
+    /// `GET /api/metrics`.
+    pub(crate) async fn list_metrics(&self, asked: &Asked) -> ApiResult<Answer> {
+        let mut metrics = self.store.metrics().await?;
+        for filter in asked.filters()? {
+            if filter.operator != Operator::Equals {
+                return Err(unsupported(&filter));
+            }
+            let wanted = filter_texts(&filter)?;
+            let field = match filter.field.as_str() {
+                "integration.name" => "name",
+                "integration.category" => "category",
+                _ => return Err(unsupported(&filter)),
+            };
+            metrics.retain(|metric| {
+                let integration = self.integration(metric);
+                integration[field].as_str().is_some_and(|value| wanted.contains(&value))
+            });
+        }
+        let (page, next) = page_of(asked, metrics, |metric| metric.id.clone(), false, PAGE)?;
+        let data = page.iter().map(|metric| self.metric_resource(asked, metric)).collect();
+        Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
+    }
+
+    /// `GET /api/metrics/{id}`.
+    pub(crate) async fn get_metric(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
+        let metric = self.metric_by_id(id).await?;
+        Ok(Answer::ok(single(asked, self.metric_resource(asked, &metric), None)))
+    }
+
+    pub(crate) async fn metric_by_id(&self, id: &str) -> ApiResult<MetricRecord> {
+        self.store.metric(id).await?.ok_or_else(|| ApiError::not_found("metric", id))
+    }
+
+    pub(crate) fn metric_resource(&self, asked: &Asked, metric: &MetricRecord) -> Value {
+        Resource::new(asked, "metric", "metrics", &metric.id)
+            .attribute("name", metric.name.as_str())
+            .attribute("created", time(metric.created_at))
+            .attribute("updated", time(metric.updated_at))
+            .attribute("integration", self.integration(metric))
+            .build()
+    }
+
+    fn integration(&self, metric: &MetricRecord) -> Value {
+        let key = metric.integration.as_str();
+        let (name, category) = match self.platforms.iter().find(|platform| platform.name() == key) {
+            Some(platform) => (platform.description().title, "eCommerce"),
+            None if key == DEFAULT_SERVICE => ("API", "API"),
+            None => (key, "API"),
+        };
+        json!({"object": "integration", "id": key, "key": key, "name": name, "category": category})
+    }
+}

@@ -1,0 +1,36 @@
+//! What can be connected, and what each connection needs.
+
+use platform::Platform;
+use serde_json::Value;
+
+use crate::Api;
+use crate::document::{Answer, Resource, collection, single};
+use crate::error::{ApiError, ApiResult};
+use crate::request::Asked;
+
+impl Api {
+    /// `GET /api/platforms`.
+    pub(crate) fn list_platforms(&self, asked: &Asked) -> Answer {
+        let data = self.platforms.iter().map(|platform| resource(asked, *platform)).collect();
+        Answer::ok(collection(asked, data, None, None))
+    }
+
+    /// `GET /api/platforms/{name}`.
+    pub(crate) fn get_platform(&self, asked: &Asked, name: &str) -> ApiResult<Answer> {
+        let platform = self.platform(name).ok_or_else(|| ApiError::not_found("platform", name))?;
+        Ok(Answer::ok(single(asked, resource(asked, platform), None)))
+    }
+
+    pub(crate) fn platform(&self, name: &str) -> Option<&'static dyn Platform> {
+        self.platforms.iter().copied().find(|platform| platform.name() == name)
+    }
+}
+
+fn resource(asked: &Asked, platform: &dyn Platform) -> Value {
+    let description = platform.description();
+    Resource::new(asked, "platform", "platforms", platform.name())
+        .attribute("title", description.title)
+        .attribute("settings", description.settings)
+        .attribute("secrets", description.secrets)
+        .build()
+}

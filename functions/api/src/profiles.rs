@@ -1,0 +1,495 @@
+//! Profiles: read, created and changed at once.
+
+use canonical::fact::{Channel, ConsentStatus};
+use canonical::identity::{Identifier, Identifiers};
+use canonical::profile::Consent;
+use canonical::{Instant, Profile};
+use serde_json::{Map, Value, json};
+use store::{Error, ProfileSort, Resolved, Versioned};
+
+use crate::Api;
+use crate::body::{self, Fields, ProfileInput};
+use crate::document::{Answer, Resource, collection, fill_page, identifier, page_of, single, time};
+use crate::error::{ApiError, ApiResult};
+use crate::filter::Filter;
+use crate::request::{Asked, Bounds, filter_texts, unsupported};
+
+const ADDITIONAL: [&str; 1] = ["subscriptions"];
+const PAGE: usize = 20;
+const MAX_PAGE: usize = 100;
+/// How often a write that lost a race is tried again.
+const ATTEMPTS: u32 = 8;
+/// Pages of the store that one request reads at most when most profiles are filtered out.
+const ROUNDS: usize = 20;
+/// The most values of one filter.
+const MAX_VALUES: usize = 100;
+
+/// Which profiles a listing wants.
+#[derive(Default)]
+struct Wanted {
+    /// Conditions on what a profile can be found by, with their values.
+    lookups: Vec<Lookup>,
+    created: Bounds,
+    updated: Bounds,
+}
+
+/// A condition on an identifier.
+pub(crate) struct Lookup {
+    field: &'static str,
+    /// Normalised.
+    values: Vec<String>,
+}
+
+impl Lookup {
+    /// Reads a condition on one of the fields that name a profile; `None` for other fields.
+    pub(crate) fn of(filter: &Filter, id_field: &'static str) -> ApiResult<Option<Self>> {
+        let known = [id_field, "email", "phone_number", "external_id"];
+        let Some(field) = known.into_iter().find(|known| *known == filter.field) else { return Ok(None) };
+        let texts = filter_texts(filter)?;
+        if texts.len() > MAX_VALUES {
+            let detail = format!("'{field}' takes at most {MAX_VALUES} values.");
+            return Err(ApiError::parameter("filter", detail));
+        }
+        let normalized = |text: &&str| match field {
+            "email" => text.trim().to_lowercase(),
+            _ => text.trim().to_owned(),
+        };
+        Ok(Some(Self { field, values: texts.iter().map(normalized).collect() }))
+    }
+
+    pub(crate) fn matches(&self, profile: &Profile) -> bool {
+        let value = match self.field {
+            "email" => profile.email.as_ref(),
+            "phone_number" => profile.phone_number.as_ref(),
+            "external_id" => profile.external_id.as_ref(),
+            _ => Some(&profile.id),
+        };
+        value.is_some_and(|value| self.values.contains(value))
+    }
+}
+
+impl Wanted {
+    fn of(filters: &[Filter]) -> ApiResult<Self> {
+        let mut wanted = Self::default();
+        for filter in filters {
+            match filter.field.as_str() {
+                "created" => wanted.created.narrow_by_instant(filter)?,
+                "updated" => wanted.updated.narrow_by_instant(filter)?,
+                _ => wanted.lookups.push(Lookup::of(filter, "id")?.ok_or_else(|| unsupported(filter))?),
+            }
+        }
+        Ok(wanted)
+    }
+
+    fn matches(&self, profile: &Profile) -> bool {
+        self.lookups.iter().all(|lookup| lookup.matches(profile))
+            && self.created.contain(profile.created_at.as_millis())
+            && self.updated.contain(profile.updated_at.as_millis())
+    }
+}
+
+impl Api {
+    /// `GET /api/profiles`.
+    pub(crate) async fn list_profiles(&self, asked: &Asked) -> ApiResult<Answer> {
+        asked.include(&[])?;
+        asked.additional_fields("profile", &ADDITIONAL)?;
+        let wanted = Wanted::of(&asked.filters()?)?;
+        let size = asked.page_size(PAGE, MAX_PAGE)?;
+        let sort = asked.sort(&["id", "created", "updated", "email"])?;
+        let (profiles, next) = match wanted.lookups.first() {
+            Some(lookup) => {
+                let mut found = self.look_up(lookup).await?;
+                found.retain(|profile| wanted.matches(profile));
+                let (field, descending) = sort.unwrap_or(("id", false));
+                page_of(asked, found, |profile| sort_key(profile, field), descending, size)?
+            }
+            None => self.walk_profiles(asked, &wanted, sort, size).await?,
+        };
+        let resources: ApiResult<Vec<Value>> =
+            profiles.iter().map(|profile| Ok(self.profile_resource(asked, profile)?.build())).collect();
+        Ok(Answer::ok(collection(asked, resources?, next.as_deref(), None)))
+    }
+
+    /// `GET /api/profiles/{id}`.
+    pub(crate) async fn get_profile(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
+        let includes = asked.include(&["segments"])?;
+        let profile = self.profile_by_id(id).await?.value;
+        let mut resource = self.profile_resource(asked, &profile)?;
+        let mut included = None;
+        if !includes.is_empty() {
+            let segments = self.segments_of(&profile.id).await?;
+            let ids = segments.iter().map(|segment| identifier("segment", &segment.id)).collect();
+            resource = resource.related("segments", ids);
+            included =
+                Some(segments.iter().map(|segment| self.segment_resource(asked, segment).build()).collect());
+        }
+        Ok(Answer::ok(single(asked, resource.build(), included)))
+    }
+
+    /// `POST /api/profiles`: 201, or 409 with the id of the profile that has an identifier already.
+    pub(crate) async fn create_profile(&self, asked: &Asked, bytes: &[u8]) -> ApiResult<Answer> {
+        asked.additional_fields("profile", &ADDITIONAL)?;
+        let body = body::parse(bytes)?;
+        let data = body::data(&body, "profile")?;
+        let input = body::profile(&data)?;
+        let identifiers = identifiers_of(&data, &input)?;
+        for identifier in identifiers.ranked() {
+            if let Some(owner) = self.store.find_person(&only(&identifier)).await? {
+                return Err(ApiError::duplicate_profile(&owner.value.id));
+            }
+        }
+        let now = self.now();
+        let outcome = self
+            .store
+            .update_person(&identifiers, None, now, |profile| {
+                // Somebody may have made it in between: theirs is not touched.
+                let is_new = profile.created_at == now && profile.stamps.is_empty();
+                is_new && apply(profile, &input, now).unwrap_or_default()
+            })
+            .await?;
+        match outcome {
+            Resolved::Profile { profile, created: true, .. } => {
+                Ok(Answer::created(single(asked, self.profile_resource(asked, &profile)?.build(), None)))
+            }
+            Resolved::Profile { profile, created: false, .. } => Err(ApiError::duplicate_profile(&profile.id)),
+            Resolved::Nobody | Resolved::Erased => Err(ApiError::unavailable("the profile was not made")),
+        }
+    }
+
+    /// `PATCH /api/profiles/{id}`.
+    pub(crate) async fn update_profile(&self, asked: &Asked, id: &str, bytes: &[u8]) -> ApiResult<Answer> {
+        asked.additional_fields("profile", &ADDITIONAL)?;
+        let body = body::parse(bytes)?;
+        let data = body::data(&body, "profile")?;
+        let named = data.required("id")?;
+        if named.text()? != id {
+            return Err(named.invalid("The id must be that of the address."));
+        }
+        let input = body::profile(&data)?;
+        let profile = self.patch_profile(id, &data, &input).await?;
+        Ok(Answer::ok(single(asked, self.profile_resource(asked, &profile)?.build(), None)))
+    }
+
+    /// `POST /api/profile-import`: 201 if the profile is new, else 200.
+    pub(crate) async fn import_profile(&self, asked: &Asked, bytes: &[u8]) -> ApiResult<Answer> {
+        asked.additional_fields("profile", &ADDITIONAL)?;
+        let body = body::parse(bytes)?;
+        let data = body::data(&body, "profile")?;
+        let input = body::profile(&data)?;
+        if let Some(id) = &input.id {
+            let profile = self.patch_profile(id, &data, &input).await?;
+            return Ok(Answer::ok(single(asked, self.profile_resource(asked, &profile)?.build(), None)));
+        }
+        let identifiers = identifiers_of(&data, &input)?;
+        let now = self.now();
+        let mut refused = None;
+        let outcome = self
+            .store
+            .update_person(&identifiers, None, now, |profile| match apply(profile, &input, now) {
+                Ok(changed) => changed,
+                Err(error) => {
+                    refused = Some(error);
+                    false
+                }
+            })
+            .await?;
+        let Resolved::Profile { mut profile, created, .. } = outcome else {
+            return Err(ApiError::unavailable("the profile was not made"));
+        };
+        if let Some(error) = refused {
+            return Err(error);
+        }
+        if !input.cleared.is_empty() {
+            profile = self.patch_profile(&profile.id, &data, &input).await?;
+        }
+        let document = single(asked, self.profile_resource(asked, &profile)?.build(), None);
+        Ok(if created { Answer::created(document) } else { Answer::ok(document) })
+    }
+
+    /// `GET /api/profiles/{id}/segments` and its relationship.
+    pub(crate) async fn profile_segments(&self, asked: &Asked, id: &str, only_ids: bool) -> ApiResult<Answer> {
+        let profile = self.profile_by_id(id).await?.value;
+        let segments = self.segments_of(&profile.id).await?;
+        let data = segments.iter().map(|segment| {
+            if only_ids {
+                identifier("segment", &segment.id)
+            } else {
+                self.segment_resource(asked, segment).build()
+            }
+        });
+        Ok(Answer::ok(collection(asked, data.collect(), None, None)))
+    }
+
+    /// The profile, following merges, or 404.
+    pub(crate) async fn profile_by_id(&self, id: &str) -> ApiResult<Versioned<Profile>> {
+        self.store.profile(id).await?.ok_or_else(|| ApiError::not_found("profile", id))
+    }
+
+    /// The profiles that a condition names, each once.
+    pub(crate) async fn look_up(&self, lookup: &Lookup) -> ApiResult<Vec<Profile>> {
+        let mut found: Vec<Profile> = Vec::new();
+        if lookup.field.ends_with("id") && lookup.field != "external_id" {
+            let profiles = self.store.profiles_by_id(lookup.values.iter().map(String::as_str)).await?;
+            found.extend(profiles.into_values());
+            return Ok(found);
+        }
+        for value in &lookup.values {
+            let identifier = match lookup.field {
+                "email" => Identifier::Email(value.clone()),
+                "phone_number" => Identifier::Phone(value.clone()),
+                _ => Identifier::ExternalId(value.clone()),
+            };
+            // An identifier that a profile no longer has may still lead to it.
+            if let Some(profile) = self.store.find_person(&only(&identifier)).await?
+                && lookup.matches(&profile.value)
+                && found.iter().all(|known| known.id != profile.value.id)
+            {
+                found.push(profile.value);
+            }
+        }
+        Ok(found)
+    }
+
+    async fn walk_profiles(
+        &self,
+        asked: &Asked,
+        wanted: &Wanted,
+        sort: Option<(&str, bool)>,
+        size: usize,
+    ) -> ApiResult<(Vec<Profile>, Option<String>)> {
+        let default = if wanted.updated != Bounds::default() {
+            "updated"
+        } else if wanted.created != Bounds::default() {
+            "created"
+        } else {
+            "id"
+        };
+        let (field, descending) = sort.unwrap_or((default, false));
+        let (sort, bounds) = match field {
+            "created" => (ProfileSort::Created, wanted.created.pair()),
+            "updated" => (ProfileSort::Updated, wanted.updated.pair()),
+            "email" => (ProfileSort::Email, (None, None)),
+            _ => (ProfileSort::Id, (None, None)),
+        };
+        let page = fill_page(asked.cursor()?, size, ROUNDS, async |cursor, size| {
+            let mut page = self.store.list_profiles(sort, descending, bounds, cursor, size).await?;
+            page.items.retain(|profile| wanted.matches(profile));
+            Ok(page)
+        })
+        .await?;
+        Ok((page.items, page.next.map(|cursor| cursor.encode())))
+    }
+
+    /// Applies a change to a profile: identifiers, attributes, patches.
+    async fn patch_profile(&self, id: &str, data: &Fields<'_>, input: &ProfileInput) -> ApiResult<Profile> {
+        let mut attempt = 0;
+        loop {
+            match self.try_patch_profile(id, data, input).await {
+                Err(PatchError::Store(Error::Conflict)) if attempt < ATTEMPTS => attempt += 1,
+                Err(PatchError::Store(error)) => return Err(error.into()),
+                Err(PatchError::Refused(error)) => return Err(*error),
+                Ok(profile) => return Ok(profile),
+            }
+        }
+    }
+
+    async fn try_patch_profile(
+        &self,
+        id: &str,
+        data: &Fields<'_>,
+        input: &ProfileInput,
+    ) -> Result<Profile, PatchError> {
+        let found = self.store.profile(id).await?;
+        let Versioned { value: before, version } =
+            found.ok_or_else(|| ApiError::not_found("profile", id))?;
+        let mut after = before.clone();
+        let (given, _) = Identifiers::of(&input.person, "");
+        let cleared = |name| input.cleared.contains(&name);
+        set(&mut after.email, given.email, cleared("email"));
+        set(&mut after.phone_number, given.phone_number, cleared("phone_number"));
+        set(&mut after.external_id, given.external_id, cleared("external_id"));
+        set(&mut after.anonymous_id, given.anonymous_id, cleared("anonymous_id"));
+        let (old, new) = (identifiers(&before), identifiers(&after));
+        if new.is_empty() && !old.is_empty() {
+            return Err(data.invalid("A profile must keep at least one identifier.").into());
+        }
+        let now = self.now();
+        let changed = apply(&mut after, input, now)?;
+        // What is new is claimed first and what is gone is freed last, so that no moment exists at which an
+        // identifier of the profile is nobody's.
+        for identifier in new.iter().filter(|identifier| !old.contains(identifier)) {
+            match self.store.claim_identifier(identifier, &after.id).await {
+                Err(Error::Taken(owner)) => return Err(ApiError::duplicate_profile(&owner).into()),
+                outcome => outcome?,
+            }
+        }
+        if changed || old != new {
+            after.updated_at = now.max(before.updated_at);
+            after = self.store.put_profile(&after, version).await?.value;
+        }
+        for identifier in old.iter().filter(|identifier| !new.contains(identifier)) {
+            self.store.release_identifier(identifier, None).await?;
+        }
+        Ok(after)
+    }
+
+    /// A profile with what `additional-fields` asks for.
+    pub(crate) fn profile_resource<'a>(
+        &self,
+        asked: &'a Asked,
+        profile: &Profile,
+    ) -> ApiResult<Resource<'a>> {
+        let additional = asked.additional_fields("profile", &ADDITIONAL)?;
+        let mut resource = self.plain_profile_resource(asked, profile);
+        if additional.contains(&"subscriptions") {
+            resource = resource.attribute("subscriptions", subscriptions(profile));
+        }
+        Ok(resource)
+    }
+
+    #[allow(clippy::unused_self, reason = "its siblings need the API")]
+    pub(crate) fn plain_profile_resource<'a>(&self, asked: &'a Asked, profile: &Profile) -> Resource<'a> {
+        let attribute = |name: &str| profile.attributes.get(name).cloned().unwrap_or_default();
+        let object = |name: &str| match attribute(name) {
+            Value::Object(object) => Value::Object(object),
+            _ => Map::new().into(),
+        };
+        Resource::new(asked, "profile", "profiles", &profile.id)
+            .attribute("email", profile.email.clone())
+            .attribute("phone_number", profile.phone_number.clone())
+            .attribute("external_id", profile.external_id.clone())
+            .attribute("first_name", attribute("first_name"))
+            .attribute("last_name", attribute("last_name"))
+            .attribute("organization", attribute("organization"))
+            .attribute("locale", attribute("locale"))
+            .attribute("title", attribute("title"))
+            .attribute("image", attribute("image"))
+            .attribute("created", time(profile.created_at))
+            .attribute("updated", time(profile.updated_at))
+            .attribute("last_event_date", profile.last_event_at.map(time))
+            .attribute("location", object("location"))
+            .attribute("properties", object("properties"))
+            .linked("segments")
+    }
+}
+
+enum PatchError {
+    Store(Error),
+    Refused(Box<ApiError>),
+}
+
+impl From<Error> for PatchError {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<ApiError> for PatchError {
+    fn from(error: ApiError) -> Self {
+        Self::Refused(Box::new(error))
+    }
+}
+
+/// Applies attributes and patches as of now; whether anything changed. Nothing is applied if the profile would
+/// have too many properties.
+fn apply(profile: &mut Profile, input: &ProfileInput, now: Instant) -> ApiResult<bool> {
+    let mut after = profile.clone();
+    // A platform's clock may be ahead: whoever writes here means what they write, so that no stamp wins.
+    let newest = profile.stamps.values().copied().max().unwrap_or_default();
+    let at_ms = now.as_millis().max(newest);
+    let outcome = after.apply_attributes(&input.person.attributes, at_ms);
+    if outcome.dropped > 0 {
+        let detail = format!("A profile has at most {} properties.", canonical::profile::MAX_PROPERTIES);
+        return Err(ApiError::invalid("/data/attributes/properties", detail));
+    }
+    let patched = after.apply_patch(&input.patch, at_ms);
+    *profile = after;
+    Ok(outcome.changed || patched)
+}
+
+fn set(slot: &mut Option<String>, given: Option<String>, cleared: bool) {
+    if cleared {
+        *slot = None;
+    } else if given.is_some() {
+        *slot = given;
+    }
+}
+
+fn identifiers(profile: &Profile) -> Vec<Identifier> {
+    let identifiers = Identifiers {
+        external_id: profile.external_id.clone(),
+        email: profile.email.clone(),
+        phone_number: profile.phone_number.clone(),
+        anonymous_id: profile.anonymous_id.clone(),
+        customer: None,
+    };
+    identifiers.ranked()
+}
+
+fn identifiers_of(data: &Fields<'_>, input: &ProfileInput) -> ApiResult<Identifiers> {
+    if input.identifies() {
+        Ok(Identifiers::of(&input.person, "").0)
+    } else {
+        let detail = "At least one identifier is required: email, phone_number or external_id.";
+        Err(ApiError::invalid(format!("{}/attributes", data.pointer), detail))
+    }
+}
+
+/// One identifier alone.
+fn only(identifier: &Identifier) -> Identifiers {
+    let mut identifiers = Identifiers::default();
+    match identifier.clone() {
+        Identifier::ExternalId(value) => identifiers.external_id = Some(value),
+        Identifier::Email(value) => identifiers.email = Some(value),
+        Identifier::Phone(value) => identifiers.phone_number = Some(value),
+        Identifier::Anonymous(value) => identifiers.anonymous_id = Some(value),
+    }
+    identifiers
+}
+
+fn sort_key(profile: &Profile, field: &str) -> String {
+    let timed = |instant: Instant| format!("{:014}#{}", instant.as_millis().max(0), profile.id);
+    match field {
+        "created" => timed(profile.created_at),
+        "updated" => timed(profile.updated_at),
+        "email" => format!("{}#{}", profile.email.as_deref().unwrap_or_default(), profile.id),
+        _ => profile.id.clone(),
+    }
+}
+
+fn subscriptions(profile: &Profile) -> Value {
+    let never = Consent::default();
+    let email = profile.consent.get(&Channel::Email).unwrap_or(&never);
+    let sms = profile.consent.get(&Channel::Sms).unwrap_or(&never);
+    let suppression: Vec<Value> = email
+        .suppressions
+        .iter()
+        .map(|suppression| json!({"reason": suppression.reason, "timestamp": time(suppression.at)}))
+        .collect();
+    let at = |consent: &Consent| consent.at.map(time);
+    json!({
+        "email": {"marketing": {
+            // Implicit consent: whoever has an address and is not suppressed.
+            "can_receive_email_marketing": profile.email.is_some() && suppression.is_empty(),
+            "consent": email.status,
+            "consent_timestamp": at(email),
+            "last_updated": at(email),
+            "method": email.method,
+            "method_detail": "",
+            "custom_method_detail": email.source,
+            "double_optin": email.double_opt_in,
+            "suppression": suppression,
+            "list_suppressions": [],
+        }},
+        "sms": {"marketing": {
+            "can_receive_sms_marketing": profile.phone_number.is_some()
+                && sms.status == ConsentStatus::Subscribed
+                && sms.suppressions.is_empty(),
+            "consent": sms.status,
+            "consent_timestamp": at(sms),
+            "method": sms.method,
+            "method_detail": "",
+            "last_updated": at(sms),
+        }},
+    })
+}

@@ -1,0 +1,168 @@
+//! Which paths there are, and what a key must be allowed to do to use them.
+
+use http::{Method, StatusCode};
+
+use crate::error::{ApiError, ApiResult};
+
+/// What a request wants done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Health,
+    CreateEvent,
+    ListEvents,
+    GetEvent,
+    EventMetric,
+    EventMetricId,
+    EventProfile,
+    EventProfileId,
+    ListMetrics,
+    GetMetric,
+    ListProfiles,
+    CreateProfile,
+    GetProfile,
+    UpdateProfile,
+    ImportProfile,
+    ProfileSegments,
+    ProfileSegmentIds,
+    ListSegments,
+    CreateSegment,
+    GetSegment,
+    UpdateSegment,
+    DeleteSegment,
+    SegmentProfiles,
+    SegmentProfileIds,
+    ExplainSegment,
+    ListConnections,
+    CreateConnection,
+    GetConnection,
+    UpdateConnection,
+    DeleteConnection,
+    ListPlatforms,
+    GetPlatform,
+}
+
+struct Route {
+    method: Method,
+    path: &'static str,
+    /// Klaviyo's names; the key needs all of them.
+    scopes: &'static [&'static str],
+    endpoint: Endpoint,
+}
+
+const fn route(
+    method: Method,
+    path: &'static str,
+    scopes: &'static [&'static str],
+    endpoint: Endpoint,
+) -> Route {
+    Route { method, path, scopes, endpoint }
+}
+
+static ROUTES: &[Route] = &[
+    route(Method::POST, "api/events", &["events:write"], Endpoint::CreateEvent),
+    route(Method::GET, "api/events", &["events:read"], Endpoint::ListEvents),
+    route(Method::GET, "api/events/{id}", &["events:read"], Endpoint::GetEvent),
+    route(Method::GET, "api/events/{id}/metric", &["events:read", "metrics:read"], Endpoint::EventMetric),
+    route(
+        Method::GET,
+        "api/events/{id}/relationships/metric",
+        &["events:read", "metrics:read"],
+        Endpoint::EventMetricId,
+    ),
+    route(Method::GET, "api/events/{id}/profile", &["events:read", "profiles:read"], Endpoint::EventProfile),
+    route(
+        Method::GET,
+        "api/events/{id}/relationships/profile",
+        &["events:read", "profiles:read"],
+        Endpoint::EventProfileId,
+    ),
+    route(Method::GET, "api/metrics", &["metrics:read"], Endpoint::ListMetrics),
+    route(Method::GET, "api/metrics/{id}", &["metrics:read"], Endpoint::GetMetric),
+    route(Method::GET, "api/profiles", &["profiles:read"], Endpoint::ListProfiles),
+    route(Method::POST, "api/profiles", &["profiles:write"], Endpoint::CreateProfile),
+    route(Method::GET, "api/profiles/{id}", &["profiles:read"], Endpoint::GetProfile),
+    route(Method::PATCH, "api/profiles/{id}", &["profiles:write"], Endpoint::UpdateProfile),
+    route(Method::POST, "api/profile-import", &["profiles:write"], Endpoint::ImportProfile),
+    route(
+        Method::GET,
+        "api/profiles/{id}/segments",
+        &["profiles:read", "segments:read"],
+        Endpoint::ProfileSegments,
+    ),
+    route(
+        Method::GET,
+        "api/profiles/{id}/relationships/segments",
+        &["profiles:read", "segments:read"],
+        Endpoint::ProfileSegmentIds,
+    ),
+    route(Method::GET, "api/segments", &["segments:read"], Endpoint::ListSegments),
+    route(Method::POST, "api/segments", &["segments:write"], Endpoint::CreateSegment),
+    route(Method::GET, "api/segments/{id}", &["segments:read"], Endpoint::GetSegment),
+    route(Method::PATCH, "api/segments/{id}", &["segments:write"], Endpoint::UpdateSegment),
+    route(Method::DELETE, "api/segments/{id}", &["segments:write"], Endpoint::DeleteSegment),
+    route(
+        Method::GET,
+        "api/segments/{id}/profiles",
+        &["profiles:read", "segments:read"],
+        Endpoint::SegmentProfiles,
+    ),
+    route(
+        Method::GET,
+        "api/segments/{id}/relationships/profiles",
+        &["profiles:read", "segments:read"],
+        Endpoint::SegmentProfileIds,
+    ),
+    route(
+        Method::GET,
+        "api/segments/{id}/explain",
+        &["profiles:read", "segments:read"],
+        Endpoint::ExplainSegment,
+    ),
+    route(Method::GET, "api/connections", &["connections:read"], Endpoint::ListConnections),
+    route(Method::POST, "api/connections", &["connections:write"], Endpoint::CreateConnection),
+    route(Method::GET, "api/connections/{id}", &["connections:read"], Endpoint::GetConnection),
+    route(Method::PATCH, "api/connections/{id}", &["connections:write"], Endpoint::UpdateConnection),
+    route(Method::DELETE, "api/connections/{id}", &["connections:write"], Endpoint::DeleteConnection),
+    route(Method::GET, "api/platforms", &["connections:read"], Endpoint::ListPlatforms),
+    route(Method::GET, "api/platforms/{id}", &["connections:read"], Endpoint::GetPlatform),
+    route(Method::GET, "healthz", &[], Endpoint::Health),
+];
+
+/// What a request wants, whose id is in its path, and the scopes it takes. 404 for a path nobody knows, 405 for a
+/// method that its path does not know.
+pub(crate) fn find<'a>(
+    method: &Method,
+    path: &'a [String],
+) -> ApiResult<(Endpoint, &'a str, &'static [&'static str])> {
+    let mut allowed: Vec<&str> = Vec::new();
+    for route in ROUTES {
+        let Some(id) = matches(route.path, path) else { continue };
+        if route.method == *method {
+            return Ok((route.endpoint, id, route.scopes));
+        }
+        allowed.push(route.method.as_str());
+    }
+    if allowed.is_empty() {
+        let detail = "There is nothing at this address.";
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "not_found", "Not found.", detail));
+    }
+    let detail = format!("{method} is not allowed here.");
+    let error =
+        ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed.", detail);
+    Err(ApiError { allow: Some(allowed.join(", ")), ..error })
+}
+
+/// The id in the path, empty if the route has none; `None` if it is another route's path.
+fn matches<'a>(route: &str, path: &'a [String]) -> Option<&'a str> {
+    let mut id = "";
+    let mut parts = path.iter();
+    for wanted in route.split('/') {
+        let part = parts.next()?;
+        if wanted == "{id}" {
+            id = part;
+        } else if wanted != part {
+            return None;
+        }
+    }
+    parts.next().is_none().then_some(id)
+}

@@ -1,0 +1,297 @@
+//! The API over a real (embedded) DynamoDB, through its router.
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails like a test")]
+
+mod auth;
+mod connections;
+mod events;
+mod filter;
+mod profiles;
+mod segments;
+mod tables;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use ::api::{Api, Outbox, Parts, Queue, SendError, Vault, key_digest, router};
+use ::platform::{
+    Connection, Delivery, Description, Fetched, Mapping, Platform, Rejection, Request as Incoming, SecretError,
+    Secrets, Unverified, Verdict,
+};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use canonical::{ApiEvent, Event, Instant, Money, Source};
+use futures::future::BoxFuture;
+use http::{HeaderMap, Method, Request, StatusCode};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use runtime::Clock;
+use serde_json::{Value, json};
+use store::{ApiKey, MetricRecord, Store, StoredEvent};
+use tower::ServiceExt;
+
+const KEY: &str = "pk_test";
+/// 2026-06-17T12:00:00Z
+const NOW_MS: i64 = 1_781_697_600_000;
+
+/// The API, and what stands in for its surroundings.
+struct World {
+    router: Router,
+    store: Store,
+    outbox: Arc<Sent>,
+    vault: Arc<Safe>,
+    now_ms: Arc<AtomicI64>,
+}
+
+#[derive(Default)]
+struct Sent {
+    messages: Mutex<Vec<(Queue, String)>>,
+    broken: AtomicBool,
+}
+
+struct SharedOutbox(Arc<Sent>);
+
+impl Outbox for SharedOutbox {
+    fn send(&self, queue: Queue, message: String) -> BoxFuture<'_, Result<(), SendError>> {
+        Box::pin(async move {
+            if self.0.broken.load(Ordering::SeqCst) {
+                return Err(SendError("down".to_owned()));
+            }
+            self.0.messages.lock().unwrap().push((queue, message));
+            Ok(())
+        })
+    }
+}
+
+#[derive(Default)]
+struct Safe(Mutex<BTreeMap<String, Secrets>>);
+
+struct SharedVault(Arc<Safe>);
+
+impl Vault for SharedVault {
+    fn get<'a>(&'a self, connection: &'a str) -> BoxFuture<'a, Result<Secrets, SecretError>> {
+        Box::pin(async move { Ok(self.0.0.lock().unwrap().get(connection).cloned().unwrap_or_default()) })
+    }
+
+    fn put<'a>(&'a self, connection: &'a str, secrets: &'a Secrets) -> BoxFuture<'a, Result<(), SecretError>> {
+        Box::pin(async move {
+            self.0.0.lock().unwrap().insert(connection.to_owned(), secrets.clone());
+            Ok(())
+        })
+    }
+
+    fn delete<'a>(&'a self, connection: &'a str) -> BoxFuture<'a, Result<(), SecretError>> {
+        Box::pin(async move {
+            self.0.0.lock().unwrap().remove(connection);
+            Ok(())
+        })
+    }
+}
+
+/// A platform that exists only here.
+struct AnyShop;
+
+impl Platform for AnyShop {
+    fn name(&self) -> &'static str {
+        "anyshop"
+    }
+
+    fn description(&self) -> Description {
+        Description {
+            title: "Any Shop",
+            settings: json!({
+                "type": "object",
+                "required": ["shop"],
+                "properties": {"shop": {"type": "string"}, "import": {"type": "boolean"}},
+            }),
+            secrets: json!({
+                "type": "object",
+                "required": ["webhook_secret"],
+                "properties": {
+                    "webhook_secret": {"type": "string", "minLength": 8},
+                    "token": {"type": "string"},
+                },
+            }),
+        }
+    }
+
+    fn verify(&self, _: &Incoming, _: Unverified, _: &Connection, _: &Secrets, _: Timestamp) -> Verdict {
+        Verdict::Reject(Rejection::Missing)
+    }
+
+    fn facts(&self, _: &Delivery, _: &Connection, _: &[Fetched]) -> Mapping {
+        Mapping::Ignore("test")
+    }
+}
+
+/// An answer.
+struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Value,
+}
+
+impl Reply {
+    /// The first error's status and place.
+    fn error(&self) -> (u16, &str) {
+        let error = &self.body["errors"][0];
+        for name in ["id", "code", "title", "detail"] {
+            assert!(error[name].as_str().is_some_and(|text| !text.is_empty()), "{name} in {}", self.body);
+        }
+        assert_eq!(error["status"], self.status.as_u16());
+        let source = &error["source"];
+        (self.status.as_u16(), source["pointer"].as_str().or(source["parameter"].as_str()).unwrap_or_default())
+    }
+
+    fn id(&self) -> String {
+        self.body["data"]["id"].as_str().unwrap_or_else(|| panic!("no id in {}", self.body)).to_owned()
+    }
+
+    fn ids(&self) -> Vec<&str> {
+        self.body["data"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect()
+    }
+
+    fn next(&self) -> Option<String> {
+        self.body["links"]["next"].as_str().map(str::to_owned)
+    }
+}
+
+impl World {
+    async fn new() -> Self {
+        static PLATFORMS: &[&dyn Platform] = &[&AnyShop];
+        let store = tables::store().await;
+        let world = Self {
+            router: Router::new(),
+            store: store.clone(),
+            outbox: Arc::default(),
+            vault: Arc::default(),
+            now_ms: Arc::new(AtomicI64::new(NOW_MS)),
+        };
+        let counter = AtomicU64::new(1);
+        let now_ms = world.now_ms.clone();
+        let api = Api::new(Parts {
+            store,
+            outbox: Box::new(SharedOutbox(world.outbox.clone())),
+            vault: Box::new(SharedVault(world.vault.clone())),
+            platforms: PLATFORMS,
+            clock: Clock::from_fn(move || {
+                Timestamp::from_millisecond(now_ms.load(Ordering::SeqCst)).unwrap()
+            }),
+            random: Box::new(move || u128::from(counter.fetch_add(1, Ordering::SeqCst))),
+            public_url: None,
+            zone: TimeZone::UTC,
+        });
+        world.add_key(KEY, &["*"]).await;
+        Self { router: router(Arc::new(api)), ..world }
+    }
+
+    async fn add_key(&self, key: &str, scopes: &[&str]) {
+        let key_record = ApiKey {
+            name: key.to_owned(),
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            created_at: self.now(),
+        };
+        self.store.put_api_key(&key_digest(key), &key_record).await.unwrap();
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_millis(self.now_ms.load(Ordering::SeqCst)).unwrap()
+    }
+
+    fn pass(&self, millis: i64) {
+        self.now_ms.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    async fn request(&self, request: Request<Body>) -> Reply {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+        if !bytes.is_empty() {
+            assert_eq!(parts.headers["content-type"], "application/vnd.api+json");
+        }
+        Reply { status: parts.status, headers: parts.headers, body }
+    }
+
+    async fn send(&self, method: Method, path: &str, body: impl Into<Body>) -> Reply {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "api.example.com")
+            .header("x-forwarded-proto", "https")
+            .header("authorization", format!("Klaviyo-API-Key {KEY}"))
+            .header("revision", "2026-07-15")
+            .header("content-type", "application/vnd.api+json");
+        self.request(request.body(body.into()).unwrap()).await
+    }
+
+    async fn get(&self, path: &str) -> Reply {
+        self.send(Method::GET, &path.replace("https://api.example.com", ""), Body::empty()).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::POST, path, body.to_string()).await
+    }
+
+    async fn patch(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::PATCH, path, body.to_string()).await
+    }
+
+    async fn delete(&self, path: &str) -> Reply {
+        self.send(Method::DELETE, path, Body::empty()).await
+    }
+
+    /// Messages of one queue, oldest first.
+    fn sent(&self, queue: Queue) -> Vec<String> {
+        let messages = self.outbox.messages.lock().unwrap();
+        messages.iter().filter(|(to, _)| *to == queue).map(|(_, message)| message.clone()).collect()
+    }
+
+    /// The last event that was handed to the mapper.
+    fn last_event(&self) -> (Delivery, ApiEvent) {
+        let message = self.sent(Queue::RawDeliveries).pop().unwrap();
+        let delivery = Delivery::from_message(&message).unwrap();
+        let event = serde_json::from_slice(&delivery.body).unwrap();
+        (delivery, event)
+    }
+
+    async fn profile(&self, email: &str) -> String {
+        let body = json!({"data": {"type": "profile", "attributes": {"email": email}}});
+        let reply = self.post("/api/profiles", body).await;
+        assert_eq!(reply.status, StatusCode::CREATED, "{}", reply.body);
+        reply.id()
+    }
+
+    /// Records an event as the mapper would. `at_s` is in seconds.
+    async fn record(&self, profile: &str, metric: &str, key: &str, at_s: i64, value: Option<&str>) {
+        let metric_id = store::metric_id("api", metric);
+        let record = MetricRecord {
+            id: metric_id.clone(),
+            name: metric.to_owned(),
+            integration: "api".to_owned(),
+            canonical: None,
+            created_at: self.now(),
+            updated_at: self.now(),
+        };
+        self.store.ensure_metric(record).await.unwrap();
+        let event = Event {
+            id: Event::id_of("", metric, &[key]),
+            metric: metric.to_owned(),
+            source_metric: None,
+            occurred_at: Instant::from_millis(at_s * 1000).unwrap(),
+            value: value.map(|value| Money::new(value.parse().unwrap(), "EUR".parse().unwrap())),
+            properties: serde_json::from_value(json!({"OrderId": key})).unwrap(),
+            source: Source {
+                platform: "api".to_owned(),
+                connection: String::new(),
+                topic: "events".to_owned(),
+                delivery_id: "d".to_owned(),
+            },
+            backfill: false,
+        };
+        let stored =
+            StoredEvent { profile_id: profile.to_owned(), metric_id, ingested_at: self.now(), event };
+        self.store.put_event(&stored).await.unwrap();
+    }
+}

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 use anyhow::Context;
+use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 use runtime::{Clients, Clock, Config};
 use serde::Serialize;
@@ -60,8 +61,8 @@ impl ClockFunction {
     }
 
     async fn tick_all(&self, started_ms: i64) -> anyhow::Result<Report> {
-        let parts = stream::iter(Store::due_shards()).map(|shard| self.tick_part(shard, started_ms));
-        let reports: Vec<Report> = parts.buffer_unordered(16).try_collect().await?;
+        let parts: Vec<_> = Store::due_shards().map(|shard| self.tick_part(shard, started_ms)).collect();
+        let reports = try_join_all(parts).await?;
         Ok(reports.into_iter().fold(Report::default(), |sum, part| Report {
             ticked: sum.ticked + part.ticked,
             max_lag_ms: sum.max_lag_ms.max(part.max_lag_ms),

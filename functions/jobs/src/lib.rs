@@ -111,19 +111,15 @@ impl Jobs {
                 let program = self.evaluator.program().await?;
                 let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
                 let loaded = self.evaluator.load(&ids).await?;
-                stream::iter(ids)
-                    .map(|id| self.evaluator.evaluate(&program, id, &loaded, &[]))
-                    .buffer_unordered(CONCURRENCY)
-                    .try_collect::<()>()
-                    .await?;
+                let work: Vec<_> =
+                    ids.iter().map(|id| self.evaluator.evaluate(&program, id, &loaded, &[])).collect();
+                stream::iter(work).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
             }
             JobKind::EraseConnection { connection } => {
                 let now = Instant::from(self.clock.now());
-                stream::iter(ids)
-                    .map(|id| self.store.erase_connection_from(id, connection, now))
-                    .buffer_unordered(CONCURRENCY)
-                    .try_for_each(|_| std::future::ready(Ok(())))
-                    .await?;
+                let work: Vec<_> =
+                    ids.iter().map(|id| self.store.erase_connection_from(id, connection, now)).collect();
+                stream::iter(work).buffer_unordered(CONCURRENCY).try_collect::<Vec<usize>>().await?;
             }
             JobKind::RemoveMembers { .. } => {}
         }

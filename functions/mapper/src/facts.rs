@@ -44,11 +44,8 @@ impl Mapper {
         let person = order.person.clone();
         let who = self.person(&person, order.updated_at, context, |_| false).await?;
         let key = subject(context, "order", &order.order_id);
-        self.tell(key, order, &person, who, context, order::advance, async |mut order: OrderSnapshot| {
-            if let Some(detail) = &mut order.detail {
-                self.enrich(&mut detail.lines, context).await?;
-            }
-            Ok(order)
+        self.tell(key, order, &person, who, context, order::advance, |order: &mut OrderSnapshot| {
+            order.detail.as_mut().map_or(&mut [], |detail| detail.lines.as_mut_slice())
         })
         .await
     }
@@ -68,10 +65,7 @@ impl Mapper {
             who,
             context,
             checkout::advance,
-            async |mut checkout: CheckoutSnapshot| {
-                self.enrich(&mut checkout.lines, context).await?;
-                Ok(checkout)
-            },
+            |checkout: &mut CheckoutSnapshot| checkout.lines.as_mut_slice(),
         )
         .await
     }
@@ -80,9 +74,8 @@ impl Mapper {
         let person = cart.person.clone();
         let who = self.person(&person, cart.updated_at, context, |_| false).await?;
         let key = subject(context, "cart", &cart.cart_id);
-        self.tell(key, cart, &person, who, context, cart::advance, async |mut cart: CartSnapshot| {
-            self.enrich(&mut cart.lines, context).await?;
-            Ok(cart)
+        self.tell(key, cart, &person, who, context, cart::advance, |cart: &mut CartSnapshot| {
+            cart.lines.as_mut_slice()
         })
         .await
     }
@@ -205,7 +198,7 @@ impl Mapper {
     }
 
     /// Adds what only the catalog knows to lines: categories, brand, picture, page.
-    async fn enrich(&self, lines: &mut [Line], context: &Context) -> Result<(), Failure> {
+    pub(crate) async fn enrich(&self, lines: &mut [Line], context: &Context) -> Result<(), Failure> {
         let mut products: Vec<&str> = lines.iter().filter_map(|line| line.product_id.as_deref()).collect();
         products.sort_unstable();
         products.dedup();

@@ -69,14 +69,10 @@ impl Mapper {
     /// Works on a batch. What may succeed later is reported as failed and comes again; what never can is set aside
     /// in the dead-letter queue with its reason.
     pub async fn handle(&self, event: SqsEvent) -> anyhow::Result<SqsBatchResponse> {
-        let failed: Vec<String> = stream::iter(event.records)
-            .map(|message| self.message(message))
-            .buffer_unordered(CONCURRENCY)
-            .filter_map(std::future::ready)
-            .collect()
-            .await;
+        let work: Vec<_> = event.records.into_iter().map(|message| self.message(message)).collect();
+        let failed: Vec<Option<String>> = stream::iter(work).buffer_unordered(CONCURRENCY).collect().await;
         let mut response = SqsBatchResponse::default();
-        response.set_failures(failed);
+        response.set_failures(failed.into_iter().flatten());
         Ok(response)
     }
 

@@ -1,5 +1,6 @@
 //! Events first, then the ledger: a crash between the two derives the same events again.
 
+use canonical::fact::Line;
 use canonical::{Event, Instant, Person, Source};
 use futures::StreamExt;
 use futures::stream;
@@ -24,32 +25,30 @@ const EARLIEST_MS: i64 = 631_152_000_000;
 const AHEAD_MS: i64 = 366 * 24 * 3600 * 1000;
 
 impl Mapper {
-    /// Advances one ledger by one snapshot. `advance` is called again with `enrich`ed data only if there is
-    /// something to tell.
+    /// Advances one ledger by one snapshot. If there is something to tell, its `lines` are first completed from the
+    /// catalog.
     pub(crate) async fn tell<L, S>(
         &self,
         key: SubjectKey,
-        snapshot: S,
+        mut snapshot: S,
         person: &Person,
         who: Who,
         context: &Context,
         advance: impl Fn(&L, &S, &Source) -> (L, Vec<Event>),
-        enrich: impl AsyncFn(S) -> Result<S, Failure>,
+        lines: impl Fn(&mut S) -> &mut [Line],
     ) -> Result<(), Failure>
     where
         L: Serialize + DeserializeOwned + Default + Clone + PartialEq,
-        S: Clone,
     {
         if matches!(who, Who::Erased) {
             return Ok(());
         }
-        let mut snapshot = snapshot;
         let mut enriched = false;
         for _ in 0..ATTEMPTS {
             let before: Subject<L> = self.store.subject(&key).await?;
             let (mut ledger, mut events) = advance(&before.ledger, &snapshot, &context.source);
             if !events.is_empty() && !enriched {
-                snapshot = enrich(snapshot).await?;
+                self.enrich(lines(&mut snapshot), context).await?;
                 enriched = true;
                 (ledger, events) = advance(&before.ledger, &snapshot, &context.source);
             }
@@ -113,15 +112,11 @@ impl Mapper {
         if !untimely.is_empty() {
             count("events", integration, "time_out_of_range", untimely.len() as u64);
         }
-        let puts = stream::iter(timely).map(|event| {
-            let profile_id = profile.value.id.clone();
-            async move {
-                let metric_id = self.metric(integration, &event).await?;
-                let stored = StoredEvent { profile_id, metric_id, ingested_at: Instant::from(now), event };
-                Ok::<Put, Failure>(self.store.put_event(&stored).await?)
-            }
-        });
-        let mut puts = puts.buffer_unordered(WRITES);
+        let puts: Vec<_> = timely
+            .into_iter()
+            .map(|event| self.put_one(&profile.value.id, integration, event, now.into()))
+            .collect();
+        let mut puts = stream::iter(puts).buffer_unordered(WRITES);
         let (mut inserted, mut duplicates) = (0, 0);
         while let Some(put) = puts.next().await {
             match put? {
@@ -132,5 +127,17 @@ impl Mapper {
         count("events", integration, "inserted", inserted);
         count("events", integration, "duplicate", duplicates);
         Ok(())
+    }
+
+    async fn put_one(
+        &self,
+        profile_id: &str,
+        integration: &str,
+        event: Event,
+        ingested_at: Instant,
+    ) -> Result<Put, Failure> {
+        let metric_id = self.metric(integration, &event).await?;
+        let stored = StoredEvent { profile_id: profile_id.to_owned(), metric_id, ingested_at, event };
+        Ok(self.store.put_event(&stored).await?)
     }
 }

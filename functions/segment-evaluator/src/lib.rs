@@ -71,14 +71,15 @@ impl SegmentEvaluator {
         let mut failed: Vec<String> = Vec::new();
         for round in 0..ROUNDS {
             let loaded = self.evaluator.load(&ids).await?;
-            let evaluations = groups.iter().map(|(profile, group)| {
-                // After the first round there is nothing left to apply but the newer definitions.
-                let changes: &[Change] = if round == 0 { &group.changes } else { &[] };
-                self.one(&program, profile, group, &loaded, changes)
-            });
-            let outcome =
-                stream::iter(evaluations).buffer_unordered(CONCURRENCY).filter_map(std::future::ready);
-            failed.extend(outcome.collect::<Vec<_>>().await);
+            // After the first round there is nothing left to apply but the newer definitions.
+            let is_first = round == 0;
+            let work: Vec<_> = groups
+                .iter()
+                .map(|(profile, group)| self.one(&program, profile, group, &loaded, is_first))
+                .collect();
+            let outcomes: Vec<Option<String>> =
+                stream::iter(work).buffer_unordered(CONCURRENCY).collect().await;
+            failed.extend(outcomes.into_iter().flatten());
             let newer = self.evaluator.program().await?;
             if newer.version() == program.version() {
                 return Ok(failed);
@@ -94,8 +95,9 @@ impl SegmentEvaluator {
         profile: &str,
         group: &Group,
         loaded: &Loaded,
-        changes: &[Change],
+        is_first: bool,
     ) -> Option<String> {
+        let changes: &[Change] = if is_first { &group.changes } else { &[] };
         match self.evaluator.evaluate(program, profile, loaded, changes).await {
             Ok(()) => None,
             Err(error) => {

@@ -43,7 +43,12 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     pub(crate) fn invalid(kind: &str, message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, kind: kind.to_owned(), query_code: None, message: message.into() }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            kind: kind.to_owned(),
+            query_code: None,
+            message: message.into(),
+        }
     }
 
     pub(crate) fn unknown_operation(operation: &str) -> Self {
@@ -62,7 +67,8 @@ impl ApiError {
 
 /// Reads an operation's input.
 pub(crate) fn input<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
-    serde_json::from_value(value).map_err(|error| ApiError::invalid("SerializationException", error.to_string()))
+    serde_json::from_value(value)
+        .map_err(|error| ApiError::invalid("SerializationException", error.to_string()))
 }
 
 /// The HTTP face of a service.

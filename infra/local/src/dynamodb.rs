@@ -118,7 +118,9 @@ impl DynamoDb {
         self.run(move |database| {
             let shard_id = shard_id(&stream_arn);
             let start = match &after {
-                Some(sequence) => json!({"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": sequence}),
+                Some(sequence) => {
+                    json!({"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": sequence})
+                }
                 None => json!({"ShardIteratorType": "TRIM_HORIZON"}),
             };
             let mut request = json!({"StreamArn": stream_arn, "ShardId": shard_id});
@@ -160,7 +162,17 @@ impl DynamoDb {
         let task = tokio::task::spawn_blocking(move || {
             let connection = Connection::open(path)?;
             connection.busy_timeout(Duration::from_secs(5))?;
-            Ok(connection.execute("DELETE FROM _stream_records WHERE created_at < ?1", [before])?)
+            let mut trimmed = 0;
+            loop {
+                // Rows come in order of time. Few at once, so that writers never wait for long.
+                let oldest: Vec<(i64, i64)> = connection
+                    .prepare_cached("SELECT rowid, created_at FROM _stream_records ORDER BY rowid LIMIT 500")?
+                    .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+                    .collect::<Result<_, _>>()?;
+                let last = oldest.iter().take_while(|(_, created_at)| *created_at < before).last();
+                let Some((last, _)) = last else { return Ok(trimmed) };
+                trimmed += connection.execute("DELETE FROM _stream_records WHERE rowid <= ?1", [last])?;
+            }
         });
         task.await.unwrap_or(Err(DynamoDbError::ShuttingDown))
     }
@@ -211,9 +223,8 @@ fn update_table(database: &Database, table: &Table, existing: &Value) -> Result<
         database.update_table(serde_json::from_value(request)?)?;
         Ok(())
     };
-    let list = |description: &Value| {
-        description["GlobalSecondaryIndexes"].as_array().cloned().unwrap_or_default()
-    };
+    let list =
+        |description: &Value| description["GlobalSecondaryIndexes"].as_array().cloned().unwrap_or_default();
     let there = list(existing);
     for index in list(definition) {
         if !there.iter().any(|other| other["IndexName"] == index["IndexName"]) {

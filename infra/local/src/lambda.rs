@@ -12,6 +12,8 @@ use lambda_http::{Adapter, IntoResponse, Service};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
@@ -34,20 +36,17 @@ where
 pub fn typed<F, R, E, T, X>(function: F) -> Handler
 where
     F: Fn(E) -> R + Send + Sync + 'static,
-    R: Future<Output = Result<T, X>> + Send + 'static,
+    R: Future<Output = Result<T, X>>,
     E: DeserializeOwned,
-    T: Serialize,
+    T: Serialize + 'static,
     X: Display,
 {
-    Arc::new(move |event| match serde_json::from_value(event) {
-        Ok(event) => {
-            let result = function(event);
-            Box::pin(async move {
-                let value = result.await.map_err(|error| format!("{error:#}"))?;
-                serde_json::to_value(value).map_err(|error| error.to_string())
-            })
-        }
-        Err(error) => Box::pin(async move { Err(format!("the event is malformed: {error}")) }),
+    let function = Arc::new(function);
+    Arc::new(move |event| {
+        let function = Arc::clone(&function);
+        Box::pin(on_own_thread(async move || {
+            function(read(event)?).await.map_err(|error| format!("{error:#}"))
+        }))
     })
 }
 
@@ -56,19 +55,42 @@ pub fn http<S, R, X>(service: S) -> Handler
 where
     S: Service<lambda_http::Request, Response = R, Error = X> + Clone + Send + Sync + 'static,
     S::Future: Send + 'static,
-    R: IntoResponse + Send + Sync + 'static,
-    X: Display + Send + 'static,
+    R: IntoResponse + 'static,
+    X: Display + 'static,
 {
     Arc::new(move |event| {
-        let adapter = Adapter::from(service.clone());
-        Box::pin(async move {
-            let request: LambdaRequest =
-                serde_json::from_value(event).map_err(|error| format!("the event is malformed: {error}"))?;
-            let event = LambdaEvent::new(request, Context::default());
-            let response = adapter.oneshot(event).await.map_err(|error| format!("{error:#}"))?;
-            serde_json::to_value(response).map_err(|error| error.to_string())
-        })
+        let service = service.clone();
+        Box::pin(on_own_thread(async move || {
+            let event = LambdaEvent::new(read::<LambdaRequest>(event)?, Context::default());
+            Adapter::from(service).oneshot(event).await.map_err(|error| format!("{error:#}"))
+        }))
     })
+}
+
+fn read<E: DeserializeOwned>(event: Value) -> Result<E, String> {
+    serde_json::from_value(event).map_err(|error| format!("the event is malformed: {error}"))
+}
+
+/// Runs an invocation on a thread of its own, as Lambda does: its future need not be `Send`.
+async fn on_own_thread<T: Serialize>(
+    invocation: impl AsyncFnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<Value, String> {
+    // Dropped with this future, which is how a time-out reaches the other thread.
+    let (_alive, abandoned) = oneshot::channel::<()>();
+    let runtime = Handle::current();
+    let thread = tokio::task::spawn_blocking(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                result = invocation() => serde_json::to_value(result?).map_err(|error| error.to_string()),
+                _ = abandoned => Err("the invocation was abandoned".to_owned()),
+            }
+        })
+    });
+    match thread.await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err("the local stack is shutting down".to_owned()),
+    }
 }
 
 /// Why an invocation has no result.
@@ -164,20 +186,21 @@ impl Functions {
 fn panic_message(error: tokio::task::JoinError) -> String {
     let Ok(payload) = error.try_into_panic() else { return "the invocation was cancelled".to_owned() };
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn functions(handler: Handler) -> Functions {
+    fn functions(handler: Handler, timeout: Duration) -> Functions {
         let function = Function {
             id: "EchoFunction".to_owned(),
             name: "tillstream-EchoFunction".to_owned(),
             code: "echo".to_owned(),
             binary: None,
-            timeout: Duration::from_millis(50),
+            timeout,
             environment: BTreeMap::new(),
         };
         Functions::new(vec![(function, handler)])
@@ -185,25 +208,34 @@ mod tests {
 
     #[tokio::test]
     async fn a_function_is_found_by_id_name_and_crate() {
-        let functions = functions(handler(|event| async move { Ok(event) }));
+        let functions = functions(handler(|event| async move { Ok(event) }), Duration::from_secs(60));
         for name in ["EchoFunction", "tillstream-EchoFunction", "echo"] {
             assert_eq!(functions.invoke(name, json!(1)).await, Ok(json!(1)));
         }
         assert_eq!(functions.invoke("gone", json!(1)).await, Err(InvokeError::Unknown("gone".to_owned())));
     }
 
+    async fn misbehave(event: String) -> Result<(), String> {
+        match event.as_str() {
+            "fail" => Err("refused".to_owned()),
+            "panic" => panic!("slipped"),
+            _ => std::future::pending().await,
+        }
+    }
+
     #[tokio::test]
     async fn errors_panics_and_time_outs_are_invocation_errors() {
-        let functions = functions(handler(|event| async move {
-            match event.as_str() {
-                Some("fail") => Err("refused".to_owned()),
-                Some("panic") => panic!("slipped"),
-                _ => std::future::pending().await,
-            }
-        }));
-        let invoke = |event: &'static str| functions.invoke("echo", json!(event));
-        assert_eq!(invoke("fail").await, Err(InvokeError::Failed("refused".to_owned())));
-        assert_eq!(invoke("panic").await, Err(InvokeError::Panicked("slipped".to_owned())));
-        assert_eq!(invoke("hang").await, Err(InvokeError::TimedOut(Duration::from_millis(50))));
+        let untyped = handler(async |event: Value| {
+            misbehave(event.as_str().unwrap().to_owned()).await.map(|()| Value::Null)
+        });
+        for handler in [typed(misbehave), untyped] {
+            let patient = functions(Arc::clone(&handler), Duration::from_secs(60));
+            let invoke = |event: &'static str| patient.invoke("echo", json!(event));
+            assert_eq!(invoke("fail").await, Err(InvokeError::Failed("refused".to_owned())));
+            assert_eq!(invoke("panic").await, Err(InvokeError::Panicked("slipped".to_owned())));
+            let timeout = Duration::from_millis(50);
+            let hasty = functions(handler, timeout);
+            assert_eq!(hasty.invoke("echo", json!("hang")).await, Err(InvokeError::TimedOut(timeout)));
+        }
     }
 }

@@ -4,6 +4,7 @@ mod aws_json;
 pub mod clock;
 mod dynamodb;
 mod event_source;
+pub mod functions;
 mod gateway;
 pub mod lambda;
 pub mod sqs;
@@ -21,3 +22,6 @@ pub use state::OpenError;
 pub const ACCOUNT_ID: &str = "000000000000";
 /// The region of everything emulated, the embedded DynamoDB's ARNs excepted.
 pub const REGION: &str = "us-east-1";
+
+/// The product's own template, the one that is deployed.
+pub const TEMPLATE: &str = include_str!("../../template.yaml");

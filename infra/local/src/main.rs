@@ -1,1 +1,91 @@
-fn main(){}
+//! `tillstream`: the whole application on this machine.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tillstream::functions::{LOCAL_KEY, ProductFunctions};
+use tillstream::{Options, Stack, TEMPLATE, clock};
+use tracing_subscriber::EnvFilter;
+
+#[derive(Parser)]
+#[command(version, about = "Tillstream on one machine: the deployed functions, without AWS")]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    up: Up,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the stack until it is interrupted (the default).
+    Up(Up),
+}
+
+#[derive(Args, Clone)]
+struct Up {
+    /// Port on 127.0.0.1; 0 takes a free one.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Where data is kept.
+    #[arg(long, default_value = ".tillstream", conflicts_with = "in_memory")]
+    data_dir: PathBuf,
+    /// Keeps nothing once the process ends.
+    #[arg(long)]
+    in_memory: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
+    let cli = Cli::parse();
+    let Command::Up(up) = cli.command.unwrap_or(Command::Up(cli.up));
+    match run(up).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(format_args!("tillstream: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(up: Up) -> anyhow::Result<()> {
+    let options = Options {
+        port: up.port,
+        data_dir: (!up.in_memory).then_some(up.data_dir),
+        template: TEMPLATE.to_owned(),
+        parameters: [].into(),
+        clock: clock::system(),
+    };
+    let stack = Stack::start(options, &ProductFunctions::new(runtime::Clock::system())).await?;
+    say(format_args!("listening on   {}", stack.base_url));
+    say(format_args!("API key        {LOCAL_KEY}"));
+    say(format_args!("DynamoDB       {}", stack.endpoints.dynamodb));
+    say(format_args!("SQS            {}", stack.endpoints.sqs));
+    say(format_args!("SSM            {}", stack.endpoints.ssm));
+    interrupted().await?;
+    stack.shutdown().await;
+    Ok(())
+}
+
+/// Resolves when the user or the system asks the process to end.
+async fn interrupted() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => result,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+#[allow(clippy::print_stdout, reason = "this is a command: standard output is its face")]
+fn say(line: std::fmt::Arguments<'_>) {
+    println!("{line}");
+}

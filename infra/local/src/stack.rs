@@ -1,6 +1,7 @@
 //! The whole of it: services, functions and what connects them, in one process.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -19,7 +20,9 @@ use tokio::time::MissedTickBehavior;
 use crate::aws_json;
 use crate::clock::{self, Clock};
 use crate::dynamodb::{DynamoDb, DynamoDbError};
-use crate::event_source::{Checkpoints, Filter, FilterError, QueuePoller, Scheduler, Shutdown, StreamPoller, stopped};
+use crate::event_source::{
+    Checkpoints, Filter, FilterError, QueuePoller, Scheduler, Shutdown, StreamPoller, stopped,
+};
 use crate::gateway::Gateway;
 use crate::lambda::{Functions, Handler, InvokeError};
 use crate::sqs::{Queues, SqsError, SqsService, queue_url};
@@ -125,6 +128,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// Another process works with the same data.
+    #[error("the data directory {} is in use by another process", .0.display())]
+    InUse(PathBuf),
     /// The state file.
     #[error(transparent)]
     State(#[from] OpenError),
@@ -171,6 +177,8 @@ pub struct Stack {
     pub queues: Queues,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
+    /// Keeps other processes from the same data.
+    _lock: File,
     /// Removed with the stack, when nothing is to be kept.
     _temporary: Option<TempDir>,
 }
@@ -180,11 +188,13 @@ impl Stack {
     pub async fn start(options: Options, handlers: &dyn Handlers) -> Result<Self, StartError> {
         let template = Template::parse(&options.template, options.parameters)?;
         let (directory, temporary) = directory(options.data_dir.as_deref())?;
+        let lock = lock(&directory)?;
         let clock = options.clock;
         let (stop, shutdown) = watch::channel(false);
         let mut tasks = JoinSet::new();
 
-        let state = State::open(&directory.join("state.db"), &[sqs::SCHEMA, ssm::SCHEMA, event_source::SCHEMA])?;
+        let state =
+            State::open(&directory.join("state.db"), &[sqs::SCHEMA, ssm::SCHEMA, event_source::SCHEMA])?;
         let dynamodb = DynamoDb::open(&directory.join("dynamodb.db"))?;
         let queues = Queues::new(state.clone(), Arc::clone(&clock));
 
@@ -239,7 +249,17 @@ impl Stack {
         }
         tasks.spawn(janitor(queues.clone(), dynamodb, clock, shutdown));
 
-        Ok(Self { base_url, endpoints, model, functions, queues, stop, tasks, _temporary: temporary })
+        Ok(Self {
+            base_url,
+            endpoints,
+            model,
+            functions,
+            queues,
+            stop,
+            tasks,
+            _lock: lock,
+            _temporary: temporary,
+        })
     }
 
     /// Invokes a function by its logical id, its name, or the name of its crate.
@@ -275,6 +295,18 @@ fn directory(data_dir: Option<&Path>) -> Result<(PathBuf, Option<TempDir>), Star
     let temporary = if memory.is_dir() { builder.tempdir_in(memory) } else { builder.tempdir() };
     let temporary = temporary.map_err(io("cannot create a temporary directory".to_owned()))?;
     Ok((temporary.path().to_owned(), Some(temporary)))
+}
+
+/// Two processes would both feed every message and every record to a function.
+fn lock(directory: &Path) -> Result<File, StartError> {
+    let path = directory.join("lock");
+    let io = |source| StartError::Io { what: format!("cannot lock {}", path.display()), source };
+    let file = File::create(&path).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse(directory.to_owned())),
+        Err(TryLockError::Error(source)) => Err(io(source)),
+    }
 }
 
 async fn listen(port: u16) -> Result<(TcpListener, String), StartError> {
@@ -345,7 +377,8 @@ fn serve(
     let shutdown = shutdown.clone();
     tasks.spawn(async move {
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let served = axum::serve(listener, service).with_graceful_shutdown(async move { stopped(&shutdown).await });
+        let served =
+            axum::serve(listener, service).with_graceful_shutdown(async move { stopped(&shutdown).await });
         report(name, served.await);
     });
 }
@@ -365,6 +398,8 @@ async fn janitor(queues: Queues, dynamodb: DynamoDb, clock: Clock, shutdown: Shu
             _ = ticks.tick() => {}
             () = stopped(&shutdown) => return,
         }
+        // Folds what histograms have gathered since.
+        recorder().run_upkeep();
         if let Err(error) = queues.expire().await {
             tracing::error!(%error, "messages cannot be expired");
         }

@@ -28,13 +28,19 @@ impl Checkpoints {
         let (mapping, stream_arn) = (mapping.to_owned(), stream_arn.to_owned());
         self.state
             .call(move |connection| {
-                let sql = "SELECT sequence_number FROM stream_checkpoints WHERE mapping = ?1 AND stream_arn = ?2";
+                let sql =
+                    "SELECT sequence_number FROM stream_checkpoints WHERE mapping = ?1 AND stream_arn = ?2";
                 connection.query_row(sql, params![mapping, stream_arn], |row| row.get(0)).optional()
             })
             .await
     }
 
-    pub(crate) async fn save(&self, mapping: &str, stream_arn: &str, sequence_number: &str) -> Result<(), Error> {
+    pub(crate) async fn save(
+        &self,
+        mapping: &str,
+        stream_arn: &str,
+        sequence_number: &str,
+    ) -> Result<(), Error> {
         let row = [mapping, stream_arn, sequence_number].map(str::to_owned);
         self.state
             .call(move |connection| {

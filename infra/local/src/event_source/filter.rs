@@ -142,7 +142,10 @@ mod tests {
             (json!({"dynamodb": {"OldImage": {"pk": {"S": [{"exists": false}]}}}}), true),
             (json!({"dynamodb": {"NewImage": {"tags": {"SS": [{"exists": true}]}}}}), true),
             (json!({"dynamodb": {"NewImage": {"tags": {"SS": ["b"]}}}}), true),
-            (json!({"$or": [{"eventName": ["REMOVE"]}, {"dynamodb": {"Keys": {"pk": {"S": ["p#1"]}}}}]}), true),
+            (
+                json!({"$or": [{"eventName": ["REMOVE"]}, {"dynamodb": {"Keys": {"pk": {"S": ["p#1"]}}}}]}),
+                true,
+            ),
             (json!({"eventName": ["MODIFY"], "$or": [{"eventName": ["REMOVE"]}]}), false),
         ] {
             assert_eq!(Filter::parse(&pattern).unwrap().matches(&event), expected, "{pattern}");

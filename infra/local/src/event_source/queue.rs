@@ -103,7 +103,10 @@ impl QueuePoller {
             .collect();
         if !failed.is_empty() {
             tracing::warn!(
-                function = self.source.function, failed = failed.len(), done = done.len(), "messages failed"
+                function = self.source.function,
+                failed = failed.len(),
+                done = done.len(),
+                "messages failed"
             );
         }
         if let Err(error) = self.queues.delete_all(&self.source.queue, done).await {

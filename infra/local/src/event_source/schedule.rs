@@ -45,7 +45,11 @@ fn event(schedule: &Schedule, clock: &Clock) -> Value {
     let time = clock().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let id = &schedule.id;
     let (source, resource, detail) = if schedule.scheduler {
-        ("aws.scheduler", format!("arn:aws:scheduler:{REGION}:{ACCOUNT_ID}:schedule/default/{id}"), json!("{}"))
+        (
+            "aws.scheduler",
+            format!("arn:aws:scheduler:{REGION}:{ACCOUNT_ID}:schedule/default/{id}"),
+            json!("{}"),
+        )
     } else {
         ("aws.events", format!("arn:aws:events:{REGION}:{ACCOUNT_ID}:rule/{id}"), json!({}))
     };

@@ -15,7 +15,13 @@ use super::route::{Match, decode};
 use crate::ACCOUNT_ID;
 
 /// The event for a request.
-pub(super) fn event(parts: &Parts, body: &Bytes, peer: SocketAddr, found: &Match<'_>, now: Timestamp) -> Value {
+pub(super) fn event(
+    parts: &Parts,
+    body: &Bytes,
+    peer: SocketAddr,
+    found: &Match<'_>,
+    now: Timestamp,
+) -> Value {
     let headers = headers(&parts.headers, peer);
     let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let host = host.split(':').next().unwrap_or_default();

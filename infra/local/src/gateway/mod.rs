@@ -37,7 +37,12 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    pub(crate) fn new(routes: Vec<Route>, functions: Functions, clock: Clock, metrics: PrometheusHandle) -> Self {
+    pub(crate) fn new(
+        routes: Vec<Route>,
+        functions: Functions,
+        clock: Clock,
+        metrics: PrometheusHandle,
+    ) -> Self {
         Self { routes: route::Router::new(routes), functions, clock, metrics }
     }
 

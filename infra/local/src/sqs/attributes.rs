@@ -61,8 +61,7 @@ impl Settings {
     pub(super) fn of(attributes: &QueueAttributes) -> Result<Self, SqsError> {
         let number = |name: &str| -> Result<u64, SqsError> {
             let known = NUMBERS.iter().find(|(known, ..)| *known == name);
-            let (_, range, default) =
-                known.ok_or_else(|| SqsError::InvalidAttributeName(name.to_owned()))?;
+            let (_, range, default) = known.ok_or_else(|| SqsError::InvalidAttributeName(name.to_owned()))?;
             let Some(value) = attributes.get(name) else { return Ok(*default) };
             value.parse().ok().filter(|value| range.contains(value)).ok_or_else(|| invalid(name, value))
         };
@@ -151,7 +150,8 @@ mod tests {
 
     #[test]
     fn values_out_of_range_and_unknown_names_are_refused() {
-        let set = |name: &str, value: &str| check(&QueueAttributes::from([(name.to_owned(), value.to_owned())]));
+        let set =
+            |name: &str, value: &str| check(&QueueAttributes::from([(name.to_owned(), value.to_owned())]));
         assert!(set("VisibilityTimeout", "43200").is_ok());
         assert!(matches!(set("VisibilityTimeout", "43201"), Err(SqsError::InvalidAttributeValue { .. })));
         assert!(matches!(set("DelaySeconds", "soon"), Err(SqsError::InvalidAttributeValue { .. })));

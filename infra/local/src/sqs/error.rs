@@ -78,10 +78,9 @@ impl SqsError {
             Self::MessageNotInflight => ("MessageNotInflight", "AWS.SimpleQueueService.MessageNotInflight"),
             Self::InvalidMessageContents => ("InvalidMessageContents", "InvalidMessageContents"),
             Self::EmptyBatchRequest => ("EmptyBatchRequest", "AWS.SimpleQueueService.EmptyBatchRequest"),
-            Self::TooManyEntriesInBatchRequest => (
-                "TooManyEntriesInBatchRequest",
-                "AWS.SimpleQueueService.TooManyEntriesInBatchRequest",
-            ),
+            Self::TooManyEntriesInBatchRequest => {
+                ("TooManyEntriesInBatchRequest", "AWS.SimpleQueueService.TooManyEntriesInBatchRequest")
+            }
             Self::BatchEntryIdsNotDistinct(_) => {
                 ("BatchEntryIdsNotDistinct", "AWS.SimpleQueueService.BatchEntryIdsNotDistinct")
             }

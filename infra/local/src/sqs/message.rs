@@ -174,10 +174,7 @@ mod tests {
             binary_value: None,
         };
         let attributes = MessageAttributes::from([("timestamp".to_owned(), attribute)]);
-        assert_eq!(
-            attributes_md5(&attributes).unwrap().as_deref(),
-            Some("235c5c510d26fb653d073faed50ae77c")
-        );
+        assert_eq!(attributes_md5(&attributes).unwrap().as_deref(), Some("235c5c510d26fb653d073faed50ae77c"));
     }
 
     #[test]

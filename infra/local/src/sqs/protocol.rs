@@ -11,7 +11,9 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::attributes::{QueueAttributes, arn, queue_of_arn};
-use super::message::{MessageAttribute, MessageAttributes, Outgoing, Received, Sent, attributes_md5, body_md5};
+use super::message::{
+    MessageAttribute, MessageAttributes, Outgoing, Received, Sent, attributes_md5, body_md5,
+};
 use super::queues::queue_of;
 use super::{Queues, SqsError};
 use crate::ACCOUNT_ID;

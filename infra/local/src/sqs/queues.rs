@@ -546,7 +546,13 @@ fn hand_out(
              SET receive_count = ?2, first_received_at_ms = ?3, visible_at_ms = ?4, receipt = ?5
              WHERE seq = ?1",
         )?
-        .execute(params![row.seq, row.receive_count + 1, first_received_at_ms, visible_at_ms, receipt.nonce])?;
+        .execute(params![
+            row.seq,
+            row.receive_count + 1,
+            first_received_at_ms,
+            visible_at_ms,
+            receipt.nonce
+        ])?;
     let mut system = BTreeMap::from([
         ("ApproximateFirstReceiveTimestamp", first_received_at_ms.to_string()),
         ("ApproximateReceiveCount", (row.receive_count + 1).to_string()),
@@ -629,7 +635,9 @@ fn redrive(
             .ok_or_else(|| SqsError::ResourceNotFound(format!("the queue {destination} does not exist")))?;
     }
     let rows = transaction
-        .prepare_cached("SELECT seq, source_queue FROM sqs_messages WHERE queue = ?1 AND visible_at_ms <= ?2")?
+        .prepare_cached(
+            "SELECT seq, source_queue FROM sqs_messages WHERE queue = ?1 AND visible_at_ms <= ?2",
+        )?
         .query_map(params![source, now], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<Vec<(i64, Option<String>)>, _>>()?;
     let mut moved = BTreeMap::new();

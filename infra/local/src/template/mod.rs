@@ -14,8 +14,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub(crate) use resolve::function_arn;
 pub use resolve::Physical;
+pub(crate) use resolve::function_arn;
 use resolve::{Resolver, object};
 
 /// The name of the emulated stack, with which unnamed resources are named.
@@ -308,8 +308,9 @@ impl Template {
     ) -> Result<(), TemplateError> {
         let globals = &self.document["Globals"]["Function"];
         let property = |key: &str| resource["Properties"].get(key).or_else(|| globals.get(key));
-        let code_uri = resolver
-            .text(property("CodeUri").ok_or_else(|| TemplateError::Unsupported(format!("{id} without CodeUri")))?)?;
+        let code_uri = resolver.text(
+            property("CodeUri").ok_or_else(|| TemplateError::Unsupported(format!("{id} without CodeUri")))?,
+        )?;
         let code = code_uri.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
         let timeout = match property("Timeout") {
             Some(value) => resolver.text(value)?,
@@ -377,7 +378,8 @@ impl Template {
         reference: Option<&str>,
         by: &str,
     ) -> Result<String, TemplateError> {
-        let unknown = || TemplateError::Unknown(format!("function {} in {by}", reference.unwrap_or_default()));
+        let unknown =
+            || TemplateError::Unknown(format!("function {} in {by}", reference.unwrap_or_default()));
         let reference = reference.ok_or_else(unknown)?;
         let name = reference.rsplit_once(":function:").map_or(reference, |(_, name)| name);
         let name = name.split(':').next().unwrap_or_default();
@@ -415,7 +417,8 @@ impl Model {
         }
         let source = mapping.source.as_deref().unwrap_or_default();
         let window = Duration::from_secs(mapping.maximum_batching_window_in_seconds.unwrap_or(0));
-        let reports_failures = mapping.function_response_types.iter().any(|kind| kind == "ReportBatchItemFailures");
+        let reports_failures =
+            mapping.function_response_types.iter().any(|kind| kind == "ReportBatchItemFailures");
         let filters = mapping.filter_criteria.map(FilterCriteria::patterns).transpose();
         let filters = filters.map_err(|source| TemplateError::Malformed { resource: id.clone(), source })?;
         let filters = filters.unwrap_or_default();
@@ -441,7 +444,8 @@ impl Model {
             return Err(TemplateError::Unsupported(format!("the tumbling window of {id}")));
         }
         let destination = mapping.destination_config.and_then(|config| config.on_failure);
-        let destination = destination.map(|to| template.queue_of(resolver, &to.destination, &id)).transpose()?;
+        let destination =
+            destination.map(|to| template.queue_of(resolver, &to.destination, &id)).transpose()?;
         // A negative number stands for no bound.
         let bound = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
         self.stream_sources.push(StreamSource {

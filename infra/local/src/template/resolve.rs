@@ -172,7 +172,9 @@ impl<'a> Resolver<'a> {
             "AWS::StackName" => STACK_NAME.to_owned(),
             "AWS::Partition" => "aws".to_owned(),
             "AWS::URLSuffix" => "amazonaws.com".to_owned(),
-            "AWS::StackId" => format!("arn:aws:cloudformation:{REGION}:{ACCOUNT_ID}:stack/{STACK_NAME}/local"),
+            "AWS::StackId" => {
+                format!("arn:aws:cloudformation:{REGION}:{ACCOUNT_ID}:stack/{STACK_NAME}/local")
+            }
             _ => {
                 if let Some(value) = self.parameters.get(name) {
                     return Ok(Some(value.clone()));
@@ -284,8 +286,7 @@ impl<'a> Resolver<'a> {
 
     fn holds(&self, condition: &Value) -> Result<bool, TemplateError> {
         let unsupported = || TemplateError::Unsupported(format!("the condition {condition}"));
-        let (function, argument) =
-            condition.as_object().and_then(single).ok_or_else(unsupported)?;
+        let (function, argument) = condition.as_object().and_then(single).ok_or_else(unsupported)?;
         let arguments = argument.as_array().map(Vec::as_slice).unwrap_or_default();
         match (function, arguments) {
             ("Fn::Equals", [left, right]) => Ok(self.text(left)? == self.text(right)?),

@@ -7,8 +7,11 @@ fn physical() -> Physical {
         queue_urls: [("Deliveries", "http://127.0.0.1:9/000000000000/tillstream-Deliveries")]
             .map(|(id, url)| (id.to_owned(), url.to_owned()))
             .into(),
-        table_arns: [("Items".to_owned(), "arn:aws:dynamodb:x:000000000000:table/tillstream-items".to_owned())]
-            .into(),
+        table_arns: [(
+            "Items".to_owned(),
+            "arn:aws:dynamodb:x:000000000000:table/tillstream-items".to_owned(),
+        )]
+        .into(),
         stream_arns: [(
             "Items".to_owned(),
             "arn:aws:dynamodb:x:000000000000:table/tillstream-items/stream/1".to_owned(),
@@ -39,7 +42,10 @@ fn queues_come_dead_letters_first_with_their_policies_as_json() {
 fn tables_keep_their_keys_indexes_stream_and_ttl() {
     let tables = Template::parse(SAMPLE, BTreeMap::new()).unwrap().tables().unwrap();
     let items = &tables[0];
-    assert_eq!((items.name.as_str(), items.ttl_attribute.as_deref()), ("tillstream-items", Some("expires_at")));
+    assert_eq!(
+        (items.name.as_str(), items.ttl_attribute.as_deref()),
+        ("tillstream-items", Some("expires_at"))
+    );
     assert_eq!(items.definition["StreamSpecification"]["StreamEnabled"], true);
     assert_eq!(items.definition["GlobalSecondaryIndexes"][0]["IndexName"], "by_kind");
     assert!(items.definition["GlobalSecondaryIndexes"][0].get("WarmThroughput").is_none());
@@ -63,7 +69,8 @@ fn functions_get_their_code_time_out_and_variables() {
 #[test]
 fn events_and_mappings_keep_every_setting() {
     let model = resolve(SAMPLE).unwrap();
-    let routes: Vec<_> = model.routes.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
+    let routes: Vec<_> =
+        model.routes.iter().map(|route| format!("{} {}", route.method, route.path)).collect();
     assert_eq!(routes, ["POST /hooks/{shop}", "ANY /files/{proxy+}"]);
     let queue = &model.queue_sources[0];
     assert_eq!((queue.function.as_str(), queue.queue.as_str()), ("WorkerFunction", "tillstream-Deliveries"));
@@ -101,7 +108,8 @@ fn what_is_missing_or_not_emulated_is_named() {
         (function("{Type: Schedule, Properties: {Schedule: cron(0 12 * * ? *)}}"), "cron(0 12 * * ? *)"),
         (function("{Type: HttpApi, Properties: {Path: !ImportValue X}}"), "Fn::ImportValue"),
         (
-            "Resources: {M: {Type: 'AWS::Lambda::EventSourceMapping', Properties: {FunctionName: gone}}}".to_owned(),
+            "Resources: {M: {Type: 'AWS::Lambda::EventSourceMapping', Properties: {FunctionName: gone}}}"
+                .to_owned(),
             "function gone in M",
         ),
         (nested.to_owned(), "the nested stack Data"),
@@ -113,9 +121,12 @@ fn what_is_missing_or_not_emulated_is_named() {
 
 #[test]
 fn rates_are_read_in_every_unit() {
-    for (expression, seconds) in
-        [("rate(1 minute)", Some(60)), ("rate(15 minutes)", Some(900)), ("rate(2 days)", Some(172_800)), ("rate(0 hours)", None)]
-    {
+    for (expression, seconds) in [
+        ("rate(1 minute)", Some(60)),
+        ("rate(15 minutes)", Some(900)),
+        ("rate(2 days)", Some(172_800)),
+        ("rate(0 hours)", None),
+    ] {
         assert_eq!(rate(expression), seconds.map(Duration::from_secs), "{expression}");
     }
 }

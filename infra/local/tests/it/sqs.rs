@@ -17,7 +17,8 @@ use crate::support::{sqs_client, start, start_in};
 async fn queue(client: &Client, name: &str, attributes: &[(QueueAttributeName, &str)]) -> String {
     let attributes: HashMap<_, _> =
         attributes.iter().map(|(name, value)| (name.clone(), (*value).to_owned())).collect();
-    let created = client.create_queue().queue_name(name).set_attributes(Some(attributes)).send().await.unwrap();
+    let created =
+        client.create_queue().queue_name(name).set_attributes(Some(attributes)).send().await.unwrap();
     created.queue_url.unwrap()
 }
 
@@ -92,7 +93,8 @@ async fn a_message_arrives_with_its_attributes_and_hides_until_it_is_deleted() {
     client.delete_message().queue_url(&url).receipt_handle(handle).send().await.unwrap();
     // A second delete is no error, but there is nothing left to change.
     client.delete_message().queue_url(&url).receipt_handle(handle).send().await.unwrap();
-    let change = client.change_message_visibility().queue_url(&url).receipt_handle(handle).visibility_timeout(0);
+    let change =
+        client.change_message_visibility().queue_url(&url).receipt_handle(handle).visibility_timeout(0);
     assert_eq!(code!(change), "AWS.SimpleQueueService.MessageNotInflight");
 }
 
@@ -200,8 +202,13 @@ async fn batches_send_hide_and_delete() {
                 .unwrap()
         })
         .collect();
-    let changed =
-        client.change_message_visibility_batch().queue_url(&url).set_entries(Some(shown)).send().await.unwrap();
+    let changed = client
+        .change_message_visibility_batch()
+        .queue_url(&url)
+        .set_entries(Some(shown))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(changed.successful().len(), 2);
     let again = receive(&client, &url, 0).await;
     assert_eq!(bodies(&again), ["m0", "m1"]);

@@ -47,7 +47,8 @@ async fn a_path_is_listed_page_by_page() {
     for name in ["/a/1", "/a/2", "/a/b/3", "/ab/4"] {
         client.put_parameter().name(name).value("v").r#type(ParameterType::String).send().await.unwrap();
     }
-    let page = client.get_parameters_by_path().path("/a").max_results(2).recursive(true).send().await.unwrap();
+    let page =
+        client.get_parameters_by_path().path("/a").max_results(2).recursive(true).send().await.unwrap();
     assert_eq!(page.parameters().len(), 2);
     let rest = client
         .get_parameters_by_path()

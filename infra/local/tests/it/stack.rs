@@ -11,7 +11,8 @@ use crate::support::{Calls, SAMPLE, eventually, failures, handlers, sqs_client, 
 #[tokio::test]
 async fn a_request_goes_through_gateway_queue_and_worker() {
     let (received, worked) = (Calls::default(), Calls::default());
-    let receiver = received.handler(|_| Ok(json!({"statusCode": 202, "headers": {"x-hook": "yes"}, "body": "ok"})));
+    let receiver =
+        received.handler(|_| Ok(json!({"statusCode": 202, "headers": {"x-hook": "yes"}, "body": "ok"})));
     let stack = start(vec![("receiver", receiver), ("worker", worked.handler(|_| Ok(Value::Null)))]).await;
     let answer = Client::builder()
         .build()
@@ -115,7 +116,10 @@ async fn the_gateway_answers_for_what_cannot_be_passed_on() {
         (answer.status().as_u16(), answer.text().await.unwrap())
     };
     assert_eq!(post("/gone", vec![]).await, (404, r#"{"message":"Not Found"}"#.to_owned()));
-    assert_eq!(post("/hooks/fails", vec![]).await, (500, r#"{"message":"Internal Server Error"}"#.to_owned()));
+    assert_eq!(
+        post("/hooks/fails", vec![]).await,
+        (500, r#"{"message":"Internal Server Error"}"#.to_owned())
+    );
     let too_large = (413, r#"{"message":"Request Entity Too Large"}"#.to_owned());
     assert_eq!(post("/hooks/a", vec![b'x'; 10 * 1024 * 1024 + 1]).await, too_large);
     assert_eq!(post("/hooks/a", vec![b'x'; 5 * 1024 * 1024]).await, too_large);
@@ -142,7 +146,8 @@ async fn a_function_is_invoked_directly_as_through_lambda() {
     let later = invoke("ticker", "{}").header("x-amz-invocation-type", "Event").send().await.unwrap();
     assert_eq!(later.status(), StatusCode::ACCEPTED);
     assert_eq!(invoke("gone", "{}").send().await.unwrap().status(), StatusCode::NOT_FOUND);
-    let metrics = client.get(format!("{}/metrics", stack.base_url)).send().await.unwrap().text().await.unwrap();
+    let metrics =
+        client.get(format!("{}/metrics", stack.base_url)).send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains("lambda_errors_total{function=\"TickerFunction\"}"), "{metrics}");
     stack.shutdown().await;
 }
@@ -154,6 +159,17 @@ async fn a_function_without_code_stops_the_start() {
     let error = Stack::start(Options::in_memory(SAMPLE), &incomplete).await.err().unwrap();
     assert!(matches!(error, StartError::NoHandler { .. }));
     assert_eq!(error.to_string(), "no handler for the function WatcherFunction (crate watcher)");
+}
+
+#[tokio::test]
+async fn a_data_directory_has_one_process_at_a_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let stack = start_in(directory.path(), vec![]).await;
+    let options = Options { data_dir: Some(directory.path().to_owned()), ..Options::in_memory(SAMPLE) };
+    let second = Stack::start(options, &handlers(vec![])).await.err().unwrap();
+    assert!(matches!(second, StartError::InUse(_)), "{second}");
+    stack.shutdown().await;
+    start_in(directory.path(), vec![]).await.shutdown().await;
 }
 
 /// Every function answers 204.

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::support::{Calls, dynamodb_client, eventually, failures, put, sort_keys, start, start_in, streams_client};
+use crate::support::{
+    Calls, dynamodb_client, eventually, failures, put, sort_keys, start, start_in, streams_client,
+};
 
 fn seen(calls: &Calls) -> Vec<String> {
     calls.all().iter().flat_map(sort_keys).collect()
@@ -36,10 +38,16 @@ async fn records_reach_the_function_in_aws_shape_and_filtered() {
     assert!(source.contains(":table/tillstream-items/stream/"), "{source}");
     let change = &second["dynamodb"];
     assert_eq!(change["Keys"], json!({"pk": {"S": "p1"}, "sk": {"S": "e#1"}}));
-    assert_eq!((&change["OldImage"]["value"]["S"], &change["NewImage"]["value"]["S"]), (&json!("a"), &json!("b")));
+    assert_eq!(
+        (&change["OldImage"]["value"]["S"], &change["NewImage"]["value"]["S"]),
+        (&json!("a"), &json!("b"))
+    );
     assert_eq!(change["StreamViewType"], "NEW_AND_OLD_IMAGES");
     assert!(change["SizeBytes"].is_u64() && change["ApproximateCreationDateTime"].is_number());
-    assert!(change["SequenceNumber"].as_str().unwrap() < records[2]["dynamodb"]["SequenceNumber"].as_str().unwrap());
+    assert!(
+        change["SequenceNumber"].as_str().unwrap()
+            < records[2]["dynamodb"]["SequenceNumber"].as_str().unwrap()
+    );
     stack.shutdown().await;
 }
 
@@ -80,7 +88,11 @@ async fn a_partial_failure_retries_from_the_lowest_failed_record() {
 async fn a_poison_record_is_isolated_and_ends_in_the_failure_queue() {
     let calls = Calls::default();
     let watcher = calls.handler(|event| {
-        if sort_keys(event).iter().any(|key| key == "e#poison") { Err("boom".to_owned()) } else { Ok(Value::Null) }
+        if sort_keys(event).iter().any(|key| key == "e#poison") {
+            Err("boom".to_owned())
+        } else {
+            Ok(Value::Null)
+        }
     });
     let stack = start(vec![("watcher", watcher)]).await;
     let client = dynamodb_client(&stack.endpoints.dynamodb);
@@ -113,7 +125,10 @@ async fn a_poison_record_is_isolated_and_ends_in_the_failure_queue() {
             .filter(|keys| keys.iter().all(|key| key != "e#poison"))
             .flatten()
             .collect();
-        ["e#1", "e#2", "e#3", "e#4", "e#5"].iter().all(|key| done.iter().any(|seen| seen == key)).then_some(())
+        ["e#1", "e#2", "e#3", "e#4", "e#5"]
+            .iter()
+            .all(|key| done.iter().any(|seen| seen == key))
+            .then_some(())
     })
     .await;
 
@@ -128,7 +143,8 @@ async fn a_poison_record_is_isolated_and_ends_in_the_failure_queue() {
         .send()
         .await
         .unwrap();
-    let records = streams.get_records().set_shard_iterator(iterator.shard_iterator).limit(1).send().await.unwrap();
+    let records =
+        streams.get_records().set_shard_iterator(iterator.shard_iterator).limit(1).send().await.unwrap();
     let keys = records.records()[0].dynamodb().unwrap().keys().unwrap();
     assert_eq!(keys["sk"].as_s().unwrap(), "e#poison");
     stack.shutdown().await;

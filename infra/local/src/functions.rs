@@ -1,0 +1,101 @@
+//! The product's functions, as this process runs them: the same code that is deployed, given the emulated services.
+
+use std::sync::Arc;
+
+use evaluation::Evaluator;
+use futures::future::BoxFuture;
+use platform::receiver::Receiver;
+use runtime::{Clients, Clock, Config};
+use segment_evaluator::SegmentEvaluator;
+use store::{ApiKey, Store};
+
+use crate::lambda::{Handler, http, typed};
+use crate::{BoxError, FunctionContext, Handlers};
+
+/// The key that every local stack knows.
+pub const LOCAL_KEY: &str = "pk_local";
+
+/// Makes the handler of each function by the folder of its code.
+pub struct ProductFunctions {
+    clock: Clock,
+}
+
+impl ProductFunctions {
+    /// With the clock the functions live by.
+    pub fn new(clock: Clock) -> Self {
+        Self { clock }
+    }
+
+    async fn make(&self, context: FunctionContext) -> Result<Option<Handler>, BoxError> {
+        let config = Config::from_map(context.function.environment.clone());
+        let clients = Clients::local(&runtime::Endpoints {
+            dynamodb: context.endpoints.dynamodb.clone(),
+            sqs: context.endpoints.sqs.clone(),
+            ssm: context.endpoints.ssm.clone(),
+        })
+        .await;
+        let clock = self.clock.clone();
+        let code = context.function.code.as_str();
+        if let Some(platform) = mapper::platform(code) {
+            let receiver = Arc::new(Receiver::new(platform, &config, &clients, clock)?);
+            return Ok(Some(typed(move |event| {
+                let receiver = Arc::clone(&receiver);
+                async move { receiver.handle(event).await }
+            })));
+        }
+        Ok(Some(match code {
+            "mapper" => {
+                let mapper = Arc::new(mapper::Mapper::new(&config, &clients, clock)?);
+                typed(move |event| {
+                    let mapper = Arc::clone(&mapper);
+                    async move { mapper.handle(event).await }
+                })
+            }
+            "segment-evaluator" => {
+                let evaluator = Evaluator::new(&config, &clients, clock)?;
+                let function = Arc::new(SegmentEvaluator::new(evaluator));
+                typed(move |event| {
+                    let function = Arc::clone(&function);
+                    async move { function.handle(event).await }
+                })
+            }
+            "clock" => {
+                let function = Arc::new(::clock::ClockFunction::new(&config, &clients, clock)?);
+                typed(move |event| {
+                    let function = Arc::clone(&function);
+                    async move { function.handle(event).await }
+                })
+            }
+            "jobs" => {
+                let jobs = Arc::new(jobs::Jobs::new(&config, &clients, clock)?);
+                typed(move |event| {
+                    let jobs = Arc::clone(&jobs);
+                    async move { jobs.handle(event).await }
+                })
+            }
+            "api" => {
+                self.ensure_key(&config, &clients).await?;
+                let api = api::Api::from_config(&config, &clients, clock, mapper::PLATFORMS)?;
+                http(api::router(Arc::new(api)))
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    async fn ensure_key(&self, config: &Config, clients: &Clients) -> Result<(), BoxError> {
+        let registry = config.required("REGISTRY_TABLE")?;
+        let store = Store::new(clients.dynamodb.clone(), String::new(), String::new(), registry);
+        let key = ApiKey {
+            name: "Local stack".to_owned(),
+            scopes: vec!["*".to_owned()],
+            created_at: self.clock.now().into(),
+        };
+        Ok(store.put_api_key(&api::key_digest(LOCAL_KEY), &key).await?)
+    }
+}
+
+impl Handlers for ProductFunctions {
+    fn handler(&self, context: FunctionContext) -> BoxFuture<'_, Result<Option<Handler>, BoxError>> {
+        Box::pin(self.make(context))
+    }
+}

@@ -1,8 +1,8 @@
 //! Reading a request's body strictly: every complaint says where.
 
+use canonical::Person;
 use canonical::identity::{normalize_email, normalize_phone};
 use canonical::profile::{MAX_ARRAY_ITEMS, MAX_NESTING, MAX_PROPERTIES, MAX_TEXT_BYTES, PropertyPatch};
-use canonical::Person;
 use serde_json::{Map, Value};
 
 use crate::error::{ApiError, ApiResult};
@@ -280,7 +280,11 @@ fn identifier(name: &str, node: &Node<'_>) -> ApiResult<String> {
 /// A location; null clears all of it.
 fn location(node: &Node<'_>) -> ApiResult<Value> {
     if node.value.is_null() {
-        return Ok(LOCATION.iter().map(|name| ((*name).to_owned(), Value::Null)).collect::<Map<_, _>>().into());
+        return Ok(LOCATION
+            .iter()
+            .map(|name| ((*name).to_owned(), Value::Null))
+            .collect::<Map<_, _>>()
+            .into());
     }
     let location = node.object()?;
     location.only(&LOCATION)?;

@@ -76,12 +76,7 @@ impl Api {
 
     /// `PATCH /api/connections/{id}`. Settings and secrets that are not named stay; a setting of null goes. A new
     /// value of a secret leaves the old one valid until `"previous_secrets": "forget"`.
-    pub(crate) async fn update_connection(
-        &self,
-        asked: &Asked,
-        id: &str,
-        bytes: &[u8],
-    ) -> ApiResult<Answer> {
+    pub(crate) async fn update_connection(&self, asked: &Asked, id: &str, bytes: &[u8]) -> ApiResult<Answer> {
         let body = body::parse(bytes)?;
         let data = body::data(&body, "connection")?;
         data.only(&["type", "id", "attributes"])?;

@@ -169,7 +169,10 @@ impl Api {
                 metrics.iter().map(|metric| (metric.id.as_str(), metric)).collect();
             let wanted: BTreeSet<&str> = events.iter().map(|stored| stored.metric_id.as_str()).collect();
             included.extend(
-                wanted.iter().filter_map(|id| by_id.get(id)).map(|metric| self.metric_resource(asked, metric)),
+                wanted
+                    .iter()
+                    .filter_map(|id| by_id.get(id))
+                    .map(|metric| self.metric_resource(asked, metric)),
             );
         }
         if includes.contains(&"profile") {
@@ -219,7 +222,8 @@ fn read_event(attributes: &Fields<'_>, now: Instant) -> ApiResult<ApiEvent> {
     let profile = attributes.required("profile")?.object()?.required("data")?.resource("profile")?;
     let input = body::profile(&profile)?;
     if input.id.is_none() && !input.identifies() {
-        let detail = "At least one identifier is required: id, email, phone_number, external_id or anonymous_id.";
+        let detail =
+            "At least one identifier is required: id, email, phone_number, external_id or anonymous_id.";
         return Err(profile.invalid(detail));
     }
     Ok(ApiEvent {

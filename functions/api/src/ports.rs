@@ -29,11 +29,8 @@ pub trait Vault: Send + Sync + 'static {
     /// A connection's secrets; none if there are none.
     fn get<'a>(&'a self, connection: &'a str) -> BoxFuture<'a, Result<Secrets, SecretError>>;
     /// Replaces a connection's secrets.
-    fn put<'a>(
-        &'a self,
-        connection: &'a str,
-        secrets: &'a Secrets,
-    ) -> BoxFuture<'a, Result<(), SecretError>>;
+    fn put<'a>(&'a self, connection: &'a str, secrets: &'a Secrets)
+    -> BoxFuture<'a, Result<(), SecretError>>;
     /// Removes a connection's secrets.
     fn delete<'a>(&'a self, connection: &'a str) -> BoxFuture<'a, Result<(), SecretError>>;
 }

@@ -151,7 +151,9 @@ impl Api {
             Resolved::Profile { profile, created: true, .. } => {
                 Ok(Answer::created(single(asked, self.profile_resource(asked, &profile)?.build(), None)))
             }
-            Resolved::Profile { profile, created: false, .. } => Err(ApiError::duplicate_profile(&profile.id)),
+            Resolved::Profile { profile, created: false, .. } => {
+                Err(ApiError::duplicate_profile(&profile.id))
+            }
             Resolved::Nobody | Resolved::Erased => Err(ApiError::unavailable("the profile was not made")),
         }
     }
@@ -207,7 +209,12 @@ impl Api {
     }
 
     /// `GET /api/profiles/{id}/segments` and its relationship.
-    pub(crate) async fn profile_segments(&self, asked: &Asked, id: &str, only_ids: bool) -> ApiResult<Answer> {
+    pub(crate) async fn profile_segments(
+        &self,
+        asked: &Asked,
+        id: &str,
+        only_ids: bool,
+    ) -> ApiResult<Answer> {
         let profile = self.profile_by_id(id).await?.value;
         let segments = self.segments_of(&profile.id).await?;
         let data = segments.iter().map(|segment| {
@@ -233,17 +240,17 @@ impl Api {
             found.extend(profiles.into_values());
             return Ok(found);
         }
-        for value in &lookup.values {
+        let searches = lookup.values.iter().map(async |value| {
             let identifier = match lookup.field {
                 "email" => Identifier::Email(value.clone()),
                 "phone_number" => Identifier::Phone(value.clone()),
                 _ => Identifier::ExternalId(value.clone()),
             };
+            self.store.find_person(&only(&identifier)).await
+        });
+        for profile in futures::future::try_join_all(searches).await?.into_iter().flatten() {
             // An identifier that a profile no longer has may still lead to it.
-            if let Some(profile) = self.store.find_person(&only(&identifier)).await?
-                && lookup.matches(&profile.value)
-                && found.iter().all(|known| known.id != profile.value.id)
-            {
+            if lookup.matches(&profile.value) && found.iter().all(|known| known.id != profile.value.id) {
                 found.push(profile.value);
             }
         }
@@ -300,8 +307,7 @@ impl Api {
         input: &ProfileInput,
     ) -> Result<Profile, PatchError> {
         let found = self.store.profile(id).await?;
-        let Versioned { value: before, version } =
-            found.ok_or_else(|| ApiError::not_found("profile", id))?;
+        let Versioned { value: before, version } = found.ok_or_else(|| ApiError::not_found("profile", id))?;
         let mut after = before.clone();
         let (given, _) = Identifiers::of(&input.person, "");
         let cleared = |name| input.cleared.contains(&name);

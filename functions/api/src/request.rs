@@ -48,7 +48,12 @@ impl Asked {
 
     /// The last value of a parameter that is not empty.
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        self.query.iter().rev().find(|(key, _)| key == name).map(|(_, v)| v.as_str()).filter(|v| !v.is_empty())
+        self.query
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, v)| v.as_str())
+            .filter(|v| !v.is_empty())
     }
 
     /// The comma-separated values of a parameter.
@@ -269,7 +274,8 @@ pub(crate) fn encode(text: &str) -> String {
         } else {
             encoded.push('%');
             for digit in [byte >> 4, byte & 15] {
-                encoded.extend(char::from_digit(u32::from(digit), 16).map(|digit| digit.to_ascii_uppercase()));
+                encoded
+                    .extend(char::from_digit(u32::from(digit), 16).map(|digit| digit.to_ascii_uppercase()));
             }
         }
         encoded
@@ -281,7 +287,8 @@ fn own_address(request: &Request<Body>) -> String {
         let value = request.headers().get(name)?.to_str().ok()?;
         value.split(',').next().map(str::trim).filter(|value| !value.is_empty())
     };
-    let is_host = |host: &&str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte));
+    let is_host =
+        |host: &&str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte));
     let authority = || request.uri().authority().map(http::uri::Authority::as_str);
     let host = header("x-forwarded-host")
         .filter(is_host)
@@ -302,7 +309,10 @@ mod tests {
     use super::*;
 
     fn asked(uri: &str) -> Asked {
-        Asked::of(&Request::builder().uri(uri).header("host", "shop.example.com").body(Body::empty()).unwrap(), None)
+        Asked::of(
+            &Request::builder().uri(uri).header("host", "shop.example.com").body(Body::empty()).unwrap(),
+            None,
+        )
     }
 
     #[test]

@@ -42,9 +42,8 @@ pub(crate) fn check(schema: &Value, value: &Value, pointer: &str) -> ApiResult<(
             }
         }
         Value::Number(_) => {
-            let compared = |name: &str| {
-                Some(decimal_from_json(value)?.cmp(&decimal_from_json(schema.get(name)?)?))
-            };
+            let compared =
+                |name: &str| Some(decimal_from_json(value)?.cmp(&decimal_from_json(schema.get(name)?)?));
             if compared("minimum") == Some(Ordering::Less) || compared("maximum") == Some(Ordering::Greater) {
                 return refuse("The number is out of bounds.".to_owned());
             }

@@ -150,7 +150,12 @@ impl Api {
     }
 
     /// `GET /api/segments/{id}/profiles` and its relationship.
-    pub(crate) async fn segment_profiles(&self, asked: &Asked, id: &str, only_ids: bool) -> ApiResult<Answer> {
+    pub(crate) async fn segment_profiles(
+        &self,
+        asked: &Asked,
+        id: &str,
+        only_ids: bool,
+    ) -> ApiResult<Answer> {
         asked.additional_fields("profile", &["subscriptions"])?;
         self.segment_by_id(id).await?;
         let mut lookups = Vec::new();
@@ -387,9 +392,8 @@ fn explanation_holds(conditions: &[Value]) -> bool {
 
 /// The definition, unchanged, if it can be evaluated.
 fn read_definition(node: &Node<'_>) -> ApiResult<Value> {
-    Definition::parse(node.value).map_err(|error| {
-        ApiError::invalid(format!("{}{}", node.pointer, error.pointer), error.detail)
-    })?;
+    Definition::parse(node.value)
+        .map_err(|error| ApiError::invalid(format!("{}{}", node.pointer, error.pointer), error.detail))?;
     Ok(node.value.clone())
 }
 

@@ -60,9 +60,13 @@ async fn a_known_key_is_not_asked_for_again_until_a_minute_has_passed() {
 #[tokio::test]
 async fn a_revision_is_a_date_or_absent() {
     let world = World::new().await;
-    for (revision, status) in
-        [("2026-07-15", 200), ("2024-02-15", 200), ("2026-07-15.pre", 200), ("latest", 400), ("2026-13-01", 400)]
-    {
+    for (revision, status) in [
+        ("2026-07-15", 200),
+        ("2024-02-15", 200),
+        ("2026-07-15.pre", 200),
+        ("latest", 400),
+        ("2026-13-01", 400),
+    ] {
         let headers = [("authorization", "Bearer pk_test"), ("revision", revision)];
         assert_eq!(with(&world, &headers).await.as_u16(), status, "{revision}");
     }

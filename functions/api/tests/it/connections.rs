@@ -60,8 +60,14 @@ async fn a_connection_is_checked_against_what_its_platform_describes() {
         (with("secrets", json!({})), "/data/attributes/secrets/webhook_secret"),
         (with("secrets", json!({"webhook_secret": "short"})), "/data/attributes/secrets/webhook_secret"),
         (with("secrets", json!({"webhook_secret": null})), "/data/attributes/secrets/webhook_secret"),
-        (with("secrets", json!({"webhook_secret": "long-enough", "pin": "1"})), "/data/attributes/secrets/pin"),
-        (with("secrets", json!({"webhook_secret": "x".repeat(1025)})), "/data/attributes/secrets/webhook_secret"),
+        (
+            with("secrets", json!({"webhook_secret": "long-enough", "pin": "1"})),
+            "/data/attributes/secrets/pin",
+        ),
+        (
+            with("secrets", json!({"webhook_secret": "x".repeat(1025)})),
+            "/data/attributes/secrets/webhook_secret",
+        ),
     ] {
         let reply = world.post("/api/connections", body).await;
         assert_eq!(reply.error(), (400, pointer));
@@ -106,7 +112,10 @@ async fn a_connection_is_renamed_reconfigured_disabled_and_deleted() {
     let attributes = &reply.body["data"]["attributes"];
     assert_eq!(attributes["name"], "Second shop");
     assert_eq!(attributes["settings"], json!({"shop": "main", "import": true}));
-    assert_eq!((&attributes["enabled"], &attributes["health"]["status"]), (&json!(false), &json!("disabled")));
+    assert_eq!(
+        (&attributes["enabled"], &attributes["health"]["status"]),
+        (&json!(false), &json!("disabled"))
+    );
     assert_eq!(attributes["updated"], "2026-06-17T12:00:01+00:00");
     let reply = world.patch(&path, connection(json!({"settings": {"import": null}}))).await;
     assert_eq!(reply.body["data"]["attributes"]["settings"], json!({"shop": "main"}));

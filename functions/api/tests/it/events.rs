@@ -46,12 +46,21 @@ async fn an_event_is_in_the_queue_before_the_answer() {
     let reply = world.post("/api/events/", event()).await;
     assert_eq!((reply.status, reply.body), (StatusCode::ACCEPTED, Value::Null));
     let (delivery, event) = world.last_event();
-    assert_eq!((delivery.platform.as_str(), delivery.connection.as_str(), delivery.topic.as_str()), ("api", "", "events"));
+    assert_eq!(
+        (delivery.platform.as_str(), delivery.connection.as_str(), delivery.topic.as_str()),
+        ("api", "", "events")
+    );
     assert_eq!(delivery.received_at.as_millisecond(), NOW_MS);
     assert_eq!(event.person.email.as_deref(), Some("ann@example.com"));
     assert_eq!(event.person.external_id.as_deref(), Some("cust-1"));
-    assert_eq!(Value::from(event.person.attributes), json!({"first_name": null, "properties": {"vip": true}}));
-    assert_eq!((event.metric.as_str(), event.service, event.unique_id.as_deref()), ("Placed Order", None, Some("1001")));
+    assert_eq!(
+        Value::from(event.person.attributes),
+        json!({"first_name": null, "properties": {"vip": true}})
+    );
+    assert_eq!(
+        (event.metric.as_str(), event.service, event.unique_id.as_deref()),
+        ("Placed Order", None, Some("1001"))
+    );
     assert_eq!(event.time.map(Instant::to_utc_string).as_deref(), Some("2026-01-02T03:04:05Z"));
     let value = event.value.unwrap();
     assert_eq!((value.amount.to_string(), value.currency.unwrap().as_str()), ("29.98".to_owned(), "USD"));
@@ -90,7 +99,8 @@ async fn an_event_needs_no_more_than_metric_person_and_properties() {
 #[tokio::test]
 async fn patches_are_taken_in_both_places_where_revisions_have_them() {
     let world = World::new().await;
-    let meta = json!({"patch_properties": {"append": {"skus": "9"}, "unappend": {"tags": ["a"]}, "unset": "old"}});
+    let meta =
+        json!({"patch_properties": {"append": {"skus": "9"}, "unappend": {"tags": ["a"]}, "unset": "old"}});
     for pointer in ["/data/attributes/profile/data/meta", "/data/attributes/profile/data/attributes/meta"] {
         assert_eq!(world.post("/api/events", with(pointer, meta.clone())).await.status, StatusCode::ACCEPTED);
         let patch = world.last_event().1.patch;
@@ -109,14 +119,18 @@ async fn every_complaint_points_at_its_cause_and_nothing_is_enqueued() {
     let at = |place: &str| format!("/data/attributes/{place}");
     let person = |name: &str| format!("/data/attributes/profile/data/attributes/{name}");
     let nested = (0..11).fold(json!(1), |inner, _| json!([inner]));
-    let many: Value = (0..401).map(|place| (format!("p{place}"), json!(1))).collect::<serde_json::Map<_, _>>().into();
+    let many: Value =
+        (0..401).map(|place| (format!("p{place}"), json!(1))).collect::<serde_json::Map<_, _>>().into();
     let cases = [
         (with("/data/type", json!("profile")), "/data/type".to_owned()),
         (without("/data/attributes"), "/data/attributes".to_owned()),
         (without("/data/attributes/properties"), at("properties")),
         (with("/data/attributes/properties", json!([])), at("properties")),
         (with("/data/attributes/properties", many), at("properties")),
-        (with("/data/attributes/properties/deep", nested), at(&format!("properties/deep{}", "/0".repeat(10)))),
+        (
+            with("/data/attributes/properties/deep", nested),
+            at(&format!("properties/deep{}", "/0".repeat(10))),
+        ),
         (with("/data/attributes/properties/list", vec![0; 4001].into()), at("properties/list")),
         (with("/data/attributes/properties/text", "x".repeat(102_401).into()), at("properties/text")),
         (with("/data/attributes/time", json!("soon")), at("time")),
@@ -135,16 +149,34 @@ async fn every_complaint_points_at_its_cause_and_nothing_is_enqueued() {
         (without("/data/attributes/metric/data"), at("metric/data")),
         (with("/data/attributes/metric/data/type", json!("event")), at("metric/data/type")),
         (without("/data/attributes/metric/data/attributes/name"), at("metric/data/attributes/name")),
-        (with("/data/attributes/metric/data/attributes/name", json!("x".repeat(128))), at("metric/data/attributes/name")),
+        (
+            with("/data/attributes/metric/data/attributes/name", json!("x".repeat(128))),
+            at("metric/data/attributes/name"),
+        ),
         (without("/data/attributes/profile"), at("profile")),
         (with("/data/attributes/profile/data/attributes", json!({"_kx": "abc"})), at("profile/data")),
         (with("/data/attributes/profile/data/attributes/email", json!("ann@")), person("email")),
-        (with("/data/attributes/profile/data/attributes/email", json!(format!("{}@example.com", "a".repeat(100)))), person("email")),
-        (with("/data/attributes/profile/data/attributes/phone_number", json!("2125550123")), person("phone_number")),
+        (
+            with(
+                "/data/attributes/profile/data/attributes/email",
+                json!(format!("{}@example.com", "a".repeat(100))),
+            ),
+            person("email"),
+        ),
+        (
+            with("/data/attributes/profile/data/attributes/phone_number", json!("2125550123")),
+            person("phone_number"),
+        ),
         (with("/data/attributes/profile/data/attributes/first_name", json!(1)), person("first_name")),
-        (with("/data/attributes/profile/data/attributes/location", json!({"planet": "Mars"})), person("location/planet")),
+        (
+            with("/data/attributes/profile/data/attributes/location", json!({"planet": "Mars"})),
+            person("location/planet"),
+        ),
         (with("/data/attributes/profile/data/attributes/shoe_size", json!(44)), person("shoe_size")),
-        (with("/data/attributes/profile/data/attributes/properties", json!({"t": "x".repeat(102_400)})), at("profile/data/attributes")),
+        (
+            with("/data/attributes/profile/data/attributes/properties", json!({"t": "x".repeat(102_400)})),
+            at("profile/data/attributes"),
+        ),
     ];
     for (body, pointer) in cases {
         assert_eq!(world.post("/api/events", body).await.error(), (400, pointer.as_str()));
@@ -251,14 +283,18 @@ async fn an_event_has_klaviyo_s_shape() {
 
     let single = world.get(&format!("/api/events/{id}")).await;
     assert_eq!(&single.body["data"], event);
-    assert_eq!(world.get(&format!("/api/events/{id}/metric")).await.body["data"]["attributes"]["name"], "Placed Order");
+    assert_eq!(
+        world.get(&format!("/api/events/{id}/metric")).await.body["data"]["attributes"]["name"],
+        "Placed Order"
+    );
     assert_eq!(world.get(&format!("/api/events/{id}/profile")).await.id(), ann);
     assert_eq!(
         world.get(&format!("/api/events/{id}/relationships/metric")).await.body["data"],
         json!({"type": "metric", "id": metric})
     );
     assert_eq!(world.get(&format!("/api/events/{id}/relationships/profile")).await.id(), ann);
-    let sparse = world.get(&format!("/api/events/{id}?fields[event]=datetime,event_properties.OrderId")).await;
+    let sparse =
+        world.get(&format!("/api/events/{id}?fields[event]=datetime,event_properties.OrderId")).await;
     assert_eq!(
         sparse.body["data"]["attributes"],
         json!({"datetime": "2023-11-14T22:13:30+00:00", "event_properties": {"OrderId": "o1"}})

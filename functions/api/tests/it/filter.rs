@@ -20,7 +20,12 @@ fn every_form_that_clients_write_is_read() {
         ("any(email,['a','b'])", Operator::Any, "email", Value::List(vec![text("a"), text("b")])),
         ("any(id,[ \"a\" , \"b\" ])", Operator::Any, "id", Value::List(vec![text("a"), text("b")])),
         ("any(id,[])", Operator::Any, "id", Value::List(vec![])),
-        ("any(is_active,[true,false])", Operator::Any, "is_active", Value::List(vec![bare("true"), bare("false")])),
+        (
+            "any(is_active,[true,false])",
+            Operator::Any,
+            "is_active",
+            Value::List(vec![bare("true"), bare("false")]),
+        ),
         (
             "greater-than(updated,2023-04-19T00:00:00+02:00)",
             Operator::GreaterThan,
@@ -34,7 +39,11 @@ fn every_form_that_clients_write_is_read() {
         let filters = parse(written).unwrap();
         assert_eq!(filters.len(), 1, "{written}");
         let filter = &filters[0];
-        assert_eq!((filter.operator, filter.field.as_str(), &filter.value), (operator, field, &value), "{written}");
+        assert_eq!(
+            (filter.operator, filter.field.as_str(), &filter.value),
+            (operator, field, &value),
+            "{written}"
+        );
     }
 }
 
@@ -48,7 +57,11 @@ fn conditions_are_joined_by_commas_or_by_and() {
     ] {
         let filters = parse(written).unwrap();
         let fields: Vec<_> = filters.iter().map(|filter| (filter.operator, filter.value.clone())).collect();
-        assert_eq!(fields, [(Operator::LessThan, bare("2")), (Operator::GreaterThan, bare("1"))], "{written}");
+        assert_eq!(
+            fields,
+            [(Operator::LessThan, bare("2")), (Operator::GreaterThan, bare("1"))],
+            "{written}"
+        );
     }
     assert_eq!(parse("  ").unwrap(), []);
 }

@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex};
 
 use ::api::{Api, Outbox, Parts, Queue, SendError, Vault, key_digest, router};
 use ::platform::{
-    Connection, Delivery, Description, Fetched, Mapping, Platform, Rejection, Request as Incoming, SecretError,
-    Secrets, Unverified, Verdict,
+    Connection, Delivery, Description, Fetched, Mapping, Platform, Rejection, Request as Incoming,
+    SecretError, Secrets, Unverified, Verdict,
 };
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -74,7 +74,11 @@ impl Vault for SharedVault {
         Box::pin(async move { Ok(self.0.0.lock().unwrap().get(connection).cloned().unwrap_or_default()) })
     }
 
-    fn put<'a>(&'a self, connection: &'a str, secrets: &'a Secrets) -> BoxFuture<'a, Result<(), SecretError>> {
+    fn put<'a>(
+        &'a self,
+        connection: &'a str,
+        secrets: &'a Secrets,
+    ) -> BoxFuture<'a, Result<(), SecretError>> {
         Box::pin(async move {
             self.0.0.lock().unwrap().insert(connection.to_owned(), secrets.clone());
             Ok(())
@@ -141,7 +145,10 @@ impl Reply {
         }
         assert_eq!(error["status"], self.status.as_u16());
         let source = &error["source"];
-        (self.status.as_u16(), source["pointer"].as_str().or(source["parameter"].as_str()).unwrap_or_default())
+        (
+            self.status.as_u16(),
+            source["pointer"].as_str().or(source["parameter"].as_str()).unwrap_or_default(),
+        )
     }
 
     fn id(&self) -> String {

@@ -1,7 +1,7 @@
 use axum::body::Body;
+use canonical::Person;
 use canonical::fact::{Channel, ConsentChange, ConsentStatus};
 use canonical::identity::Identifiers;
-use canonical::Person;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -48,7 +48,8 @@ async fn a_profile_is_created_and_readable_at_once() {
 #[tokio::test]
 async fn a_duplicate_is_409_and_names_the_profile_that_is_there() {
     let world = World::new().await;
-    let first = world.post("/api/profiles", profile(json!({"email": "ann@example.com", "external_id": "c-1"}))).await;
+    let first =
+        world.post("/api/profiles", profile(json!({"email": "ann@example.com", "external_id": "c-1"}))).await;
     let id = first.id();
     for attributes in [
         json!({"email": "ANN@example.com", "first_name": "Other"}),
@@ -74,7 +75,10 @@ async fn a_profile_without_an_identifier_is_refused() {
     for attributes in [json!({}), json!({"first_name": "Ann"}), json!({"email": null})] {
         let reply = world.post("/api/profiles", profile(attributes.clone())).await;
         assert_eq!(reply.error(), (400, "/data/attributes"));
-        assert_eq!(world.post("/api/profile-import", profile(attributes)).await.error(), (400, "/data/attributes"));
+        assert_eq!(
+            world.post("/api/profile-import", profile(attributes)).await.error(),
+            (400, "/data/attributes")
+        );
     }
 }
 
@@ -87,7 +91,8 @@ async fn null_clears_and_absence_leaves() {
     });
     let id = world.post("/api/profiles", profile(attributes)).await.id();
     world.pass(1000);
-    let update = json!({"first_name": null, "properties": {"a": null, "c": 3}, "location": {"city": "Paris"}});
+    let update =
+        json!({"first_name": null, "properties": {"a": null, "c": 3}, "location": {"city": "Paris"}});
     let reply = world.patch(&format!("/api/profiles/{id}"), change(&id, update)).await;
     assert_eq!(reply.status, StatusCode::OK, "{}", reply.body);
     let attributes = &reply.body["data"]["attributes"];
@@ -121,7 +126,8 @@ async fn an_update_wins_over_a_platform_whose_clock_is_ahead() {
 #[tokio::test]
 async fn properties_are_appended_unappended_and_unset() {
     let world = World::new().await;
-    let attributes = json!({"email": "ann@example.com", "properties": {"tags": ["a", "b"], "size": "M", "old": 1}});
+    let attributes =
+        json!({"email": "ann@example.com", "properties": {"tags": ["a", "b"], "size": "M", "old": 1}});
     let id = world.post("/api/profiles", profile(attributes)).await.id();
     let mut body = change(&id, json!({}));
     body["data"]["meta"] = json!({"patch_properties": {
@@ -180,20 +186,25 @@ async fn import_creates_and_then_updates() {
     assert_eq!(world.post("/api/profile-import", unknown).await.error().0, 404);
     let both = json!({"email": "ann@example.com", "external_id": "c-1"});
     assert_eq!(world.post("/api/profile-import", profile(both)).await.id(), first.id());
-    let reply = world.post("/api/profile-import", profile(json!({"external_id": "c-1", "email": null}))).await;
+    let reply =
+        world.post("/api/profile-import", profile(json!({"external_id": "c-1", "email": null}))).await;
     assert_eq!((reply.id(), &reply.body["data"]["attributes"]["email"]), (first.id(), &Value::Null));
 }
 
 #[tokio::test]
 async fn a_profile_holds_no_more_properties_than_klaviyo_s() {
     let world = World::new().await;
-    let properties =
-        |from: usize, to: usize| (from..to).map(|at| (format!("p{at}"), json!(at))).collect::<serde_json::Map<_, _>>();
+    let properties = |from: usize, to: usize| {
+        (from..to).map(|at| (format!("p{at}"), json!(at))).collect::<serde_json::Map<_, _>>()
+    };
     let attributes = json!({"email": "ann@example.com", "properties": properties(0, 399)});
     let id = world.post("/api/profiles", profile(attributes)).await.id();
     let path = format!("/api/profiles/{id}");
     let more = json!({"properties": properties(399, 402)});
-    assert_eq!(world.patch(&path, change(&id, more.clone())).await.error(), (400, "/data/attributes/properties"));
+    assert_eq!(
+        world.patch(&path, change(&id, more.clone())).await.error(),
+        (400, "/data/attributes/properties")
+    );
     let more = json!({"email": "ann@example.com", "properties": more["properties"]});
     assert_eq!(world.post("/api/profile-import", profile(more)).await.error().0, 400);
     let count = world.get(&path).await.body["data"]["attributes"]["properties"].as_object().unwrap().len();
@@ -203,7 +214,8 @@ async fn a_profile_holds_no_more_properties_than_klaviyo_s() {
 #[tokio::test]
 async fn profiles_are_found_by_every_identifier() {
     let world = World::new().await;
-    let attributes = json!({"email": "a+b@example.com", "phone_number": "+12125550123", "external_id": "c,1"});
+    let attributes =
+        json!({"email": "a+b@example.com", "phone_number": "+12125550123", "external_id": "c,1"});
     let ann = world.post("/api/profiles", profile(attributes)).await.id();
     let bob = world.profile("bob@example.com").await;
     let cid = world.profile("cid@example.com").await;
@@ -280,7 +292,10 @@ async fn subscriptions_are_shown_on_demand() {
     let address = format!("/api/profiles/{id}?additional-fields[profile]=subscriptions");
     let reply = world.get(&address).await;
     let marketing = &reply.body["data"]["attributes"]["subscriptions"]["email"]["marketing"];
-    assert_eq!((&marketing["consent"], &marketing["can_receive_email_marketing"]), (&json!("NEVER_SUBSCRIBED"), &json!(true)));
+    assert_eq!(
+        (&marketing["consent"], &marketing["can_receive_email_marketing"]),
+        (&json!("NEVER_SUBSCRIBED"), &json!(true))
+    );
     let person = Person { email: Some("ann@example.com".into()), ..Person::default() };
     let (identifiers, _) = Identifiers::of(&person, "");
     let decision = ConsentChange {
@@ -292,25 +307,37 @@ async fn subscriptions_are_shown_on_demand() {
         double_opt_in: false,
     };
     let now = world.now();
-    world.store.update_person(&identifiers, None, now, |profile| profile.apply_consent(&decision).is_some()).await.unwrap();
+    world
+        .store
+        .update_person(&identifiers, None, now, |profile| profile.apply_consent(&decision).is_some())
+        .await
+        .unwrap();
     let reply = world.get(&address).await;
     let marketing = &reply.body["data"]["attributes"]["subscriptions"]["email"]["marketing"];
     assert_eq!(marketing["consent"], "UNSUBSCRIBED");
     assert_eq!(marketing["can_receive_email_marketing"], false);
     assert_eq!(marketing["method"], "preference_page");
-    assert_eq!(marketing["suppression"], json!([{"reason": "UNSUBSCRIBE", "timestamp": "2026-06-17T12:00:00+00:00"}]));
+    assert_eq!(
+        marketing["suppression"],
+        json!([{"reason": "UNSUBSCRIBE", "timestamp": "2026-06-17T12:00:00+00:00"}])
+    );
     let sparse = format!("{address}&fields[profile]=subscriptions.email.marketing.consent,email");
     assert_eq!(
         world.get(&sparse).await.body["data"]["attributes"],
         json!({"subscriptions": {"email": {"marketing": {"consent": "UNSUBSCRIBED"}}}, "email": "ann@example.com"})
     );
-    assert_eq!(world.get(&format!("/api/profiles/{id}")).await.body["data"]["attributes"]["subscriptions"], Value::Null);
+    assert_eq!(
+        world.get(&format!("/api/profiles/{id}")).await.body["data"]["attributes"]["subscriptions"],
+        Value::Null
+    );
 }
 
 #[tokio::test]
 async fn bodies_that_name_the_wrong_resource_are_refused() {
     let world = World::new().await;
     let id = world.profile("ann@example.com").await;
-    let reply = world.send(Method::PATCH, &format!("/api/profiles/{id}"), Body::from("{\"data\":{\"type\":\"profile\"}}")).await;
+    let reply = world
+        .send(Method::PATCH, &format!("/api/profiles/{id}"), Body::from("{\"data\":{\"type\":\"profile\"}}"))
+        .await;
     assert_eq!(reply.error(), (400, "/data/id"));
 }

@@ -35,9 +35,15 @@ fn messages(world: &World) -> Vec<JobMessage> {
 /// Makes somebody a member, as the evaluator would.
 async fn join(world: &World, segment: &str, profile: &str, at_ms: i64, entered: bool) {
     let read_version = world.store.state(profile).await.unwrap().map_or(0, |state| state.version);
-    let change = MembershipChange { segment_id: segment.to_owned(), entered, at_ms, cause: "time".to_owned() };
-    let evaluation =
-        Evaluation { profile_id: profile, read_version, state: State::new().encode(), due_ms: None, changes: vec![change] };
+    let change =
+        MembershipChange { segment_id: segment.to_owned(), entered, at_ms, cause: "time".to_owned() };
+    let evaluation = Evaluation {
+        profile_id: profile,
+        read_version,
+        state: State::new().encode(),
+        due_ms: None,
+        changes: vec![change],
+    };
     world.store.save_evaluation(&evaluation).await.unwrap();
 }
 
@@ -140,7 +146,8 @@ async fn definitions_that_change_at_once_all_get_a_version_of_their_own() {
     let world = World::new().await;
     let both = futures::future::join_all((0..4).map(|at| create(&world, "Race", at_least(at + 1)))).await;
     assert!(both.iter().all(|reply| reply.status == StatusCode::CREATED));
-    let mut versions: Vec<u64> = world.store.segments().await.unwrap().iter().map(|segment| segment.version).collect();
+    let mut versions: Vec<u64> =
+        world.store.segments().await.unwrap().iter().map(|segment| segment.version).collect();
     versions.sort_unstable();
     assert_eq!(versions, [1, 2, 3, 4]);
 }
@@ -227,7 +234,10 @@ async fn members_are_paged_by_the_time_they_joined_while_others_come_and_go() {
     assert_eq!(default.body["data"][0]["attributes"]["joined_group_at"], "2026-06-17T12:00:00.011000+00:00");
     assert_eq!(default.body["data"][0]["attributes"]["email"], "p11@example.com");
     let ids = world.get(&format!("/api/segments/{segment}/relationships/profiles?page[size]=2")).await;
-    assert_eq!(ids.body["data"], json!([{"type": "profile", "id": people[11]}, {"type": "profile", "id": people[10]}]));
+    assert_eq!(
+        ids.body["data"],
+        json!([{"type": "profile", "id": people[11]}, {"type": "profile", "id": people[10]}])
+    );
     for (filter, found) in [
         ("equals(email,'p03@example.com')".to_owned(), vec![3]),
         (format!("any(profile_id,['{}','{}'])", people[1], people[2]), vec![2, 1]),
@@ -293,10 +303,19 @@ async fn explain_tells_measure_truth_and_the_next_change() {
         .collect();
     let mut state = State::new();
     program.rebuild(&mut state, &profile, Some(&events), Cause::Definition, NOW_MS);
-    let change =
-        MembershipChange { segment_id: segment.clone(), entered: true, at_ms: NOW_MS, cause: "definition".to_owned() };
-    let evaluation =
-        Evaluation { profile_id: &ann, read_version: 0, state: state.encode(), due_ms: None, changes: vec![change] };
+    let change = MembershipChange {
+        segment_id: segment.clone(),
+        entered: true,
+        at_ms: NOW_MS,
+        cause: "definition".to_owned(),
+    };
+    let evaluation = Evaluation {
+        profile_id: &ann,
+        read_version: 0,
+        state: state.encode(),
+        due_ms: None,
+        changes: vec![change],
+    };
     world.store.save_evaluation(&evaluation).await.unwrap();
     let told = world.get(&path).await.body["data"]["attributes"].clone();
     assert_eq!(told["condition_groups"], attributes["condition_groups"]);
@@ -306,7 +325,10 @@ async fn explain_tells_measure_truth_and_the_next_change() {
     // Exact to the instant: time alone has changed it, though nobody has touched the profile.
     world.pass(29 * 86_400_000);
     let later = world.get(&path).await.body["data"]["attributes"].clone();
-    assert_eq!((&later["is_member"], &later["condition_groups"][0]["conditions"][0]["measure"]), (&json!(false), &json!(1)));
+    assert_eq!(
+        (&later["is_member"], &later["condition_groups"][0]["conditions"][0]["measure"]),
+        (&json!(false), &json!(1))
+    );
 
     assert_eq!(world.get(&format!("/api/segments/{segment}/explain")).await.error(), (400, "profile"));
     assert_eq!(world.get(&format!("/api/segments/{segment}/explain?profile=none")).await.error().0, 404);

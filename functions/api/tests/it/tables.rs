@@ -41,7 +41,8 @@ async fn create(client: &Client, name: &str, is_profiles: bool) {
         .attribute_definitions(attribute("pk"))
         .attribute_definitions(attribute("sk"));
     if is_profiles {
-        for name in ["at", "ms", "seg", "joined", "due", "due_at", "ps", "id", "created", "updated", "email"] {
+        for name in ["at", "ms", "seg", "joined", "due", "due_at", "ps", "id", "created", "updated", "email"]
+        {
             request = request.attribute_definitions(attribute(name));
         }
         request = request.local_secondary_indexes(

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails like a test")]
 
 mod activity;
+mod api_event;
 mod cart;
 mod checkout;
 mod consent;

@@ -8,6 +8,7 @@ use canonical::{Fact, Source};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use jiff::Timestamp;
+use platform::receiver::{Decision, decide};
 use platform::signature::hmac_sha256_base64;
 use platform::{Connection, Delivery, Headers, Mapping, Platform, Request, Secrets, Unverified};
 use serde_json::Value;
@@ -69,6 +70,24 @@ fn verify(bencher: Bencher<'_, '_>) {
     bencher.counter(BytesCount::of_slice(&body)).with_inputs(|| Unverified::new(body.clone())).bench_values(
         |body| Shopify.verify(&request, body, &Connection::default(), &secrets, Timestamp::UNIX_EPOCH),
     );
+}
+
+/// All that the receiver does but the network: verify, wrap in an envelope, write the queue's text.
+#[divan::bench]
+fn receive(bencher: Bencher<'_, '_>) {
+    let body = order();
+    let signature = ("X-Shopify-Hmac-Sha256", hmac_sha256_base64(SECRET, &body));
+    let headers = [("X-Shopify-Topic", "orders/create".to_owned()), signature].into_iter().collect();
+    let request = Request { method: "POST".to_owned(), query: String::new(), headers };
+    let mut secrets = Secrets::default();
+    secrets.rotate("webhook_secret", SECRET.to_owned());
+    let connection =
+        Connection { id: "conn-1".to_owned(), platform: "shopify".to_owned(), ..Connection::default() };
+    bencher.counter(BytesCount::of_slice(&body)).with_inputs(|| body.clone()).bench_values(|body| {
+        let decision = decide(&Shopify, &request, body, &connection, &secrets, Timestamp::UNIX_EPOCH);
+        assert!(matches!(decision, Decision::Enqueue(_)));
+        decision
+    });
 }
 
 #[divan::bench]

@@ -109,6 +109,16 @@ pub struct OrderSnapshot {
     pub backfill: bool,
 }
 
+impl OrderSnapshot {
+    /// Whether nothing has happened to the order but that it was placed.
+    pub(crate) fn is_only_placed(&self) -> bool {
+        self.cancelled.is_none()
+            && self.fulfilled_at.is_none()
+            && self.shipments.is_empty()
+            && self.refunds.is_empty()
+    }
+}
+
 /// Which refunds become Refunded Order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

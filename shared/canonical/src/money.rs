@@ -96,14 +96,23 @@ pub fn decimal_from_str(text: &str) -> Option<Decimal> {
 /// Writes an amount as JSON: a number where that number's shortest text says exactly the same, a string
 /// where it would not (more digits than a double holds).
 pub fn decimal_to_json(amount: Decimal) -> Value {
-    let text = amount.normalize().to_string();
-    if let Ok(integer) = text.parse::<i64>() {
+    let amount = amount.normalize();
+    if let (Ok(integer), 0) = (i64::try_from(amount.mantissa()), amount.scale()) {
         return integer.into();
     }
-    text.parse()
-        .ok()
+    exact_f64(amount)
         .and_then(serde_json::Number::from_f64)
-        .map(Value::Number)
-        .filter(|number| decimal_from_json(number) == Some(amount))
-        .unwrap_or(Value::String(text))
+        .map_or_else(|| Value::String(amount.to_string()), Value::Number)
+}
+
+/// The double that is written like the decimal: there is one up to 15 significant digits.
+#[allow(clippy::float_arithmetic, reason = "both operands are exact, so the quotient is the nearest double")]
+fn exact_f64(amount: Decimal) -> Option<f64> {
+    const MAX_MANTISSA: i64 = 999_999_999_999_999;
+    const POWERS: [f64; 16] =
+        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let mantissa = i64::try_from(amount.mantissa()).ok().filter(|mantissa| mantissa.abs() <= MAX_MANTISSA)?;
+    let power = POWERS.get(usize::try_from(amount.scale()).ok()?)?;
+    #[allow(clippy::cast_precision_loss, reason = "15 digits fit a double")]
+    Some(mantissa as f64 / power)
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::fact::{Line, OrderDetail, OrderSnapshot, Refund, RefundPolicy, Shipment};
-use crate::properties::{Properties, sum_of_lines};
+use crate::properties::{Properties, email_domain, sum_of_lines};
 use crate::{Currency, Event, Instant, Metric, Money, Source};
 
 /// What was already told of one order.
@@ -57,7 +57,7 @@ pub struct Ledger {
 pub fn advance(ledger: &Ledger, snapshot: &OrderSnapshot, source: &Source) -> (Ledger, Vec<Event>) {
     let mut told = ledger.clone();
     let mut events = Vec::new();
-    let order = Order { snapshot, source, properties: OnceCell::new() };
+    let order = Order { snapshot, source, properties: OnceCell::new(), email_domain: OnceCell::new() };
 
     if let (Some(placed_at), Some(detail)) = (snapshot.placed_at, &snapshot.detail) {
         if !std::mem::replace(&mut told.placed, true) {
@@ -112,6 +112,8 @@ struct Order<'a> {
     source: &'a Source,
     /// What all events of the order share: written once, and only if there is an event at all.
     properties: OnceCell<Map<String, Value>>,
+    /// As the other one, for the lines.
+    email_domain: OnceCell<Option<String>>,
 }
 
 impl Order<'_> {
@@ -139,10 +141,13 @@ impl Order<'_> {
 
     /// An event of the whole order, or of the part of it that has the id `part`.
     fn event(&self, metric: Metric, part: Option<&str>, at: Instant, value: Option<Money>) -> Event {
-        let properties = self
-            .properties
-            .get_or_init(|| self.describe(self.detail().map(|detail| detail.lines.as_slice())))
-            .clone();
+        let describe = || self.describe(self.detail().map(|detail| detail.lines.as_slice()));
+        // A copy is worth keeping only if there may be another event: an order that was just placed has one.
+        let properties = if self.snapshot.is_only_placed() {
+            describe()
+        } else {
+            self.properties.get_or_init(describe).clone()
+        };
         Event { value, properties, ..self.bare(metric, part, at) }
     }
 
@@ -169,7 +174,11 @@ impl Order<'_> {
                 .text("Source Name", detail.source_name.as_deref())
                 .extra(&detail.extra);
         }
-        properties.email_domain(&self.snapshot.person).build()
+        properties.text("Email Domain", self.email_domain()).build()
+    }
+
+    fn email_domain(&self) -> Option<&str> {
+        self.email_domain.get_or_init(|| email_domain(&self.snapshot.person)).as_deref()
     }
 
     fn ordered_product(&self, line: &Line, placed_at: Instant) -> Event {
@@ -187,7 +196,7 @@ impl Order<'_> {
             .text("Brand", line.brand.as_deref())
             .text("ImageURL", line.image_url.as_deref())
             .text("ProductURL", line.product_url.as_deref())
-            .email_domain(&self.snapshot.person);
+            .text("Email Domain", self.email_domain());
         if line.gift_card {
             properties = properties.set("Gift Card", true);
         }

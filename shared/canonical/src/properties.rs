@@ -55,8 +55,7 @@ impl Properties {
 
     /// The part of the person's e-mail address behind the @.
     pub(crate) fn email_domain(self, person: &Person) -> Self {
-        let email = person.email.as_deref().and_then(normalize_email);
-        self.text("Email Domain", email.as_deref().and_then(|email| Some(email.rsplit_once('@')?.1)))
+        self.text("Email Domain", email_domain(person).as_deref())
     }
 
     /// `ItemNames`, `Items`, `Item Count`, `Categories` and `Brands`.
@@ -86,6 +85,12 @@ impl From<Map<String, Value>> for Properties {
     fn from(properties: Map<String, Value>) -> Self {
         Self(properties)
     }
+}
+
+/// The part of a person's e-mail address behind the @.
+pub(crate) fn email_domain(person: &Person) -> Option<String> {
+    let email = normalize_email(person.email.as_deref()?)?;
+    Some(email.rsplit_once('@')?.1.to_owned())
 }
 
 /// One row of `Items`.

@@ -81,7 +81,11 @@ impl Mapper {
         if subject.profile_id.is_some() && subject.parked.is_empty() {
             return Ok(());
         }
-        let owner = subject.profile_id.clone().unwrap_or_else(|| profile_id.to_owned());
+        let owner = match &subject.profile_id {
+            Some(owner) => self.current(owner).await?,
+            None => None,
+        };
+        let owner = owner.unwrap_or_else(|| profile_id.to_owned());
         self.put_events(&owner, &context.source.platform, subject.parked.clone()).await?;
         let told = Subject { profile_id: Some(owner), parked: Vec::new(), ..subject };
         Ok(self.store.put_subject(key, &told, None).await?)

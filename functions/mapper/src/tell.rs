@@ -53,14 +53,18 @@ impl Mapper {
                 (ledger, events) = advance(&before.ledger, &snapshot, &context.source);
             }
             let mut after = Subject { ledger, ..before.clone() };
-            match (&who, &before.profile_id) {
-                (Who::Known(profile), _) => after.profile_id = Some(profile.clone()),
-                (_, known) => after.profile_id.clone_from(known),
+            if let Who::Known(profile) = &who {
+                after.profile_id = Some(profile.clone());
             }
             let mut waiting = std::mem::take(&mut after.parked);
             waiting.extend(events);
-            if let Some(profile) = &after.profile_id {
-                self.put_events(profile, &context.source.platform, waiting).await?;
+            if let Some(profile) = after.profile_id.clone() {
+                let current =
+                    if matches!(who, Who::Known(_)) { Some(profile) } else { self.current(&profile).await? };
+                match current {
+                    Some(profile) => self.put_events(&profile, &context.source.platform, waiting).await?,
+                    None => count("events", &context.source.platform, "erased", waiting.len() as u64),
+                }
             } else {
                 let excess = waiting.len().saturating_sub(MAX_PARKED);
                 if excess > 0 {
@@ -89,6 +93,11 @@ impl Mapper {
         Err(store::Error::Conflict.into())
     }
 
+    /// What a profile that a ledger noted some time ago is now: it may have merged, or may have been erased.
+    pub(crate) async fn current(&self, profile_id: &str) -> Result<Option<String>, Failure> {
+        Ok(self.store.profile(profile_id).await?.map(|profile| profile.value.id))
+    }
+
     /// Writes events into a profile's history, each once.
     pub(crate) async fn put_events(
         &self,
@@ -99,11 +108,6 @@ impl Mapper {
         if events.is_empty() {
             return Ok(());
         }
-        // The profile may have merged since the ledger noted it; one that was erased gets nothing more.
-        let Some(profile) = self.store.profile(profile_id).await? else {
-            count("events", integration, "erased", events.len() as u64);
-            return Ok(());
-        };
         let now = self.clock.now();
         let latest_ms = now.as_millisecond() + AHEAD_MS;
         let (timely, untimely): (Vec<Event>, Vec<Event>) = events
@@ -114,7 +118,7 @@ impl Mapper {
         }
         let puts: Vec<_> = timely
             .into_iter()
-            .map(|event| self.put_one(&profile.value.id, integration, event, now.into()))
+            .map(|event| self.put_one(profile_id, integration, event, now.into()))
             .collect();
         let mut puts = stream::iter(puts).buffer_unordered(WRITES);
         let (mut inserted, mut duplicates) = (0, 0);

@@ -144,7 +144,10 @@ impl Evaluator {
         let mut program = Arc::clone(program);
         for _ in 0..ATTEMPTS {
             let Some(current) = &profile else {
-                // Merged or erased. Its memberships go, whoever still thinks of it.
+                // Merged or erased. Its memberships go; an event that came to it late goes where the others went.
+                if changes.iter().any(|change| matches!(change.kind, ChangeKind::Event(_))) {
+                    self.store.move_strays(profile_id).await?;
+                }
                 return Ok(self.store.delete_evaluation(profile_id).await?);
             };
             match self.attempt(&program, current, record.as_ref(), changes).await? {

@@ -140,8 +140,13 @@ impl Store {
         }
         let mut found: Vec<(&Identifier, Versioned<Profile>)> = Vec::new();
         for identifier in &ranked {
-            if let Some(profile) = self.named(&items, &identifier.key()).await?
-                && found.iter().all(|(_, other)| other.value.id != profile.value.id)
+            let key = identifier.key();
+            let is_known = |id: &str| found.iter().any(|(_, other)| other.value.id == id);
+            if items.get(&key).and_then(|item| item.profile.as_deref()).is_some_and(is_known) {
+                continue;
+            }
+            if let Some(profile) = self.named(&items, &key).await?
+                && !is_known(&profile.value.id)
             {
                 found.push((identifier, profile));
             }
@@ -261,8 +266,16 @@ impl Store {
         key: &str,
     ) -> Result<Option<Versioned<Profile>>> {
         let Some(id) = items.get(key).and_then(|item| item.profile.as_deref()) else { return Ok(None) };
-        self.finish_merge(id).await?;
-        self.profile(id).await
+        match self.stored_profile(id).await? {
+            Stored::Profile(profile) => Ok(Some(profile)),
+            Stored::Nothing { .. } => Ok(None),
+            Stored::Alias { into, moving } => {
+                if moving {
+                    self.move_events(id, &into).await?;
+                }
+                self.profile(&into).await
+            }
+        }
     }
 
     async fn identifier_items(&self, identifiers: &Identifiers) -> Result<HashMap<String, IdentifierItem>> {

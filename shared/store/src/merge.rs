@@ -20,21 +20,30 @@ impl Store {
         destination.value.updated_at = now.max(destination.value.updated_at);
         let destination = self.put_profile(&destination.value, destination.version).await?;
         self.put_alias(&source.value.id, &destination.value.id, true, Some(source.version)).await?;
-        self.finish_merge(&source.value.id).await?;
+        self.move_events(&source.value.id, &destination.value.id).await?;
         Ok(destination)
     }
 
-    /// Moves the events of a merged profile that are still there. Does nothing for any other profile.
-    pub(crate) async fn finish_merge(&self, id: &str) -> Result<()> {
-        let Stored::Alias { into, moving: true } = self.stored_profile(id).await? else { return Ok(()) };
+    /// Moves the events that lie with a merged profile: written there by somebody who did not know of the merge yet.
+    /// Does nothing for any other profile.
+    pub async fn move_strays(&self, id: &str) -> Result<()> {
+        match self.stored_profile(id).await? {
+            Stored::Alias { into, .. } => self.move_events(id, &into).await,
+            Stored::Profile(_) | Stored::Nothing { .. } => Ok(()),
+        }
+    }
+
+    pub(crate) async fn move_events(&self, id: &str, into: &str) -> Result<()> {
+        let Some(destination) = self.profile(into).await? else { return Ok(()) };
         let events = self.history(id).await?;
         for event in &events {
-            self.put_event(&StoredEvent { profile_id: into.clone(), ..event.clone() }).await?;
+            self.put_event(&StoredEvent { profile_id: destination.value.id.clone(), ..event.clone() })
+                .await?;
         }
         let partition = keys::profile(id);
         let moved: Vec<Item> =
             events.iter().map(|stored| table::key(&partition, &keys::event(&stored.event.id))).collect();
         self.batch_delete(&self.profiles, moved).await?;
-        self.put_alias(id, &into, false, None).await
+        self.put_alias(id, into, false, None).await
     }
 }

@@ -39,21 +39,19 @@ impl Keys {
             ApiError::new(StatusCode::UNAUTHORIZED, "not_authenticated", "Authentication failed.", detail)
         })?;
         let digest = key_digest(key);
-        let known = match self.remembered(&digest, now_ms) {
-            Some(known) => known,
-            None => {
-                let found = store.api_key(&digest).await?.ok_or_else(|| {
-                    let detail = "The API key specified is invalid.";
-                    ApiError::new(
-                        StatusCode::UNAUTHORIZED,
-                        "authentication_failed",
-                        "Incorrect authentication credentials.",
-                        detail,
-                    )
-                })?;
-                self.remember(digest, found.clone(), now_ms);
-                found
-            }
+        let known = if let Some(known) = self.remembered(&digest, now_ms) {
+            known
+        } else {
+            let found = store.api_key(&digest).await?.ok_or_else(|| {
+                ApiError::new(
+                    StatusCode::UNAUTHORIZED,
+                    "authentication_failed",
+                    "Incorrect authentication credentials.",
+                    "The API key specified is invalid.",
+                )
+            })?;
+            self.remember(digest, found.clone(), now_ms);
+            found
         };
         let has = |scope: &str| known.scopes.iter().any(|owned| owned == "*" || owned == scope);
         match scopes.iter().find(|scope| !has(scope)) {

@@ -73,7 +73,7 @@ impl<'a> Resource<'a> {
     /// A relationship whose content is at hand.
     pub(crate) fn related(mut self, name: &'static str, data: Value) -> Self {
         let links = self.links_of(name);
-        self.relationships.insert(name.to_owned(), json!({"data": data, "links": links}));
+        self.relationships.insert(name.to_owned(), object([("data", data), ("links", links)]));
         self
     }
 
@@ -116,12 +116,7 @@ pub(crate) fn identifier(kind: &str, id: &str) -> Value {
 
 /// A document of one resource.
 pub(crate) fn single(asked: &Asked, data: Value, included: Option<Vec<Value>>) -> Value {
-    let mut document = json!({"data": data});
-    if let Some(included) = included {
-        document["included"] = included.into();
-    }
-    document["links"] = json!({"self": asked.self_link()});
-    document
+    document(data, included, json!({"self": asked.self_link()}))
 }
 
 /// A document of a page of resources; `next` is the cursor of the next one.
@@ -131,16 +126,21 @@ pub(crate) fn collection(
     next: Option<&str>,
     included: Option<Vec<Value>>,
 ) -> Value {
-    let mut document = json!({"data": data});
-    if let Some(included) = included {
-        document["included"] = included.into();
-    }
-    document["links"] = json!({
+    let links = json!({
         "self": asked.self_link(),
         "next": next.map(|cursor| asked.page_link(cursor)),
         "prev": null,
     });
-    document
+    document(data.into(), included, links)
+}
+
+fn document(data: Value, included: Option<Vec<Value>>, links: Value) -> Value {
+    let included = included.map(|included| ("included", included.into()));
+    object([("data", data)].into_iter().chain(included).chain([("links", links)]))
+}
+
+fn object<'a>(members: impl IntoIterator<Item = (&'a str, Value)>) -> Value {
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>().into()
 }
 
 /// A page of what is all at hand, in the order of a key that is unique. Returns the cursor of the next one. What

@@ -17,9 +17,9 @@ pub(crate) struct ApiError {
     /// For people. Holds no secret and nobody's address.
     pub(crate) detail: String,
     pub(crate) source: Option<Source>,
-    pub(crate) meta: Map<String, Value>,
+    pub(crate) meta: Option<Box<Map<String, Value>>>,
     /// The methods that a path knows, with 405.
-    pub(crate) allow: Option<String>,
+    pub(crate) allow: Option<Box<str>>,
 }
 
 /// What of the request is to blame.
@@ -42,7 +42,7 @@ impl ApiError {
         detail: impl Into<String>,
     ) -> Self {
         let detail = detail.into();
-        Self { status, code, title, detail, source: None, meta: Map::new(), allow: None }
+        Self { status, code, title, detail, source: None, meta: None, allow: None }
     }
 
     /// 400 about a place in the body.
@@ -69,7 +69,8 @@ impl ApiError {
         let detail = "A profile already exists with one of these identifiers.";
         let error = Self::new(StatusCode::CONFLICT, "duplicate_profile", "Conflict.", detail);
         let meta = Map::from_iter([("duplicate_profile_id".to_owned(), id.into())]);
-        Self { source: Some(Source::Pointer("/data/attributes".to_owned())), meta, ..error }
+        let source = Some(Source::Pointer("/data/attributes".to_owned()));
+        Self { source, meta: Some(Box::new(meta)), ..error }
     }
 
     /// 503: may succeed when tried again.
@@ -98,11 +99,11 @@ impl ApiError {
             None => json!({}),
         };
         error["links"] = json!({});
-        error["meta"] = self.meta.into();
+        error["meta"] = self.meta.map(|meta| *meta).unwrap_or_default().into();
         let mut response = Response::new(Body::from(json!({"errors": [error]}).to_string()));
         *response.status_mut() = self.status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::try_from(allow).ok()) {
+        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
             response.headers_mut().insert(ALLOW, allow);
         }
         response

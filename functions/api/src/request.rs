@@ -112,13 +112,14 @@ impl Asked {
     /// of it, others send the whole address of the next page.
     pub(crate) fn cursor_text(&self) -> Option<String> {
         let given = self.parameter(CURSOR)?;
-        let mut cursor = given.to_owned();
-        if cursor.contains("://") {
+        let cursor = if given.contains("://") {
             // Encoded once or twice, by the library and by its HTTP client.
-            let address = decode(&decode(&cursor));
+            let address = decode(&decode(given));
             let found = address.split(['?', '&']).find_map(|pair| pair.strip_prefix("page[cursor]="));
-            cursor = found.unwrap_or_default().to_owned();
-        }
+            found.unwrap_or_default().to_owned()
+        } else {
+            given.to_owned()
+        };
         Some(cursor.trim_start_matches('=').to_owned()).filter(|cursor| !cursor.is_empty())
     }
 
@@ -251,16 +252,13 @@ fn decode(text: &str) -> String {
     let mut decoded = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let digit = |place: usize| Some(char::from(*bytes.get(place)?).to_digit(16)?);
-        match (byte, digit(at + 1), digit(at + 2)) {
-            (b'%', Some(high), Some(low)) => {
-                decoded.push(u8::try_from(high * 16 + low).unwrap_or_default());
-                at += 3;
-            }
-            _ => {
-                decoded.push(byte);
-                at += 1;
-            }
+        let digit = |place: usize| char::from(*bytes.get(place)?).to_digit(16);
+        if let (b'%', Some(high), Some(low)) = (byte, digit(at + 1), digit(at + 2)) {
+            decoded.push(u8::try_from(high * 16 + low).unwrap_or_default());
+            at += 3;
+        } else {
+            decoded.push(byte);
+            at += 1;
         }
     }
     String::from_utf8(decoded).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())

@@ -149,7 +149,7 @@ pub(crate) fn find<'a>(
     let detail = format!("{method} is not allowed here.");
     let error =
         ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed.", detail);
-    Err(ApiError { allow: Some(allowed.join(", ")), ..error })
+    Err(ApiError { allow: Some(allowed.join(", ").into()), ..error })
 }
 
 /// The id in the path, empty if the route has none; `None` if it is another route's path.

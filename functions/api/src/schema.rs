@@ -65,11 +65,10 @@ pub(crate) fn check(schema: &Value, value: &Value, pointer: &str) -> ApiResult<(
             }
             for (name, field) in fields {
                 let below = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
-                match (schema["properties"].get(name), schema.get("additionalProperties")) {
-                    (Some(schema), _) => check(schema, field, &below)?,
-                    (None, Some(Value::Bool(true))) => {}
-                    (None, Some(schema @ Value::Object(_))) => check(schema, field, &below)?,
-                    (None, _) => {
+                match schema["properties"].get(name).or_else(|| schema.get("additionalProperties")) {
+                    Some(Value::Bool(true)) => {}
+                    Some(schema @ Value::Object(_)) => check(schema, field, &below)?,
+                    _ => {
                         return Err(ApiError::invalid(below, format!("'{name}' is not known here.")));
                     }
                 }

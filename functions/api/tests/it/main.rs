@@ -1,5 +1,6 @@
 //! The API over a real (embedded) DynamoDB, through its router.
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails like a test")]
+#![allow(clippy::needless_pass_by_value, reason = "helpers take `json!` values as they are written")]
 
 mod auth;
 mod connections;

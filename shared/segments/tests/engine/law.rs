@@ -618,4 +618,40 @@ proptest! {
             world.step(step, number);
         }
     }
+
+    /// The same with one window over one metric, so that every event and every edge matters.
+    #[test]
+    fn one_window_over_one_metric_flips_exactly_when_it_should(
+        zone in select(vec!["UTC", "America/New_York"]),
+        measurement in select(vec!["count", "sum"]),
+        operator in comparison(),
+        value in 0..4_i64,
+        timeframe in prop_oneof![
+            3 => (select(vec!["in-the-last", "at-least"]), 0..4_i64).prop_map(|(operator, quantity)| {
+                json!({"type": "date", "operator": operator, "unit": "day", "quantity": quantity})
+            }),
+            1 => date_filter(),
+        ],
+        steps in prop::collection::vec(
+            prop_oneof![
+                4 => (-5 * DAY..HOUR, 1..3_i64, prop::bool::weighted(0.2)).prop_map(|(distance, value, negative)| {
+                    let value = Some(if negative { -100 * value } else { 100 * value });
+                    Step::Event(MadeEvent { metric: "Orders", distance, snap: false, value, color: None })
+                }),
+                2 => (-1..=1_i64).prop_map(Step::PassToDue),
+                2 => (0..3 * DAY).prop_map(Step::Pass),
+            ],
+            1..20,
+        ),
+    ) {
+        let definition = json!({"condition_groups": [{"conditions": [{
+            "type": "profile-metric", "metric_id": "Orders", "measurement": measurement,
+            "measurement_filter": {"type": "numeric", "operator": operator, "value": value},
+            "timeframe_filter": timeframe,
+        }]}]});
+        let mut world = World::new(zone, millis("2024-03-09T15:00:00Z"), vec![definition]);
+        for (number, step) in steps.into_iter().enumerate() {
+            world.step(step, number);
+        }
+    }
 }

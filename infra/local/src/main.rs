@@ -8,6 +8,10 @@ use tillstream::functions::{LOCAL_KEY, ProductFunctions};
 use tillstream::{Options, Stack, TEMPLATE, clock};
 use tracing_subscriber::EnvFilter;
 
+/// What is logged unless `RUST_LOG` says otherwise. A conditional write that fails is an error to the
+/// embedded DynamoDB, not to the functions.
+const QUIET: &str = "warn,dynoxide=error";
+
 #[derive(Parser)]
 #[command(version, about = "Tillstream on one machine: the deployed functions, without AWS")]
 struct Cli {
@@ -34,11 +38,19 @@ struct Up {
     /// Keeps nothing once the process ends.
     #[arg(long)]
     in_memory: bool,
+    /// Value for a parameter of the template, instead of its default; may be repeated.
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("not of the form NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(QUIET));
     tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
     let cli = Cli::parse();
     let Command::Up(up) = cli.command.unwrap_or(Command::Up(cli.up));
@@ -56,7 +68,7 @@ async fn run(up: Up) -> anyhow::Result<()> {
         port: up.port,
         data_dir: (!up.in_memory).then_some(up.data_dir),
         template: TEMPLATE.to_owned(),
-        parameters: [].into(),
+        parameters: up.parameters.into_iter().collect(),
         clock: clock::system(),
     };
     let stack = Stack::start(options, &ProductFunctions::new(runtime::Clock::system())).await?;

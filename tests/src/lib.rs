@@ -1,1 +1,52 @@
-//! Tillstream.
+#![doc = include_str!("../README.md")]
+// A helper that fails is a test that fails.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "only tests use this crate")]
+
+pub mod api;
+pub mod shop;
+pub mod stack;
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+pub use crate::api::{Api, Reply};
+pub use crate::shop::{Delivery, Order, Shop};
+pub use crate::stack::Stack;
+
+/// How long what must happen may take: the machine may be busy with other tests.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks again until there is an answer. Panics with `what` if there is none in time.
+pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE, "it did not come to pass: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Asks again until the answer is the expected one. Panics with the last answer if it is not in time.
+pub async fn eventually_eq<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    expected: &T,
+    mut look: impl AsyncFnMut() -> T,
+) {
+    let started = Instant::now();
+    loop {
+        let found = look().await;
+        if found == *expected {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "{what}:\nexpected {expected:#?}\nfound {found:#?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The system's time.
+pub fn now() -> Timestamp {
+    runtime::Clock::system().now()
+}

@@ -116,6 +116,12 @@ impl From<store::Error> for ApiError {
     }
 }
 
+impl From<evaluation::Error> for ApiError {
+    fn from(error: evaluation::Error) -> Self {
+        Self::unavailable(error)
+    }
+}
+
 impl From<platform::SecretError> for ApiError {
     fn from(error: platform::SecretError) -> Self {
         Self::unavailable(error)

@@ -23,6 +23,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
 use canonical::{Instant, hash};
+use evaluation::Evaluator;
 use http::{Request, Response, StatusCode};
 use jiff::tz::TimeZone;
 use platform::{Platform, SecretStore};
@@ -50,7 +51,7 @@ pub struct Api {
     /// 128 random bits: ids of what has no natural one.
     random: Box<dyn Fn() -> u128 + Send + Sync>,
     public_url: Option<String>,
-    zone: TimeZone,
+    evaluator: Evaluator,
     keys: Keys,
 }
 
@@ -78,7 +79,8 @@ impl Api {
     /// From its parts.
     pub fn new(parts: Parts) -> Self {
         let Parts { store, outbox, vault, platforms, clock, random, public_url, zone } = parts;
-        Self { store, outbox, vault, platforms, clock, random, public_url, zone, keys: Keys::default() }
+        let evaluator = Evaluator::over(store.clone(), clock.clone(), zone);
+        Self { store, outbox, vault, platforms, clock, random, public_url, evaluator, keys: Keys::default() }
     }
 
     /// For Lambda and the local stack: over AWS clients, configured by environment variables.
@@ -88,10 +90,7 @@ impl Api {
         clock: Clock,
         platforms: &'static [&'static dyn Platform],
     ) -> anyhow::Result<Self> {
-        let zone = match config.optional("TIME_ZONE") {
-            Some(name) => TimeZone::get(&name)?,
-            None => TimeZone::UTC,
-        };
+        let zone = evaluation::zone(config)?;
         Ok(Self::new(Parts {
             store: Store::new(
                 clients.dynamodb.clone(),

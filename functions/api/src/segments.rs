@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use canonical::{Instant, Profile, hash};
 use http::StatusCode;
-use segments::{Cause, Definition, Needs, Program, Segment, State};
+use segments::Definition;
 use serde_json::{Value, json};
-use store::{Error, Member, SegmentRecord, StoredEvent};
+use store::{Error, Member, SegmentRecord};
 
 use crate::Api;
 use crate::body::{self, Fields, Node};
@@ -213,9 +213,9 @@ impl Api {
             return Err(ApiError::new(StatusCode::CONFLICT, "inactive", "Conflict.", detail));
         }
         let profile = self.profile_by_id(profile).await?.value;
-        let program = self.program().await?;
+        let program = self.evaluator.program().await?;
         let now_ms = self.clock.now_ms();
-        let state = self.state_of(&profile, &program, now_ms).await?;
+        let state = self.evaluator.state(&program, &profile).await?;
         let Some(explanation) = program.explain(&state, id, &profile, now_ms) else {
             return Err(ApiError::not_found("segment", id));
         };
@@ -341,48 +341,6 @@ impl Api {
             }
         }
         Ok(found)
-    }
-
-    /// All active segments, compiled.
-    async fn program(&self) -> ApiResult<Program> {
-        let version = self.store.program_version().await?;
-        let mut active = Vec::new();
-        for record in self.store.segments().await?.into_iter().filter(|record| record.is_active) {
-            let definition = Definition::parse(&record.definition).map_err(ApiError::unavailable)?;
-            active.push(Segment { id: record.id, version: record.version, definition });
-        }
-        // A definition that was written in between is ahead of the version that was read.
-        let version = active.iter().map(|segment| segment.version).max().unwrap_or(0).max(version);
-        Program::compile(version, active, self.zone.clone()).map_err(ApiError::unavailable)
-    }
-
-    /// The profile's state, brought up to the program if it is behind. Nothing is written.
-    async fn state_of(&self, profile: &Profile, program: &Program, now_ms: i64) -> ApiResult<State> {
-        let stored = self.store.state(&profile.id).await?;
-        let mut state = match stored {
-            Some(record) => State::decode(&record.bytes).unwrap_or_default(),
-            None => State::new(),
-        };
-        match program.needs(&state) {
-            Needs::Nothing | Needs::Profile => return Ok(state),
-            Needs::History => {}
-            Needs::NewerProgram => state = State::new(),
-        }
-        let history = self.store.history(&profile.id).await?;
-        let events: Vec<segments::Event<'_>> = history.iter().map(event_of).collect();
-        program.rebuild(&mut state, profile, Some(&events), Cause::Definition, now_ms);
-        Ok(state)
-    }
-}
-
-fn event_of(stored: &StoredEvent) -> segments::Event<'_> {
-    segments::Event {
-        id: &stored.event.id,
-        metric_id: &stored.metric_id,
-        occurred_ms: stored.event.occurred_at.as_millis(),
-        ingested_ms: stored.ingested_at.as_millis(),
-        value: stored.event.value.map(|value| value.amount),
-        properties: &stored.event.properties,
     }
 }
 

@@ -77,10 +77,7 @@ impl Evaluator {
             String::new(),
             config.required("REGISTRY_TABLE")?,
         );
-        let zone = match config.optional("TIME_ZONE") {
-            Some(name) => TimeZone::get(&name).map_err(|_| ConfigError::TimeZone(name))?,
-            None => TimeZone::UTC,
-        };
+        let zone = zone(config)?;
         Ok(Self::over(store, clock, zone))
     }
 
@@ -129,6 +126,26 @@ impl Evaluator {
     pub async fn load(&self, profile_ids: &[&str]) -> Result<Loaded, Error> {
         let (states, profiles) = self.store.states_and_profiles(profile_ids).await?;
         Ok(Loaded { states, profiles })
+    }
+
+    /// A profile's state, brought up to the program if it is behind. Nothing is written.
+    pub async fn state(&self, program: &Program, profile: &Profile) -> Result<State, Error> {
+        let stored = self.store.state(&profile.id).await?;
+        let mut state =
+            stored.and_then(|record| State::decode(&record.bytes).ok()).unwrap_or_else(State::new);
+        let now_ms = self.clock.now_ms();
+        match program.needs(&state) {
+            Needs::Nothing | Needs::Profile => {
+                program.rebuild(&mut state, profile, None, Cause::Definition, now_ms);
+            }
+            Needs::History | Needs::NewerProgram => {
+                let history = self.store.history(&profile.id).await?;
+                let events: Vec<segments::Event<'_>> = history.iter().map(as_engine_event).collect();
+                state = State::new();
+                program.rebuild(&mut state, profile, Some(&events), Cause::Definition, now_ms);
+            }
+        }
+        Ok(state)
     }
 
     /// Brings one profile up to the program and applies its changes, in their order.
@@ -258,8 +275,16 @@ pub enum ConfigError {
     TimeZone(String),
 }
 
+/// The account's time zone: `TIME_ZONE`, or UTC.
+pub fn zone(config: &Config) -> Result<TimeZone, ConfigError> {
+    match config.optional("TIME_ZONE") {
+        Some(name) => TimeZone::get(&name).map_err(|_| ConfigError::TimeZone(name)),
+        None => Ok(TimeZone::UTC),
+    }
+}
+
 /// A stored event as the engine sees it.
-pub fn as_engine_event(stored: &StoredEvent) -> segments::Event<'_> {
+fn as_engine_event(stored: &StoredEvent) -> segments::Event<'_> {
     segments::Event {
         id: &stored.event.id,
         metric_id: &stored.metric_id,

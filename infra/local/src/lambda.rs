@@ -208,7 +208,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_function_is_found_by_id_name_and_crate() {
-        let functions = functions(handler(|event| async move { Ok(event) }), Duration::from_secs(60));
+        let functions = functions(handler(|event| async move { Ok(event) }), Duration::from_mins(1));
         for name in ["EchoFunction", "tillstream-EchoFunction", "echo"] {
             assert_eq!(functions.invoke(name, json!(1)).await, Ok(json!(1)));
         }
@@ -229,7 +229,7 @@ mod tests {
             misbehave(event.as_str().unwrap().to_owned()).await.map(|()| Value::Null)
         });
         for handler in [typed(misbehave), untyped] {
-            let patient = functions(Arc::clone(&handler), Duration::from_secs(60));
+            let patient = functions(Arc::clone(&handler), Duration::from_mins(1));
             let invoke = |event: &'static str| patient.invoke("echo", json!(event));
             assert_eq!(invoke("fail").await, Err(InvokeError::Failed("refused".to_owned())));
             assert_eq!(invoke("panic").await, Err(InvokeError::Panicked("slipped".to_owned())));

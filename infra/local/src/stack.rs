@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, TryLockError};
+use std::hash::BuildHasher;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -99,7 +100,7 @@ pub trait Handlers: Send + Sync {
 }
 
 /// Ready-made handlers by crate name or logical id.
-impl Handlers for HashMap<String, Handler> {
+impl<S: BuildHasher + Send + Sync> Handlers for HashMap<String, Handler, S> {
     fn handler(&self, context: FunctionContext) -> BoxFuture<'_, Result<Option<Handler>, BoxError>> {
         let handler = self.get(&context.function.id).or_else(|| self.get(&context.function.code)).cloned();
         Box::pin(async move { Ok(handler) })

@@ -1,4 +1,4 @@
-//! The SQLite file that holds queues, parameters and checkpoints.
+//! The `SQLite` file that holds queues, parameters and checkpoints.
 
 use std::fs::{OpenOptions, Permissions};
 use std::io;

@@ -102,7 +102,6 @@ fn node_matches(node: &Node, value: Option<&Value>) -> bool {
 fn leaf_matches(rule: &Rule, value: Option<&Value>) -> bool {
     match (rule, value) {
         (Rule::Exists(wanted), value) => value.is_some() == *wanted,
-        (_, None) => false,
         // Of a list, one element has to match.
         (_, Some(Value::Array(items))) => items.iter().any(|item| leaf_matches(rule, Some(item))),
         (Rule::Equals(wanted), Some(value)) => wanted == value,

@@ -79,7 +79,7 @@ mod tests {
         let mut schedule = Schedule {
             id: "TickerFunctionEveryMinute".to_owned(),
             function: "TickerFunction".to_owned(),
-            every: Duration::from_secs(60),
+            every: Duration::from_mins(1),
             input: None,
             scheduler: false,
         };

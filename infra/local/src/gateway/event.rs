@@ -73,13 +73,9 @@ pub(super) fn event(
         event["pathParameters"] = json!(found.parameters);
     }
     if !body.is_empty() {
-        match std::str::from_utf8(body).ok().filter(|_| is_text(&text(header::CONTENT_TYPE))) {
-            Some(text) => event["body"] = json!(text),
-            None => {
-                event["body"] = json!(STANDARD.encode(body));
-                event["isBase64Encoded"] = json!(true);
-            }
-        }
+        let readable = std::str::from_utf8(body).ok().filter(|_| is_text(&text(header::CONTENT_TYPE)));
+        event["isBase64Encoded"] = json!(readable.is_none());
+        event["body"] = json!(readable.map_or_else(|| STANDARD.encode(body), str::to_owned));
     }
     event
 }

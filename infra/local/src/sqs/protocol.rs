@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, ready};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -71,7 +71,7 @@ impl JsonService for SqsService {
             "ChangeMessageVisibility" => self.change_message_visibility(value).boxed(),
             "ChangeMessageVisibilityBatch" => self.change_message_visibility_batch(value).boxed(),
             "StartMessageMoveTask" => self.start_message_move_task(value).boxed(),
-            "ListMessageMoveTasks" => self.list_message_move_tasks(value).boxed(),
+            "ListMessageMoveTasks" => ready(self.list_message_move_tasks(value)).boxed(),
             other => {
                 let error = ApiError::unknown_operation(other);
                 async { Err(error) }.boxed()
@@ -347,7 +347,7 @@ impl SqsService {
         Ok(json!({"TaskHandle": handle}))
     }
 
-    async fn list_message_move_tasks(&self, value: Value) -> Result<Value, ApiError> {
+    fn list_message_move_tasks(&self, value: Value) -> Result<Value, ApiError> {
         let MoveInput { source_arn, .. } = input(value)?;
         let moves = self.moves.lock().unwrap_or_else(PoisonError::into_inner);
         let results: Vec<_> =

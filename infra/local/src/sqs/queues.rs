@@ -706,7 +706,7 @@ fn check_redrive(connection: &Connection, attributes: &QueueAttributes) -> Resul
 
 fn check_name(name: &str) -> Result<(), SqsError> {
     let allowed = |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
-    if name.ends_with(".fifo") {
+    if name.strip_suffix(".fifo").is_some() {
         return Err(SqsError::UnsupportedOperation("FIFO queues are not emulated".to_owned()));
     }
     if (1..=80).contains(&name.len()) && name.chars().all(allowed) {

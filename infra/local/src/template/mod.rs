@@ -272,18 +272,18 @@ impl Template {
             match kind {
                 "AWS::Lambda::EventSourceMapping" => {
                     let mapping: Mapping = properties(&resolver, id, resource)?;
-                    let function = self.function_of(&resolver, mapping.function_name.as_deref(), id)?;
-                    model.add_mapping(self, &resolver, id.to_owned(), function, mapping)?;
+                    let function = Self::function_of(&resolver, mapping.function_name.as_deref(), id)?;
+                    model.add_mapping(&resolver, id.to_owned(), function, mapping)?;
                 }
                 "AWS::Scheduler::Schedule" => {
                     let rule: SchedulerProperties = properties(&resolver, id, resource)?;
-                    let function = self.function_of(&resolver, Some(&rule.target.arn), id)?;
+                    let function = Self::function_of(&resolver, Some(&rule.target.arn), id)?;
                     model.add_schedule(id.to_owned(), function, rule.into(), true)?;
                 }
                 "AWS::Events::Rule" if resource["Properties"].get("ScheduleExpression").is_some() => {
                     let rule: RuleProperties = properties(&resolver, id, resource)?;
                     for target in rule.targets {
-                        let function = self.function_of(&resolver, Some(&target.arn), id)?;
+                        let function = Self::function_of(&resolver, Some(&target.arn), id)?;
                         let event = ScheduleEvent {
                             schedule: Some(rule.schedule_expression.clone()),
                             input: target.input,
@@ -339,13 +339,12 @@ impl Template {
         });
         for (name, event) in object(resource["Properties"].get("Events")) {
             // SAM names the resource of an event after the function and the event.
-            self.event(resolver, id, format!("{id}{name}"), event, model)?;
+            Self::event(resolver, id, format!("{id}{name}"), event, model)?;
         }
         Ok(())
     }
 
     fn event(
-        &self,
         resolver: &Resolver<'_>,
         function: &str,
         id: String,
@@ -363,7 +362,7 @@ impl Template {
             }
             "SQS" | "DynamoDB" => {
                 let mapping = properties(resolver, &id, event)?;
-                model.add_mapping(self, resolver, id, function, mapping)
+                model.add_mapping(resolver, id, function, mapping)
             }
             "Schedule" => model.add_schedule(id.clone(), function, properties(resolver, &id, event)?, false),
             "ScheduleV2" => model.add_schedule(id.clone(), function, properties(resolver, &id, event)?, true),
@@ -373,7 +372,6 @@ impl Template {
 
     /// The logical id of the function that a name, ARN or alias means.
     fn function_of(
-        &self,
         resolver: &Resolver<'_>,
         reference: Option<&str>,
         by: &str,
@@ -391,7 +389,7 @@ impl Template {
         Err(unknown())
     }
 
-    fn queue_of(&self, resolver: &Resolver<'_>, arn: &str, by: &str) -> Result<String, TemplateError> {
+    fn queue_of(resolver: &Resolver<'_>, arn: &str, by: &str) -> Result<String, TemplateError> {
         let unknown = || TemplateError::Unknown(format!("queue {arn} in {by}"));
         let name = crate::sqs::queue_of_arn(arn).ok_or_else(unknown)?;
         for (id, _, _) in of_type(resolver, "AWS::SQS::Queue")? {
@@ -406,7 +404,6 @@ impl Template {
 impl Model {
     fn add_mapping(
         &mut self,
-        template: &Template,
         resolver: &Resolver<'_>,
         id: String,
         function: String,
@@ -427,7 +424,7 @@ impl Model {
                 return Err(TemplateError::Unsupported(format!("the filter of the queue mapping {id}")));
             }
             self.queue_sources.push(QueueSource {
-                queue: template.queue_of(resolver, source, &id)?,
+                queue: Template::queue_of(resolver, source, &id)?,
                 id,
                 function,
                 batch_size: mapping.batch_size.unwrap_or(10),
@@ -445,7 +442,7 @@ impl Model {
         }
         let destination = mapping.destination_config.and_then(|config| config.on_failure);
         let destination =
-            destination.map(|to| template.queue_of(resolver, &to.destination, &id)).transpose()?;
+            destination.map(|to| Template::queue_of(resolver, &to.destination, &id)).transpose()?;
         // A negative number stands for no bound.
         let bound = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
         self.stream_sources.push(StreamSource {
@@ -560,7 +557,8 @@ struct TableDefinition {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Index {
-    index_name: String,
+    #[serde(rename = "IndexName")]
+    name: String,
     key_schema: Value,
     projection: Value,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -78,11 +78,11 @@ fn events_and_mappings_keep_every_setting() {
     let stream = &model.stream_sources[0];
     assert_eq!(stream.function, "WatcherFunction");
     assert_eq!((stream.batch_size, stream.parallelization, stream.bisect), (100, 2, true));
-    assert_eq!((stream.maximum_retries, stream.maximum_age), (Some(2), Some(Duration::from_secs(3600))));
+    assert_eq!((stream.maximum_retries, stream.maximum_age), (Some(2), Some(Duration::from_hours(1))));
     assert_eq!(stream.on_failure.as_deref(), Some("tillstream-StreamFailures"));
     assert_eq!(stream.filters.len(), 1);
     let schedule = &model.schedules[0];
-    assert_eq!((schedule.function.as_str(), schedule.every), ("TickerFunction", Duration::from_secs(60)));
+    assert_eq!((schedule.function.as_str(), schedule.every), ("TickerFunction", Duration::from_mins(1)));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The local stack from outside: through the AWS SDK's own clients and over HTTP.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
+
 mod sqs;
 mod ssm;
 mod stack;

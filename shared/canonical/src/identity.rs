@@ -167,6 +167,17 @@ pub fn may_merge_found_by(found_by: &Identifier, lower: &Profile, higher: &Profi
     agree_above(found_by.rank(), lower, higher)
 }
 
+/// Whether `profile`, which was found by `found_by`, can be the person with these identifiers.
+///
+/// Not if the two contradict each other in an identifier that outranks `found_by`: who comes with another e-mail
+/// address and a known phone number shares the phone.
+pub fn may_be_found_by(found_by: &Identifier, profile: &Profile, identifiers: &Identifiers) -> bool {
+    let given =
+        [&identifiers.external_id, &identifiers.email, &identifiers.phone_number, &identifiers.anonymous_id];
+    let pairs = names(profile).into_iter().zip(given.map(Option::as_deref));
+    pairs.take(found_by.rank()).all(|(own, given)| own.is_none() || given.is_none() || own == given)
+}
+
 /// [`may_merge_found_by`] where it is not known how `lower` was found: by its weakest identifier, which
 /// never merges more.
 pub fn may_merge(lower: &Profile, higher: &Profile) -> bool {

@@ -3,12 +3,15 @@
 use canonical::identity::Identifier;
 use canonical::{Instant, Profile};
 
+use crate::profiles::Stored;
 use crate::table::{self, Item, item_text};
-use crate::{Result, Store, Versioned, keys};
+use crate::{Error, Result, Store, Versioned, keys};
 
 impl Store {
     /// Erases a person: events, attributes, memberships. Their identifiers stay only as digests with the time of
     /// the erasure, so that an old delivery that comes again does not bring the person back.
+    ///
+    /// The tombstone comes first: what a crash leaves undone is finished by whoever meets it next.
     pub async fn erase_profile(&self, profile: &Versioned<Profile>, now: Instant) -> Result<()> {
         let Versioned { value, version } = profile;
         let identifiers = [
@@ -17,16 +20,29 @@ impl Store {
             value.phone_number.clone().map(Identifier::Phone),
             value.anonymous_id.clone().map(Identifier::Anonymous),
         ];
-        for identifier in identifiers.into_iter().flatten() {
-            self.release_identifier(&identifier, Some(now)).await?;
+        self.put_tombstone(&value.id, now.as_millis(), true, *version).await?;
+        self.finish_erasure(&value.id, now.as_millis(), version + 1).await?;
+        self.release_erased(identifiers.into_iter().flatten()).await
+    }
+
+    /// Removes what is left behind a tombstone.
+    pub(crate) async fn finish_erasure(&self, id: &str, at_ms: i64, version: u64) -> Result<()> {
+        self.delete_events(id).await?;
+        self.delete_evaluation(id).await?;
+        match self.put_tombstone(id, at_ms, false, version).await {
+            // Somebody else finished it.
+            Err(Error::Conflict) => Ok(()),
+            outcome => outcome,
         }
-        self.put_tombstone(&value.id, *version).await?;
-        let partition = keys::profile(&value.id);
+    }
+
+    /// Removes all events under a profile's id.
+    pub(crate) async fn delete_events(&self, id: &str) -> Result<()> {
+        let partition = keys::profile(id);
         let events = self.partition(&self.profiles, &partition, keys::EVENT_PREFIX).await?;
         let doomed: Vec<Item> =
             events.iter().filter_map(|item| Some(table::key(&partition, item_text(item, "sk")?))).collect();
-        self.batch_delete(&self.profiles, doomed).await?;
-        self.delete_evaluation(&value.id).await
+        self.batch_delete(&self.profiles, doomed).await
     }
 
     /// Erases what a connection brought: its events in one profile, and the profile itself if nothing else is
@@ -37,22 +53,27 @@ impl Store {
         connection: &str,
         now: Instant,
     ) -> Result<usize> {
+        if let Stored::Erased { version, at_ms, removing: true } = self.stored_profile(profile_id).await? {
+            self.finish_erasure(profile_id, at_ms, version).await?;
+            return Ok(0);
+        }
         let history = self.history(profile_id).await?;
         let (theirs, others): (Vec<_>, Vec<_>) =
             history.into_iter().partition(|stored| stored.event.source.connection == connection);
         if theirs.is_empty() {
             return Ok(0);
         }
-        let partition = keys::profile(profile_id);
-        let doomed: Vec<Item> =
-            theirs.iter().map(|stored| table::key(&partition, &keys::event(&stored.event.id))).collect();
-        let erased = doomed.len();
-        self.batch_delete(&self.profiles, doomed).await?;
+        let erased = theirs.len();
         if others.is_empty()
             && let Some(profile) = self.profile(profile_id).await?
         {
             self.erase_profile(&profile, now).await?;
+            return Ok(erased);
         }
+        let partition = keys::profile(profile_id);
+        let doomed: Vec<Item> =
+            theirs.iter().map(|stored| table::key(&partition, &keys::event(&stored.event.id))).collect();
+        self.batch_delete(&self.profiles, doomed).await?;
         Ok(erased)
     }
 

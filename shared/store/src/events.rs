@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use canonical::{Event, Instant};
 use serde::{Deserialize, Serialize};
 
@@ -72,7 +71,7 @@ struct EventItem {
 }
 
 /// Reads the new image of a stream record whose sort key is an event's.
-pub fn read_event_image(image: HashMap<String, AttributeValue>) -> Result<StoredEvent> {
+pub fn read_event_image(image: Item) -> Result<StoredEvent> {
     let item: EventItem = from_item("event", image)?;
     Ok(StoredEvent {
         profile_id: keys::profile_of_key(&item.pk).unwrap_or_default().to_owned(),
@@ -118,12 +117,11 @@ impl Store {
         after: Option<Cursor>,
         size: usize,
     ) -> Result<Page<StoredEvent>> {
-        let (index, partition_attribute, partitions) = match &filter.profile_id {
-            Some(profile) => ("events-by-time", "pk", vec![keys::profile(profile)]),
-            None => {
-                let shards = filter.metric_ids.iter().flat_map(|metric| keys::metric_shards(metric));
-                ("events-by-metric", "ms", shards.collect())
-            }
+        let (index, partition_attribute, partitions) = if let Some(profile) = &filter.profile_id {
+            ("events-by-time", "pk", vec![keys::profile(profile)])
+        } else {
+            let shards = filter.metric_ids.iter().flat_map(|metric| keys::metric_shards(metric));
+            ("events-by-metric", "ms", shards.collect())
         };
         let listing = Listing {
             index,

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use canonical::identity::{Identifier, Identifiers, may_merge_found_by, profile_id};
+use canonical::identity::{Identifier, Identifiers, may_be_found_by, may_merge_found_by, profile_id};
 use canonical::{Instant, Profile};
 use serde::{Deserialize, Serialize};
 
-use crate::profiles::Stored;
+use crate::profiles::{MAX_ALIASES, Stored};
 use crate::table::{self, Unless, from_item, number, text, to_item};
 use crate::{Error, Result, Store, Versioned, keys};
 
@@ -32,6 +32,14 @@ pub enum Resolved {
     Nobody,
     /// The person was erased after the fact was made.
     Erased,
+}
+
+/// Whom an identifier names.
+enum Named {
+    Profile(Versioned<Profile>),
+    /// Somebody who was erased then, in milliseconds.
+    Erased(i64),
+    Nobody,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -69,18 +77,17 @@ impl Store {
         }
     }
 
-    /// The profile of a person, if there is one; makes and changes nothing.
+    /// The profile of a person, if there is one; makes and changes none.
     pub async fn find_person(&self, identifiers: &Identifiers) -> Result<Option<Versioned<Profile>>> {
         let items = self.identifier_items(identifiers).await?;
         for identifier in identifiers.ranked() {
-            if let Some(profile) = self.named(&items, &identifier.key()).await? {
+            if let Named::Profile(profile) = self.named(&items, &identifier.key()).await?
+                && may_be_found_by(&identifier, &profile.value, identifiers)
+            {
                 return Ok(Some(profile));
             }
         }
-        match customer_key(identifiers) {
-            Some(customer) => self.named(&items, &customer).await,
-            None => Ok(None),
-        }
+        self.by_customer(identifiers, &items).await
     }
 
     /// Ends the link between a platform's customer and a profile.
@@ -124,6 +131,36 @@ impl Store {
         request.send().await.map(drop).map_err(|error| Error::of(&error))
     }
 
+    /// Frees identifiers that still name somebody who was erased.
+    pub(crate) async fn release_erased(&self, identifiers: impl Iterator<Item = Identifier>) -> Result<()> {
+        for identifier in identifiers {
+            let key = identifier.key();
+            let Some(item) = self.get(&self.profiles, &keys::identifier(&key), IDENTIFIER).await? else {
+                continue;
+            };
+            let item: IdentifierItem = from_item("identifier", item)?;
+            let Some(owner) = item.profile.clone() else { continue };
+            let items = HashMap::from([(key.clone(), item)]);
+            let Named::Erased(at_ms) = self.named(&items, &key).await? else { continue };
+            let request = self
+                .client
+                .update_item()
+                .table_name(&self.profiles)
+                .set_key(Some(table::key(&keys::identifier(&key), IDENTIFIER)))
+                .update_expression("ADD generation :one SET erased_ms = :at REMOVE profile")
+                // Whoever is named since keeps it.
+                .condition_expression("profile = :owner")
+                .expression_attribute_values(":one", number(1))
+                .expression_attribute_values(":at", number(at_ms))
+                .expression_attribute_values(":owner", text(owner));
+            match request.send().await.map_err(|error| Error::of(&error)) {
+                Ok(_) | Err(Error::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     async fn try_update_person(
         &self,
         identifiers: &Identifiers,
@@ -145,10 +182,19 @@ impl Store {
             if items.get(&key).and_then(|item| item.profile.as_deref()).is_some_and(is_known) {
                 continue;
             }
-            if let Some(profile) = self.named(&items, &key).await?
-                && !is_known(&profile.value.id)
-            {
-                found.push((identifier, profile));
+            match self.named(&items, &key).await? {
+                Named::Profile(profile)
+                    if !is_known(&profile.value.id)
+                        && may_be_found_by(identifier, &profile.value, identifiers) =>
+                {
+                    found.push((identifier, profile));
+                }
+                Named::Profile(_) | Named::Nobody => {}
+                Named::Erased(_) => {
+                    // The erasure did not know of all of them, or broke off. Then it all looks different.
+                    self.release_erased(ranked.iter().cloned()).await?;
+                    return Err(Error::Conflict);
+                }
             }
         }
         let mut others = found.into_iter();
@@ -235,7 +281,8 @@ impl Store {
             None => profile_id(identifier, generation),
         };
         match self.stored_profile(&id).await? {
-            Stored::Nothing { version } => Ok(Some(Versioned { value: Profile::new(id, now), version })),
+            Stored::Nothing => Ok(Some(Versioned { value: Profile::new(id, now), version: 0 })),
+            Stored::Erased { version, .. } => Ok(Some(Versioned { value: Profile::new(id, now), version })),
             Stored::Profile(profile) => Ok(Some(profile)),
             Stored::Alias { .. } => self.profile(&id).await,
         }
@@ -249,33 +296,39 @@ impl Store {
         items: &HashMap<String, IdentifierItem>,
     ) -> Result<Option<Versioned<Profile>>> {
         let Some(customer) = customer_key(identifiers) else { return Ok(None) };
-        let profile = self.named(items, &customer).await?;
-        Ok(profile.filter(|Versioned { value, .. }| {
-            let agrees = |own: &Option<String>, given: &Option<String>| {
-                given.is_none() || own.is_none() || own == given
-            };
-            agrees(&value.email, &identifiers.email)
-                && agrees(&value.phone_number, &identifiers.phone_number)
-                && agrees(&value.external_id, &identifiers.external_id)
-        }))
+        let Named::Profile(profile) = self.named(items, &customer).await? else { return Ok(None) };
+        let agrees =
+            |own: &Option<String>, given: &Option<String>| given.is_none() || own.is_none() || own == given;
+        let agree = agrees(&profile.value.email, &identifiers.email)
+            && agrees(&profile.value.phone_number, &identifiers.phone_number)
+            && agrees(&profile.value.external_id, &identifiers.external_id);
+        Ok(Some(profile).filter(|_| agree))
     }
 
-    async fn named(
-        &self,
-        items: &HashMap<String, IdentifierItem>,
-        key: &str,
-    ) -> Result<Option<Versioned<Profile>>> {
-        let Some(id) = items.get(key).and_then(|item| item.profile.as_deref()) else { return Ok(None) };
-        match self.stored_profile(id).await? {
-            Stored::Profile(profile) => Ok(Some(profile)),
-            Stored::Nothing { .. } => Ok(None),
-            Stored::Alias { into, moving } => {
-                if moving {
-                    self.move_events(id, &into).await?;
+    /// Whom an identifier names, following merges. A merge or an erasure on the way that broke off is finished.
+    async fn named(&self, items: &HashMap<String, IdentifierItem>, key: &str) -> Result<Named> {
+        let Some(mut id) = items.get(key).and_then(|item| item.profile.clone()) else {
+            return Ok(Named::Nobody);
+        };
+        for _ in 0..MAX_ALIASES {
+            match self.stored_profile(&id).await? {
+                Stored::Profile(profile) => return Ok(Named::Profile(profile)),
+                Stored::Nothing => return Ok(Named::Nobody),
+                Stored::Erased { version, at_ms, removing } => {
+                    if removing {
+                        self.finish_erasure(&id, at_ms, version).await?;
+                    }
+                    return Ok(Named::Erased(at_ms));
                 }
-                self.profile(&into).await
+                Stored::Alias { into, moving } => {
+                    if moving {
+                        self.move_events(&id, &into).await?;
+                    }
+                    id = into;
+                }
             }
         }
+        Err(Error::corrupt("profile", "a chain of merges has no end"))
     }
 
     async fn identifier_items(&self, identifiers: &Identifiers) -> Result<HashMap<String, IdentifierItem>> {

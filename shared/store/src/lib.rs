@@ -25,6 +25,7 @@ pub use registry::{
     MetricRecord, SegmentRecord,
 };
 pub use segments::{Evaluation, Member, MembershipChange, StateRecord};
+pub use table::Item;
 
 /// The three tables.
 #[derive(Clone, Debug)]

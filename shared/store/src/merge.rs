@@ -24,17 +24,22 @@ impl Store {
         Ok(destination)
     }
 
-    /// Moves the events that lie with a merged profile: written there by somebody who did not know of the merge yet.
-    /// Does nothing for any other profile.
+    /// Moves the events that lie with a merged profile, and removes those that lie with an erased one: written there
+    /// by somebody who did not know of it yet. Does nothing for any other profile.
     pub async fn move_strays(&self, id: &str) -> Result<()> {
         match self.stored_profile(id).await? {
             Stored::Alias { into, .. } => self.move_events(id, &into).await,
-            Stored::Profile(_) | Stored::Nothing { .. } => Ok(()),
+            Stored::Erased { .. } => self.delete_events(id).await,
+            Stored::Profile(_) | Stored::Nothing => Ok(()),
         }
     }
 
     pub(crate) async fn move_events(&self, id: &str, into: &str) -> Result<()> {
-        let Some(destination) = self.profile(into).await? else { return Ok(()) };
+        let Some(destination) = self.profile(into).await? else {
+            // Erased since.
+            self.delete_events(id).await?;
+            return self.put_alias(id, into, false, None).await;
+        };
         let events = self.history(id).await?;
         for event in &events {
             self.put_event(&StoredEvent { profile_id: destination.value.id.clone(), ..event.clone() })

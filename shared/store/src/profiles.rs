@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use canonical::Profile;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +10,7 @@ use crate::table::{self, Item, Unless, from_item, from_json, item_text, to_item,
 use crate::{Cursor, Error, PROFILE_SHARDS, Result, Store, keys};
 
 /// Aliases followed before a chain counts as broken.
-const MAX_ALIASES: usize = 16;
+pub(crate) const MAX_ALIASES: usize = 16;
 
 /// A value and the version of the item it was read from; 0 if there is no item yet.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,13 +67,16 @@ struct ProfileItem {
     /// The profile that this one merged into.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     merged_into: Option<String>,
-    /// The merged profile's events have not all been moved yet.
+    /// The merged profile's events have not all been moved yet, or the erased one's not all been removed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     moving: bool,
+    /// When it was erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    erased_ms: Option<i64>,
 }
 
 /// Reads the new image of a stream record whose sort key is a profile's.
-pub fn read_profile_image(image: HashMap<String, AttributeValue>) -> Result<ProfileImage> {
+pub fn read_profile_image(image: Item) -> Result<ProfileImage> {
     let item: ProfileItem = from_item("profile", image)?;
     match (item.doc, item.merged_into) {
         (Some(doc), None) => Ok(ProfileImage::Profile(from_json("profile", &doc)?)),
@@ -84,16 +86,21 @@ pub fn read_profile_image(image: HashMap<String, AttributeValue>) -> Result<Prof
 }
 
 /// What is stored under a profile's id.
+#[allow(clippy::large_enum_variant, reason = "nearly always the large one, and matched at once")]
 pub(crate) enum Stored {
     Profile(Versioned<Profile>),
     Alias {
         into: String,
         moving: bool,
     },
-    /// Erased, or never written.
-    Nothing {
+    Erased {
         version: u64,
+        at_ms: i64,
+        /// Its events are not all gone yet.
+        removing: bool,
     },
+    /// Never written.
+    Nothing,
 }
 
 impl Store {
@@ -104,7 +111,7 @@ impl Store {
             match self.stored_profile(&id).await? {
                 Stored::Profile(profile) => return Ok(Some(profile)),
                 Stored::Alias { into, .. } => id = into,
-                Stored::Nothing { .. } => return Ok(None),
+                Stored::Erased { .. } | Stored::Nothing => return Ok(None),
             }
         }
         Err(Error::corrupt("profile", "a chain of merges has no end"))
@@ -128,7 +135,7 @@ impl Store {
 
     pub(crate) async fn stored_profile(&self, id: &str) -> Result<Stored> {
         let Some(item) = self.get(&self.profiles, &keys::profile(id), keys::PROFILE).await? else {
-            return Ok(Stored::Nothing { version: 0 });
+            return Ok(Stored::Nothing);
         };
         let item: ProfileItem = from_item("profile", item)?;
         Ok(match (item.doc, item.merged_into) {
@@ -136,7 +143,11 @@ impl Store {
             (Some(doc), None) => {
                 Stored::Profile(Versioned { value: from_json("profile", &doc)?, version: item.v })
             }
-            (None, None) => Stored::Nothing { version: item.v },
+            (None, None) => Stored::Erased {
+                version: item.v,
+                at_ms: item.erased_ms.unwrap_or_default(),
+                removing: item.moving,
+            },
         })
     }
 
@@ -155,6 +166,7 @@ impl Store {
             doc: Some(to_json(profile)?),
             merged_into: None,
             moving: false,
+            erased_ms: None,
         };
         self.put(&self.profiles, to_item(&item)?, Some(condition(read_version))).await?;
         Ok(Versioned { value: profile.clone(), version })
@@ -176,10 +188,23 @@ impl Store {
         self.put(&self.profiles, to_item(&item)?, read_version.map(condition)).await
     }
 
-    /// Leaves a tombstone without personal data, so that the evaluator ends the memberships.
-    pub(crate) async fn put_tombstone(&self, id: &str, read_version: u64) -> Result<()> {
-        self.put(&self.profiles, to_item(&tombstone(id, read_version + 1))?, Some(condition(read_version)))
-            .await
+    /// Leaves a tombstone without personal data, so that the evaluator ends the memberships. While events are
+    /// still being removed it stays in the listing by id, for a job that broke off to find it.
+    pub(crate) async fn put_tombstone(
+        &self,
+        id: &str,
+        at_ms: i64,
+        removing: bool,
+        read_version: u64,
+    ) -> Result<()> {
+        let item = ProfileItem {
+            ps: removing.then(|| keys::profile_shard(id)),
+            id: removing.then(|| id.to_owned()),
+            moving: removing,
+            erased_ms: Some(at_ms),
+            ..tombstone(id, read_version + 1)
+        };
+        self.put(&self.profiles, to_item(&item)?, Some(condition(read_version))).await
     }
 
     /// A page of all profiles.
@@ -274,5 +299,6 @@ fn tombstone(id: &str, version: u64) -> ProfileItem {
         doc: None,
         merged_into: None,
         moving: false,
+        erased_ms: None,
     }
 }

@@ -258,7 +258,7 @@ impl Store {
     /// faster.
     pub async fn put_segment_definition(&self, segment: &SegmentRecord, job: Option<&Job>) -> Result<()> {
         let mut writes =
-            vec![self.registry_put(self.segment_item(segment)?)?, self.move_program(segment.version)?];
+            vec![self.registry_put(segment_item(segment)?)?, self.move_program(segment.version)?];
         if let Some(job) = job {
             writes.push(self.registry_put(job_item(job)?)?);
         }
@@ -400,13 +400,6 @@ impl Store {
         self.batch_delete(&self.registry, doomed).await
     }
 
-    fn segment_item(&self, segment: &SegmentRecord) -> Result<Item> {
-        let mut item = document_item(SEGMENT, &segment.id, segment)?;
-        item.insert("version".to_owned(), number(segment.version));
-        item.insert("ready".to_owned(), number(segment.ready_version));
-        Ok(item)
-    }
-
     fn registry_put(&self, item: Item) -> Result<TransactWriteItem> {
         let put = Put::builder().table_name(&self.registry).set_item(Some(item)).build();
         let put = put.map_err(|error| Error::corrupt("transaction", error))?;
@@ -482,4 +475,11 @@ fn read_job(item: &Item) -> Result<Job> {
     let touched_ms = i64::try_from(item_number(item, "touched")).unwrap_or_default();
     let profiles_done = item_number(item, "done");
     Ok(Job { status: JobStatus { parts_left, profiles_done, touched_ms }, ..job })
+}
+
+fn segment_item(segment: &SegmentRecord) -> Result<Item> {
+    let mut item = document_item(SEGMENT, &segment.id, segment)?;
+    item.insert("version".to_owned(), number(segment.version));
+    item.insert("ready".to_owned(), number(segment.ready_version));
+    Ok(item)
 }

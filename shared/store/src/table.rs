@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 
 use crate::{Error, Result, Store};
 
-pub(crate) type Item = HashMap<String, AttributeValue>;
+/// An item's attributes by name.
+pub type Item = HashMap<String, AttributeValue>;
 
 /// DynamoDB's own bounds.
 const BATCH_GET: usize = 100;
@@ -20,7 +21,7 @@ pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
-pub(crate) fn number(value: impl ToString) -> AttributeValue {
+pub(crate) fn number(value: impl std::fmt::Display) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 

@@ -2,6 +2,7 @@
 
 mod aws_json;
 pub mod clock;
+pub mod demo;
 mod dynamodb;
 mod event_source;
 pub mod functions;

@@ -1,11 +1,12 @@
 //! `tillstream`: the whole application on this machine.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use tillstream::functions::{LOCAL_KEY, ProductFunctions};
-use tillstream::{Options, Stack, TEMPLATE, clock};
+use tillstream::{Options, Stack, TEMPLATE, clock, demo};
 use tracing_subscriber::EnvFilter;
 
 /// What is logged unless `RUST_LOG` says otherwise. A conditional write that fails is an error to the
@@ -25,6 +26,21 @@ struct Cli {
 enum Command {
     /// Runs the stack until it is interrupted (the default).
     Up(Up),
+    /// Sends a shop's history through a stack of its own, shows what comes of it and checks it.
+    Demo(Demo),
+}
+
+#[derive(Args)]
+struct Demo {
+    /// Port on 127.0.0.1; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Which shop is dealt.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Goes on running afterwards, to look around in.
+    #[arg(long)]
+    keep: bool,
 }
 
 #[derive(Args, Clone)]
@@ -53,9 +69,13 @@ async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(QUIET));
     tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(std::io::stderr).init();
     let cli = Cli::parse();
-    let Command::Up(up) = cli.command.unwrap_or(Command::Up(cli.up));
-    match run(up).await {
-        Ok(()) => ExitCode::SUCCESS,
+    let done = match cli.command.unwrap_or(Command::Up(cli.up)) {
+        Command::Up(up) => run(up).await.map(|()| true),
+        Command::Demo(demo) => run_demo(demo).await,
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             say(format_args!("tillstream: {error:#}"));
             ExitCode::FAILURE
@@ -80,6 +100,23 @@ async fn run(up: Up) -> anyhow::Result<()> {
     interrupted().await?;
     stack.shutdown().await;
     Ok(())
+}
+
+/// Returns whether what came out is what had to.
+async fn run_demo(options: Demo) -> anyhow::Result<bool> {
+    let clock = clock::system();
+    let in_memory = Options { port: options.port, ..Options::in_memory(TEMPLATE) };
+    let stack = Stack::start(in_memory, &ProductFunctions::new(runtime::Clock::system())).await?;
+    let mut out = std::io::stdout();
+    let passed = demo::run(&stack, &clock, options.seed, &mut out).await;
+    if options.keep && passed.is_ok() {
+        demo::look_around(&mut out, &stack.base_url, LOCAL_KEY)?;
+        interrupted().await?;
+    } else if passed.is_ok() {
+        writeln!(out, "To look around in it: tillstream demo --keep")?;
+    }
+    stack.shutdown().await;
+    passed
 }
 
 /// Resolves when the user or the system asks the process to end.

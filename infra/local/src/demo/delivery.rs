@@ -1,7 +1,5 @@
 //! The shop's records as the webhooks that Shopify would send.
 
-use std::collections::VecDeque;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -28,7 +26,7 @@ pub(super) struct Delivery {
 
 /// What is sent, in the order of sending.
 pub(super) struct Plan {
-    pub(super) deliveries: VecDeque<Delivery>,
+    pub(super) deliveries: Vec<Delivery>,
     /// How many of them are distinct and genuine.
     pub(super) distinct: usize,
     pub(super) repeated: usize,
@@ -59,7 +57,7 @@ pub(super) fn plan(shop: &Shop, random: &mut Random, now: Timestamp) -> Plan {
     deliveries.extend(repetitions);
     deliveries.extend(forgeries);
     random.shuffle(&mut deliveries);
-    Plan { deliveries: deliveries.into(), distinct, repeated, forged }
+    Plan { deliveries, distinct, repeated, forged }
 }
 
 /// An order that never was; taken, it would change every count.
@@ -227,4 +225,49 @@ fn variant_id(place: usize) -> u64 {
 
 fn amount(cents: i64) -> String {
     format!("{}.{:02}", cents / 100, cents % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn dealt(seed: u64) -> (Shop, Plan) {
+        let now: Timestamp = "2026-06-17T12:00:00Z".parse().unwrap();
+        let mut random = Random::new(seed);
+        let shop = Shop::deal(&mut random, now);
+        let plan = plan(&shop, &mut random, now);
+        (shop, plan)
+    }
+
+    #[test]
+    fn a_seed_deals_the_same_deliveries_every_time() {
+        let bodies = |seed| dealt(seed).1.deliveries.into_iter().map(|delivery| delivery.body).collect();
+        let (first, again, other): (Vec<_>, Vec<_>, Vec<_>) = (bodies(1), bodies(1), bodies(2));
+        assert_eq!(first, again);
+        assert_ne!(first, other);
+    }
+
+    #[test]
+    fn a_repetition_has_the_id_and_the_body_of_what_it_repeats() {
+        let (_, plan) = dealt(1);
+        let genuine: Vec<_> = plan.deliveries.iter().filter(|delivery| !delivery.forged).collect();
+        let distinct: BTreeSet<_> =
+            genuine.iter().map(|delivery| (&delivery.webhook_id, &delivery.body)).collect();
+        assert_eq!(distinct.len(), plan.distinct);
+        assert_eq!(genuine.len(), plan.distinct + plan.repeated);
+    }
+
+    #[test]
+    fn a_forgery_tells_of_an_order_that_never_was() {
+        let (shop, plan) = dealt(1);
+        let forged: Vec<_> = plan.deliveries.iter().filter(|delivery| delivery.forged).collect();
+        assert_eq!(forged.len(), plan.forged);
+        for delivery in forged {
+            let body: Value = serde_json::from_str(&delivery.body).unwrap();
+            let id = body["id"].as_u64().unwrap();
+            assert!(shop.orders.iter().all(|order| order.id != id));
+        }
+    }
 }

@@ -93,7 +93,9 @@ impl Outcome {
             let seen = seen.members.get(name).unwrap_or(&nobody);
             let missing = expected.difference(seen).map(|email| ("lacks", email));
             let surplus = seen.difference(expected).map(|email| ("should not have", email));
-            lines.extend(missing.chain(surplus).map(|(what, email)| format!("segment {name:?} {what} {email}")));
+            lines.extend(
+                missing.chain(surplus).map(|(what, email)| format!("segment {name:?} {what} {email}")),
+            );
         }
         if self.set_aside != seen.set_aside {
             lines.push(format!("set aside: expected {}, saw {}", self.set_aside, seen.set_aside));
@@ -113,5 +115,51 @@ fn compare<K: Ord + Display, V: PartialEq + Debug>(
         if expected != seen {
             lines.push(format!("{what} {key}: expected {expected:?}, saw {seen:?}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::random::Random;
+    use super::super::segments;
+    use super::*;
+
+    fn expected() -> Outcome {
+        let now: Timestamp = "2026-06-17T12:00:00Z".parse().unwrap();
+        let shop = Shop::deal(&mut Random::new(1), now);
+        Outcome::expected(&shop, &segments::segments("METRIC"), now)
+    }
+
+    #[test]
+    fn the_dealt_shop_has_something_of_everything() {
+        let expected = expected();
+        assert_eq!(expected.metrics.len(), 9);
+        for (name, members) in &expected.members {
+            assert!(!members.is_empty() && members.len() < expected.profiles.len(), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_deviation_is_told() {
+        let seen = |change: fn(&mut Outcome)| {
+            let mut seen = expected();
+            change(&mut seen);
+            expected().differences(&seen)
+        };
+        assert_eq!(seen(|_| {}), Vec::<String>::new());
+        let one_more = seen(|seen| seen.metrics.entry("Placed Order".to_owned()).or_default().add(None));
+        assert!(matches!(&*one_more, [line] if line.starts_with("metric Placed Order: expected")));
+        let other_city = seen(|seen| {
+            seen.profiles.insert("ada.dorn@example.com".to_owned(), Some("Nowhere".to_owned()));
+        });
+        assert!(matches!(&*other_city, [line] if line.starts_with("profile ada.dorn@example.com:")));
+        let other_members = seen(|seen| {
+            let members = seen.members.entry("Big spenders".to_owned()).or_default();
+            members.pop_first();
+            members.insert("somebody@example.com".to_owned());
+        });
+        assert!(other_members[0].starts_with("segment \"Big spenders\" lacks "));
+        assert_eq!(other_members[1], "segment \"Big spenders\" should not have somebody@example.com");
+        assert_eq!(seen(|seen| seen.set_aside = 1), ["set aside: expected 0, saw 1"]);
     }
 }

@@ -57,10 +57,17 @@ impl Line {
 pub(super) enum Fate {
     Open,
     /// All of it was sent in one parcel.
-    Sent { at: Timestamp },
-    Cancelled { at: Timestamp },
+    Sent {
+        at: Timestamp,
+    },
+    Cancelled {
+        at: Timestamp,
+    },
     /// Money went back: all of it, or a part.
-    Refunded { at: Timestamp, cents: i64 },
+    Refunded {
+        at: Timestamp,
+        cents: i64,
+    },
 }
 
 pub(super) struct Order {
@@ -169,19 +176,16 @@ impl Shop {
 }
 
 /// A first city, and for some a later one.
-fn cities(
-    random: &mut Random,
-    now: Timestamp,
-    guest: bool,
-    start: usize,
-) -> Vec<(Timestamp, &'static str)> {
+fn cities(random: &mut Random, now: Timestamp, guest: bool, start: usize) -> Vec<(Timestamp, &'static str)> {
     if guest {
         return Vec::new();
     }
     let moved = random.chance(40);
     let ages = [350, 3].into_iter().take(1 + usize::from(moved));
     ages.enumerate()
-        .map(|(step, days)| (minutes_before(now, days * MINUTES_A_DAY), CITIES[(start + step) % CITIES.len()]))
+        .map(|(step, days)| {
+            (minutes_before(now, days * MINUTES_A_DAY), CITIES[(start + step) % CITIES.len()])
+        })
         .collect()
 }
 

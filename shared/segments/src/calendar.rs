@@ -93,14 +93,17 @@ impl Calendar {
 
     /// The day an instant belongs to: the last one that has begun.
     pub(crate) fn day_of(&self, millis: i64) -> i64 {
-        let mut day = (millis + self.offset_at(millis)).div_euclid(DAY);
-        while self.start_of(day) > millis {
-            day -= 1;
+        let millis = clamp(millis);
+        let day = (millis + self.offset_at(millis)).div_euclid(DAY);
+        // A zone that crossed the date line, or a midnight that does not exist, moves it by one. No further: at the
+        // ends of what can be represented nothing begins any more.
+        if self.start_of(day) > millis {
+            day - 1
+        } else if self.start_of(day + 1) <= millis {
+            day + 1
+        } else {
+            day
         }
-        while self.start_of(day + 1) <= millis {
-            day += 1;
-        }
-        day
     }
 
     /// What calendar and clock show at an instant.

@@ -255,6 +255,10 @@ impl Program {
         transitions: &mut Vec<Transition>,
     ) -> bool {
         if state.version == self.version && state.zone == self.zone {
+            // A new state is one of the program of no segments, but has never seen a clock.
+            if state.now == i64::MIN {
+                state.now = calendar::clamp(now_ms);
+            }
             self.bind(state);
             return true;
         }

@@ -93,6 +93,31 @@ fn an_event_of_the_rebuilt_history_is_ignored_when_the_stream_delivers_it() {
 }
 
 #[test]
+fn a_new_state_takes_changes_before_there_is_any_segment() {
+    let none = Map::new();
+    // UTC, whose states a new one resembles most, and a zone west and one east of it.
+    for zone in ["UTC", "America/New_York", "Pacific/Kiritimati"] {
+        let program = program(0, &[], zone);
+        let mut state = State::new();
+        assert_eq!(program.apply_event(&mut state, &order("e1", NOW, &none), NOW), []);
+        assert_eq!(program.apply_profile(&mut state, &person("Gold"), NOW), []);
+        assert_eq!(program.tick(&mut State::new(), &person("Gold"), NOW), []);
+    }
+}
+
+#[test]
+fn clocks_at_the_ends_of_time_end_no_evaluation() {
+    let none = Map::new();
+    let program = program(1, &[("RECENT", 1, orders("greater-than-or-equal", 1, Some(30)))], "Europe/Paris");
+    for now in [i64::MIN, i64::MIN + 1, i64::MAX - 1, i64::MAX] {
+        let mut state = State::new();
+        program.rebuild(&mut state, &person("Gold"), Some(&[]), Cause::Profile, now);
+        program.apply_event(&mut state, &order("e1", NOW, &none), now);
+        program.tick(&mut state, &person("Gold"), now);
+    }
+}
+
+#[test]
 fn a_state_equals_another_that_only_saw_more_time_and_more_of_the_stream() {
     let program = program(1, &[("ORDERS", 1, orders("greater-than", 0, None))], "UTC");
     let none = Map::new();

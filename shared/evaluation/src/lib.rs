@@ -132,7 +132,7 @@ impl Evaluator {
     pub async fn state(&self, program: &Program, profile: &Profile) -> Result<State, Error> {
         let stored = self.store.state(&profile.id).await?;
         let mut state =
-            stored.and_then(|record| State::decode(&record.bytes).ok()).unwrap_or_else(State::new);
+            stored.and_then(|record| State::decode(&record.bytes).ok()).unwrap_or_default();
         let now_ms = self.clock.now_ms();
         match program.needs(&state) {
             Needs::Nothing | Needs::Profile => {
@@ -195,7 +195,7 @@ impl Evaluator {
                 None
             }
         });
-        let mut state = read.clone().unwrap_or_else(State::new);
+        let mut state = read.clone().unwrap_or_default();
         let pending: Vec<&Change> =
             changes.iter().filter(|change| change.position > state.position()).collect();
         let removed = pending.iter().any(|change| change.kind == ChangeKind::EventRemoved);

@@ -132,6 +132,7 @@ impl Headers {
     }
 
     /// Keeps only the named ones (lower-case): what travels with the delivery.
+    #[must_use]
     pub fn keep(&self, names: &[&str]) -> Self {
         Self(
             self.0

@@ -1,6 +1,6 @@
 //! Numbers that look random and are the same on every machine.
 
-/// SplitMix64: small, and good enough to deal a shop.
+/// `SplitMix64`: small, and good enough to deal a shop.
 /// Source: <https://prng.di.unimi.it/splitmix64.c>.
 pub(super) struct Random(u64);
 

@@ -48,7 +48,7 @@ pub(super) fn segments(placed_order: &str) -> [DemoSegment; 3] {
                 let recent = |order: &&&Order| {
                     now.duration_since(order.placed_at) < SignedDuration::from_hours(30 * 24)
                 };
-                orders.iter().filter(recent).map(|order| order.total_cents()).sum::<i64>() >= 150_00
+                orders.iter().filter(recent).map(|order| order.total_cents()).sum::<i64>() >= 15_000
             },
         },
         DemoSegment {

@@ -140,10 +140,12 @@ impl Shop {
 
     fn place_order(&mut self, random: &mut Random, now: Timestamp, customer: usize) {
         // Not near the edge of the last 30 days: a midnight that passes meanwhile must not matter.
-        let placed_at = match random.chance(60) {
-            true => minutes_before(now, 60 + random.below(27 * MINUTES_A_DAY)),
-            false => minutes_before(now, 34 * MINUTES_A_DAY + random.below(300 * MINUTES_A_DAY)),
+        let age_min = if random.chance(60) {
+            60 + random.below(27 * MINUTES_A_DAY)
+        } else {
+            34 * MINUTES_A_DAY + random.below(300 * MINUTES_A_DAY)
         };
+        let placed_at = minutes_before(now, age_min);
         let id = 5_500_000_000_000 + self.orders.len() as u64;
         let lines: Vec<_> = (0..=random.below(3))
             .map(|place| Line {

@@ -48,6 +48,8 @@ impl Mapper {
                 if let Some((connection, customer)) = identifiers.customer.filter(|_| unlinked) {
                     self.tell_parked(&profile.id, &customer, context).await?;
                     self.store.link_customer(&connection, &customer, &profile.id).await?;
+                    // What was parked since the first look did not see the link yet.
+                    self.tell_parked(&profile.id, &customer, context).await?;
                 }
                 Ok(Who::Known(profile.id))
             }
@@ -64,6 +66,23 @@ impl Mapper {
         for key in self.store.parked(&context.source.connection, customer).await? {
             self.hand_over(&key, profile_id, context).await?;
             self.store.unpark(customer, &key).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands a ledger over that was parked just now, if its customer has been identified meanwhile: whoever did so
+    /// looked for parked ledgers too early.
+    pub(crate) async fn tell_if_linked(
+        &self,
+        key: &SubjectKey,
+        customer: &str,
+        context: &Context,
+    ) -> Result<(), Failure> {
+        let link = (context.source.connection.clone(), customer.to_owned());
+        let identifiers = Identifiers { customer: Some(link), ..Identifiers::default() };
+        if let Some(profile) = self.store.find_person(&identifiers).await? {
+            self.hand_over(key, &profile.value.id, context).await?;
+            self.store.unpark(customer, key).await?;
         }
         Ok(())
     }

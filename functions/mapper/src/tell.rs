@@ -76,9 +76,9 @@ impl Mapper {
             if after == before {
                 return Ok(());
             }
-            if after.profile_id.is_none()
-                && let Some(customer) = person.customer_id.as_deref().filter(|id| !id.is_empty())
-            {
+            let customer = person.customer_id.as_deref().filter(|id| !id.is_empty());
+            let waits_for = customer.filter(|_| after.profile_id.is_none());
+            if let Some(customer) = waits_for {
                 self.store.park(customer, &key).await?;
             }
             let expires = match (&after.profile_id, key.kind) {
@@ -86,9 +86,13 @@ impl Mapper {
                 _ => None,
             };
             match self.store.put_subject(&key, &after, expires).await {
-                Err(store::Error::Conflict) => {}
-                outcome => return Ok(outcome?),
+                Err(store::Error::Conflict) => continue,
+                outcome => outcome?,
             }
+            return match waits_for {
+                Some(customer) => self.tell_if_linked(&key, customer, context).await,
+                None => Ok(()),
+            };
         }
         Err(store::Error::Conflict.into())
     }

@@ -113,7 +113,7 @@ async fn run_demo(options: Demo) -> anyhow::Result<bool> {
         demo::look_around(&mut out, &stack.base_url, LOCAL_KEY)?;
         interrupted().await?;
     } else if passed.is_ok() {
-        writeln!(out, "To look around in it: tillstream demo --keep")?;
+        writeln!(out, "To look around in it: cargo run --release -- demo --keep")?;
     }
     stack.shutdown().await;
     passed

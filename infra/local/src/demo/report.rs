@@ -151,7 +151,11 @@ impl Report<'_> {
                 Some(at) => format!("time alone changes that at {at}"),
                 None => "time alone does not change that".to_owned(),
             };
-            writeln!(out, "  is in {name:?}: measured {}; {change}", condition["measure"])?;
+            let measured = match &condition["measure"] {
+                Value::Null => String::new(),
+                measure => format!("measured {measure}; "),
+            };
+            writeln!(out, "  is in {name:?}: {measured}{change}")?;
         }
         Ok(())
     }

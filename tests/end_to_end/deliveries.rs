@@ -13,7 +13,10 @@ async fn a_signed_delivery_becomes_events_and_a_membership() {
     let order = Order::new(1001, "ida@example.com", now());
     shop.deliver(api, &order.created()).await;
 
-    eventually_eq("the buyer is a member", &vec!["ida@example.com".to_owned()], async || api.members(&buyers).await).await;
+    eventually_eq("the buyer is a member", &vec!["ida@example.com".to_owned()], async || {
+        api.members(&buyers).await
+    })
+    .await;
     assert_eq!(api.metrics_of("ida@example.com").await, PLACED);
     let history = api.history("ida@example.com").await;
     let placed = &history[2];

@@ -17,9 +17,11 @@ async fn of_events_with_one_unique_id_the_first_stays_whatever_their_time() {
     let api = stack.api();
     let metric = store::metric_id("api", "Signed Guestbook");
     let signed = whole_segment(api, "Signed twice", &at_least(2, &metric, 20_000, "day")).await;
-    for body in
-        [event("a", "2026-01-02T03:04:05Z", 1), event("a", "2026-02-02T03:04:05Z", 2), event("b", "2026-01-02T03:04:05Z", 3)]
-    {
+    for body in [
+        event("a", "2026-01-02T03:04:05Z", 1),
+        event("a", "2026-02-02T03:04:05Z", 2),
+        event("b", "2026-01-02T03:04:05Z", 3),
+    ] {
         assert_eq!(api.post("/api/events", &body).await.status, 202);
         stack.settled().await;
     }

@@ -26,7 +26,9 @@ async fn what_is_not_genuine_or_not_wanted_changes_nothing() {
     // The signature is looked at first.
     assert_eq!(forged.try_deliver(api, &unknown).await.unwrap(), 401);
 
-    for (outcome, count) in [("unauthorized", 3), ("unknown_connection", 1), ("unknown_topic", 1), ("accepted", 0)] {
+    for (outcome, count) in
+        [("unauthorized", 3), ("unknown_connection", 1), ("unknown_topic", 1), ("accepted", 0)]
+    {
         assert_eq!(counted(&stack, outcome).await, count, "{outcome}");
     }
     stack.settled().await;
@@ -66,7 +68,8 @@ async fn a_disabled_connection_takes_nothing() {
     let order = Order::new(1, "ida@example.com", now()).created();
     assert_eq!(shop.try_deliver(api, &order).await.unwrap(), 404);
     let path = format!("/api/connections/{}", shop.connection);
-    let enable = json!({"data": {"type": "connection", "id": shop.connection, "attributes": {"enabled": true}}});
+    let enable =
+        json!({"data": {"type": "connection", "id": shop.connection, "attributes": {"enabled": true}}});
     assert_eq!(api.patch(&path, &enable).await.status, 200);
     assert_eq!(shop.try_deliver(api, &order).await.unwrap(), 200);
     assert_eq!(api.delete(&path).await.status, 204);

@@ -192,9 +192,9 @@ impl Api {
     /// A counter's value; 0 if it never counted.
     pub async fn counter(&self, series: &str) -> u64 {
         let text = self.get("/metrics", &[]).await.body;
-        let value = text.as_str().and_then(|text| {
-            text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
-        });
+        let value = text
+            .as_str()
+            .and_then(|text| text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok()));
         value.unwrap_or_default()
     }
 }

@@ -23,7 +23,8 @@ impl Shop {
     /// Connects a shop with settings of its own, which tells each refund.
     pub async fn connect(api: &Api) -> Self {
         let secret = "whsec-first".to_owned();
-        let reply = Self::create(api, &json!({"shop_domain": DOMAIN, "refund_policy": "each"}), &secret, true).await;
+        let reply =
+            Self::create(api, &json!({"shop_domain": DOMAIN, "refund_policy": "each"}), &secret, true).await;
         assert_eq!(reply.status, 201, "{}", reply.body);
         Self { connection: reply.id(), secret }
     }
@@ -206,7 +207,9 @@ impl Order {
                 "total_discount": "0.00", "discount_allocations": [], "gift_card": false,
             })
         };
-        let customer = self.customer.map(|id| json!({"id": id, "email": self.email, "updated_at": self.after(updated_s)}));
+        let customer = self
+            .customer
+            .map(|id| json!({"id": id, "email": self.email, "updated_at": self.after(updated_s)}));
         json!({
             "id": self.id, "name": "#1001", "email": self.email, "customer": customer, "test": false,
             "created_at": self.placed_at, "processed_at": self.placed_at, "updated_at": self.after(updated_s),

@@ -90,12 +90,22 @@ impl Stack {
         reply.attributes.unwrap().values().map(|count| count.parse::<u64>().unwrap()).sum()
     }
 
-    /// Deliveries that were set aside.
+    /// Deliveries that were set aside, ten at most.
     pub async fn dead_letters(&self) -> Vec<Message> {
         let url = self.queue_url("RawDeliveriesDeadLetterQueue").await;
         let request = self.clients.sqs.receive_message().queue_url(url).max_number_of_messages(10);
         let reply = request.message_attribute_names("All").visibility_timeout(0).send().await.unwrap();
         reply.messages.unwrap_or_default()
+    }
+
+    /// Sends what was set aside through the queue again, and waits until it is worked off.
+    pub async fn replay_dead_letters(&self) {
+        let url = self.queue_url("RawDeliveriesDeadLetterQueue").await;
+        let request = self.clients.sqs.get_queue_attributes().queue_url(url);
+        let reply = request.attribute_names(Attribute::QueueArn).send().await.unwrap();
+        let arn = &reply.attributes.unwrap()[&Attribute::QueueArn];
+        self.clients.sqs.start_message_move_task().source_arn(arn).send().await.unwrap();
+        self.settled().await;
     }
 
     /// The tables behind the API, for what it does not tell.
@@ -124,7 +134,7 @@ impl Drop for Stack {
         if std::thread::panicking() {
             let log = std::fs::read_to_string(self.data.path().join("log")).unwrap_or_default();
             let lines: Vec<&str> = log.lines().collect();
-            eprintln!("the end of the log:\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));
+            eprintln!("the end of the log:\n{}", lines[lines.len().saturating_sub(100)..].join("\n"));
         }
     }
 }
@@ -133,6 +143,7 @@ async fn spawn(executable: &Path, data: &Path) -> (Child, Api, runtime::Clients)
     let log = File::options().create(true).append(true).open(data.join("log")).unwrap();
     let mut command = Command::new(executable);
     command.args(["up", "--port", "0", "--data-dir"]).arg(data).stdout(Stdio::piped()).stderr(log);
+    command.env("RUST_LOG", "info");
     let mut process = command.spawn().unwrap();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let mut next = || match lines.next() {

@@ -1,7 +1,7 @@
 //! What comes out: as it must be by the shop's records, and where something else was seen.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{Debug, Display};
+use std::fmt::{self, Display};
 
 use canonical::Metric;
 use canonical::money::Decimal;
@@ -21,6 +21,12 @@ impl Tally {
     pub(super) fn add(&mut self, value: Option<Decimal>) {
         self.count += 1;
         self.value += value.unwrap_or_default();
+    }
+}
+
+impl Display for Tally {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} worth {:.2}", self.count, self.value)
     }
 }
 
@@ -85,8 +91,9 @@ impl Outcome {
     /// What differs in `seen`, one line each. Empty if all is as it must be.
     pub(super) fn differences(&self, seen: &Self) -> Vec<String> {
         let mut lines = Vec::new();
-        compare("metric", &self.metrics, &seen.metrics, &mut lines);
-        compare("profile", &self.profiles, &seen.profiles, &mut lines);
+        compare("metric", &self.metrics, &seen.metrics, Tally::to_string, &mut lines);
+        let city = |city: &Option<String>| format!("somebody in {}", city.as_deref().unwrap_or("no city"));
+        compare("profile", &self.profiles, &seen.profiles, city, &mut lines);
         let nobody = BTreeSet::new();
         for name in self.members.keys().chain(seen.members.keys()).collect::<BTreeSet<_>>() {
             let expected = self.members.get(name).unwrap_or(&nobody);
@@ -104,16 +111,18 @@ impl Outcome {
     }
 }
 
-fn compare<K: Ord + Display, V: PartialEq + Debug>(
+fn compare<V: PartialEq>(
     what: &str,
-    expected: &BTreeMap<K, V>,
-    seen: &BTreeMap<K, V>,
+    expected: &BTreeMap<String, V>,
+    seen: &BTreeMap<String, V>,
+    describe: impl Fn(&V) -> String,
     lines: &mut Vec<String>,
 ) {
     for key in expected.keys().chain(seen.keys()).collect::<BTreeSet<_>>() {
         let (expected, seen) = (expected.get(key), seen.get(key));
         if expected != seen {
-            lines.push(format!("{what} {key}: expected {expected:?}, saw {seen:?}"));
+            let describe = |value: Option<&V>| value.map_or_else(|| "none".to_owned(), &describe);
+            lines.push(format!("{what} {key}: expected {}, saw {}", describe(expected), describe(seen)));
         }
     }
 }

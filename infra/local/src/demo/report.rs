@@ -64,7 +64,11 @@ impl Report<'_> {
                 "Checked: every count, sum, profile and member is what the shop's own records say it must be."
             )?;
         } else {
-            writeln!(out, "WRONG: {} differences to what the shop's own records say.", differences.len())?;
+            writeln!(
+                out,
+                "WRONG, against what the shop's own records say; differences: {}",
+                differences.len()
+            )?;
             for difference in differences.iter().take(DIFFERENCES) {
                 writeln!(out, "  {difference}")?;
             }

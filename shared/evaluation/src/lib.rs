@@ -131,8 +131,7 @@ impl Evaluator {
     /// A profile's state, brought up to the program if it is behind. Nothing is written.
     pub async fn state(&self, program: &Program, profile: &Profile) -> Result<State, Error> {
         let stored = self.store.state(&profile.id).await?;
-        let mut state =
-            stored.and_then(|record| State::decode(&record.bytes).ok()).unwrap_or_default();
+        let mut state = stored.and_then(|record| State::decode(&record.bytes).ok()).unwrap_or_default();
         let now_ms = self.clock.now_ms();
         match program.needs(&state) {
             Needs::Nothing | Needs::Profile => {
@@ -203,15 +202,16 @@ impl Evaluator {
             record.is_none() && pending.first().is_some_and(|first| first.kind == ChangeKind::ProfileCreated);
 
         let mut transitions = Vec::new();
+        let mut history: Option<Vec<StoredEvent>> = None;
         match program.needs(&state) {
             Needs::NewerProgram => return Ok(Attempt::Outdated),
-            _ if is_new => {
+            _ if is_new && !removed => {
                 // All its events come as changes.
                 transitions.extend(program.rebuild(&mut state, profile, Some(&[]), Cause::Profile, now_ms));
             }
             needs if removed || needs == Needs::History => {
-                let history = self.store.history(&profile.id).await?;
-                let events: Vec<segments::Event<'_>> = history.iter().map(as_engine_event).collect();
+                let stored = history.insert(self.store.history(&profile.id).await?);
+                let events: Vec<segments::Event<'_>> = stored.iter().map(as_engine_event).collect();
                 transitions.extend(program.rebuild(
                     &mut state,
                     profile,
@@ -227,6 +227,9 @@ impl Evaluator {
         }
         for change in pending {
             match &change.kind {
+                // Counted anew without it: it has been taken away since.
+                ChangeKind::Event(event)
+                    if history.as_ref().is_some_and(|history| !holds(history, &event.event.id)) => {}
                 ChangeKind::Event(event) => {
                     transitions.extend(program.apply_event(&mut state, &as_engine_event(event), now_ms));
                 }
@@ -254,6 +257,10 @@ impl Evaluator {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn holds(history: &[StoredEvent], id: &str) -> bool {
+    history.iter().any(|stored| stored.event.id == id)
 }
 
 enum Attempt {

@@ -1,0 +1,143 @@
+//! The clock over a real (embedded) DynamoDB and a queue that records.
+
+use canonical::Instant;
+use clock::{ClockFunction, Report};
+use serde_json::Value;
+use store::{Evaluation, Job, JobKind, JobMessage, JobStatus};
+use testing::{Answer, JOBS_QUEUE, NOW_MS, World, at};
+
+async fn run(world: &World) -> Report {
+    let function = ClockFunction::new(&world.config(), &world.clients, world.clock()).unwrap();
+    function.handle(Value::Null).await.unwrap()
+}
+
+async fn wait(world: &World, profile: &str, due_ms: Option<i64>) {
+    let evaluation =
+        Evaluation { profile_id: profile, read_version: 0, state: vec![1], due_ms, changes: Vec::new() };
+    world.store.save_evaluation(&evaluation).await.unwrap();
+}
+
+/// Who has been touched, and when.
+fn ticks(world: &World) -> Vec<(String, String)> {
+    let items = world.items("profiles");
+    let touched = items.into_iter().filter(|((_, sort), _)| sort == "tick");
+    touched.map(|((profile, _), item)| (profile, item["touched"]["N"].as_str().unwrap().to_owned())).collect()
+}
+
+#[tokio::test]
+async fn exactly_those_that_are_due_are_touched() {
+    let world = World::start().await;
+    let mut expected = Vec::new();
+    for number in 0_i64..80 {
+        let offset = number - 40;
+        let due_ms = (number % 4 > 0).then_some(NOW_MS + offset);
+        wait(&world, &format!("p{number:02}"), due_ms).await;
+        if number % 4 > 0 && offset <= 0 {
+            expected.push((format!("p#p{number:02}"), NOW_MS.to_string()));
+        }
+    }
+    let report = run(&world).await;
+    assert_eq!(ticks(&world), expected);
+    assert_eq!(report, Report { ticked: 30, max_lag_ms: 39, parts_sent: 0 });
+    // Nobody has evaluated them: the next run touches them again, and those that have become due.
+    world.pass(10);
+    assert_eq!(run(&world).await.ticked, 38);
+}
+
+#[tokio::test]
+async fn more_than_a_page_of_one_part_is_touched_in_one_run() {
+    let world = World::start().await;
+    // Some 4000 over 16 parts would be slow here; so all of one part: ids that differ by what the hash does not see.
+    let mut found = 0;
+    for number in 0.. {
+        let profile = format!("{number:05}");
+        let shard = profile.bytes().fold(0_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into()));
+        if shard % 16 == 3 {
+            wait(&world, &profile, Some(NOW_MS - number)).await;
+            found += 1;
+        }
+        if found == 260 {
+            break;
+        }
+    }
+    assert_eq!(run(&world).await.ticked, 260);
+    assert_eq!(ticks(&world).len(), 260);
+}
+
+#[tokio::test]
+async fn a_run_that_has_gone_on_for_long_leaves_the_rest_to_the_next() {
+    let world = World::start().await;
+    wait(&world, "p1", Some(NOW_MS)).await;
+    world.intercept_once(Answer::Throttle, |call| call.is("PutItem", "tick"));
+    let function = ClockFunction::new(&world.config(), &world.clients, world.clock()).unwrap();
+    assert!(function.handle(Value::Null).await.is_err(), "a failure is a failure of the run");
+    world.let_pass();
+    assert_eq!(run(&world).await.ticked, 1);
+}
+
+fn job(id: &str, created_at: Instant, parts_left: Vec<u32>) -> Job {
+    Job {
+        id: id.to_owned(),
+        kind: JobKind::RemoveMembers { segment: "SEG001".to_owned() },
+        created_at,
+        status: JobStatus { parts_left, ..JobStatus::default() },
+    }
+}
+
+/// What was sent: (job, part).
+fn sent(world: &World) -> Vec<(String, u32)> {
+    let read = |body: &str| {
+        let message: JobMessage = serde_json::from_str(body).unwrap();
+        assert_eq!(message.cursor, None);
+        (message.job, message.part)
+    };
+    world.take_sent(JOBS_QUEUE).iter().map(|sent| read(&sent.body)).collect()
+}
+
+#[tokio::test]
+async fn jobs_that_were_never_sent_or_got_stuck_are_sent_again_and_no_others() {
+    let world = World::start().await;
+    let minutes = 60_000;
+    let store = &world.store;
+    // Just made; made a minute ago and never moved.
+    store.create_job(&job("fresh", at(NOW_MS - minutes + 1), vec![0])).await.unwrap();
+    store.create_job(&job("unsent", at(NOW_MS - minutes), vec![0, 2])).await.unwrap();
+    // Moved within the last quarter of an hour; not for a quarter of an hour; without a part left.
+    for (id, moved_at, finished) in [
+        ("busy", NOW_MS - 15 * minutes + 1, None),
+        ("stuck", NOW_MS - 15 * minutes, Some(1)),
+        ("unfinished", NOW_MS - 20 * minutes, Some(1)),
+    ] {
+        let parts = if id == "unfinished" { vec![1] } else { vec![1, 3] };
+        store.create_job(&job(id, at(NOW_MS - 60 * minutes), parts)).await.unwrap();
+        store.advance_job(id, 5, finished, moved_at).await.unwrap();
+    }
+    assert_eq!(run(&world).await.parts_sent, 4);
+    let mut first = sent(&world);
+    first.sort();
+    let expected = [("stuck", 3), ("unfinished", 0), ("unsent", 0), ("unsent", 2)];
+    assert_eq!(first, expected.map(|(id, part)| (id.to_owned(), part)));
+
+    // It has just been sent: not again at once, but again when it does not move for another quarter of an hour.
+    world.pass(minutes);
+    assert_eq!(
+        run(&world).await.parts_sent,
+        3,
+        "the one that is now a minute old, and the busy one's two parts"
+    );
+    let mut second = sent(&world);
+    second.sort();
+    assert_eq!(second, [("busy", 1), ("busy", 3), ("fresh", 0)].map(|(id, part)| (id.to_owned(), part)));
+    world.pass(14 * minutes);
+    assert_eq!(run(&world).await.parts_sent, 4);
+}
+
+#[tokio::test]
+async fn a_job_that_could_not_be_sent_is_sent_by_the_next_run() {
+    let world = World::start().await;
+    world.store.create_job(&job("unsent", at(NOW_MS - 60_000), vec![0])).await.unwrap();
+    world.intercept_once(Answer::Throttle, |call| call.operation == "SendMessage");
+    let function = ClockFunction::new(&world.config(), &world.clients, world.clock()).unwrap();
+    assert!(function.handle(Value::Null).await.is_err());
+    assert_eq!(function.handle(Value::Null).await.unwrap().parts_sent, 1);
+}

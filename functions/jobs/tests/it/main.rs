@@ -124,6 +124,11 @@ impl Account {
     }
 }
 
+/// The part of all profiles that an id lies in.
+fn part_of(id: &str) -> u32 {
+    id.bytes().fold(0_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(byte.into())) % PROFILE_SHARDS
+}
+
 /// Everybody with at least so many orders.
 fn buyers(at_least: u32) -> Value {
     json!({"condition_groups": [{"conditions": [{

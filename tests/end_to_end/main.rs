@@ -1,5 +1,7 @@
 //! The whole product, from outside: a process that is spoken to over HTTP.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
 mod deliveries;
 mod http_api;
 mod killed;

@@ -20,7 +20,7 @@ pub use crate::shop::{Delivery, Order, Shop};
 pub use crate::stack::Stack;
 
 /// How long what must happen may take: the machine may be busy with other tests.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Asks again until there is an answer. Panics with `what` if there is none in time.
 pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {

@@ -85,7 +85,8 @@ impl Mapper {
             Err(error) => return self.set_aside(id, body, "unknown", &error.to_string()).await,
         };
         let (platform, delivery_id) = (delivery.platform.clone(), delivery.delivery_id.clone());
-        match self.delivery(delivery).await {
+        // Boxed: the future is deep and large, and one is made per record.
+        match Box::pin(self.delivery(delivery)).await {
             Ok(outcome) => {
                 count("mapped", &platform, outcome, 1);
                 None

@@ -16,11 +16,11 @@ pub(crate) fn read(record: EventRecord) -> Result<Option<(String, Change)>, Erro
     let kind = match ItemKind::of(sort) {
         ItemKind::Event if removed => ChangeKind::EventRemoved,
         ItemKind::Event if record.event_name == "INSERT" => {
-            let image = serde_dynamo::Item::from(record.change.new_image);
+            let image = record.change.new_image;
             ChangeKind::Event(store::read_event_image(image.into())?)
         }
         ItemKind::Profile if !removed => {
-            let image = serde_dynamo::Item::from(record.change.new_image);
+            let image = record.change.new_image;
             match store::read_profile_image(image.into())? {
                 ProfileImage::Profile(_) if record.event_name == "INSERT" => ChangeKind::ProfileCreated,
                 ProfileImage::Profile(_) => ChangeKind::ProfileChanged,

@@ -35,6 +35,7 @@ pub enum Resolved {
 }
 
 /// Whom an identifier names.
+#[allow(clippy::large_enum_variant, reason = "made once per identifier and matched at once")]
 enum Named {
     Profile(Versioned<Profile>),
     /// Somebody who was erased then, in milliseconds.

@@ -1,4 +1,5 @@
 //! The clock over a real (embedded) DynamoDB and a queue that records.
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails like a test")]
 
 use std::sync::atomic::{AtomicI64, Ordering};
 

@@ -1,4 +1,5 @@
 //! The mapper over a real (embedded) DynamoDB and a queue that records.
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails like a test")]
 
 mod api;
 mod batches;

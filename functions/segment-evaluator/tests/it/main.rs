@@ -1,4 +1,5 @@
 //! The evaluator over a real (embedded) DynamoDB, fed from its stream.
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails like a test")]
 
 mod definitions;
 mod failures;

@@ -1,4 +1,5 @@
 //! What the segment evaluator, the jobs and the API share, over a real (embedded) DynamoDB.
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails like a test")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -72,8 +72,8 @@ async fn a_device_of_a_merged_profile_starts_anew_after_the_erasure() {
     let mut ada = with_email(EMAIL);
     ada.anonymous_id = Some("phone".to_owned());
     let id = person(&world.store, &ada).await.id;
-    let mut tablet = canonical::identity::Identifiers::default();
-    tablet.anonymous_id = Some("tablet".to_owned());
+    let tablet =
+        canonical::identity::Identifiers { anonymous_id: Some("tablet".to_owned()), ..Default::default() };
     person(&world.store, &tablet).await;
     ada.anonymous_id = Some("tablet".to_owned());
     assert_eq!(person(&world.store, &ada).await.id, id);

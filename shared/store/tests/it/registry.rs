@@ -158,7 +158,7 @@ async fn a_ledger_is_written_only_over_the_version_that_was_read() {
 
     world.store.park("7", &key).await.unwrap();
     world.store.park("7", &key).await.unwrap();
-    assert_eq!(world.store.parked("C1", "7").await.unwrap(), [key.clone()]);
+    assert_eq!(world.store.parked("C1", "7").await.unwrap(), std::slice::from_ref(&key));
     world.store.unpark("7", &key).await.unwrap();
     assert!(world.store.parked("C1", "7").await.unwrap().is_empty());
 }

@@ -100,9 +100,14 @@ pub fn decimal_to_json(amount: Decimal) -> Value {
     if let (Ok(integer), 0) = (i64::try_from(amount.mantissa()), amount.scale()) {
         return integer.into();
     }
-    exact_f64(amount)
-        .and_then(serde_json::Number::from_f64)
-        .map_or_else(|| Value::String(amount.to_string()), Value::Number)
+    let number = exact_f64(amount).and_then(serde_json::Number::from_f64).map(Value::Number);
+    number.or_else(|| through_text(amount)).unwrap_or_else(|| Value::String(amount.to_string()))
+}
+
+/// The long way, for what is large: the number whose own text says the same, if there is one.
+fn through_text(amount: Decimal) -> Option<Value> {
+    let number = Value::Number(serde_json::Number::from_f64(amount.to_string().parse().ok()?)?);
+    (decimal_from_json(&number) == Some(amount)).then_some(number)
 }
 
 /// The double that is written like the decimal: there is one up to 15 significant digits.

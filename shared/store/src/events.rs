@@ -103,10 +103,17 @@ impl Store {
         }
     }
 
-    /// All events of a profile, in no order.
+    /// All events of a profile, in no order. One that cannot be read is left out and logged: the others still count.
     pub async fn history(&self, profile_id: &str) -> Result<Vec<StoredEvent>> {
         let items = self.partition(&self.profiles, &keys::profile(profile_id), keys::EVENT_PREFIX).await?;
-        items.into_iter().map(read_event_image).collect()
+        let read = |item: Item| match read_event_image(item) {
+            Ok(event) => Some(event),
+            Err(error) => {
+                tracing::error!(profile_id, error = %error, "event cannot be read and is left out");
+                None
+            }
+        };
+        Ok(items.into_iter().filter_map(read).collect())
     }
 
     /// A page of events in order of time.

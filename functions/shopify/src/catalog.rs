@@ -5,7 +5,8 @@ use canonical::fact::{CatalogItem, CatalogVariant};
 use platform::lenient::{self, Object};
 
 use crate::payload;
-use crate::reader::{Reader, Reading};
+use crate::reader::Reader;
+use platform::reading::Reading;
 
 /// A product and its variants.
 pub(crate) fn product(reader: &mut Reader<'_>) -> Reading {

@@ -7,8 +7,9 @@ use platform::lenient;
 
 use crate::line::{self, Origin};
 use crate::payload;
-use crate::person::{Address, Buyer};
-use crate::reader::{Reader, Reading, Silence};
+use crate::person::{self, Buyer};
+use crate::reader::Reader;
+use platform::reading::{Reading, Silence};
 
 /// A checkout. That its buyer accepts marketing is not read: a box ticked in a checkout that was never
 /// completed is no consent.
@@ -20,8 +21,8 @@ pub(crate) fn checkout(reader: &mut Reader<'_>) -> Reading {
         .take("token", checkout.token)
         .or(id)
         .ok_or_else(|| Silence::Malformed("no usable token or id".to_owned()))?;
-    let billing = Address::take(&mut reader.dropped, "billing_address", checkout.billing_address);
-    let shipping = Address::take(&mut reader.dropped, "shipping_address", checkout.shipping_address);
+    let billing = person::address(&mut reader.dropped, "billing_address", checkout.billing_address);
+    let shipping = person::address(&mut reader.dropped, "shipping_address", checkout.shipping_address);
     let buyer = Buyer {
         email: reader.dropped.take("email", checkout.email),
         phone: reader.dropped.take("phone", checkout.phone),

@@ -3,12 +3,14 @@
 use canonical::fact::{Channel, ConsentChange, ConsentStatus, CustomerSnapshot, ErasureRequest};
 use canonical::money::decimal_to_json;
 use canonical::{Fact, Person};
+use platform::address::set_object;
 use platform::lenient::{self, Field, Object};
 use serde_json::{Map, Value};
 
 use crate::payload;
 use crate::person;
-use crate::reader::{Reader, Reading, Silence};
+use crate::reader::Reader;
+use platform::reading::{Reading, Silence};
 
 /// A customer's record.
 pub(crate) fn customer(reader: &mut Reader<'_>) -> Reading {
@@ -71,7 +73,7 @@ fn changed(
     let customer_id = Some(reader.identity("customerId", customer_id)?);
     let occurred_at = reader.dropped.take("occurredAt", occurred_at);
     let mut person = Person { customer_id, ..Person::default() };
-    person::set_object(&mut person.attributes, "properties", properties);
+    set_object(&mut person.attributes, "properties", properties);
     let updated_at = occurred_at.or_else(|| reader.triggered_at());
     Ok(vec![Fact::Customer(CustomerSnapshot { person, updated_at, deleted: false })])
 }

@@ -14,15 +14,14 @@ use canonical::fact::Channel;
 use canonical::hash;
 use jiff::Timestamp;
 use platform::lenient::Dropped;
+use platform::reading::{self, Reading, Silence};
 use platform::signature::hmac::{self, Encoding};
 use platform::{
     Connection, Delivery, Description, Fetched, Mapping, Platform, Request, Secrets, Unverified, Verdict,
 };
 use serde_json::json;
 
-use crate::reader::{
-    EVENT_ID, Reader, Reading, SHOP, SIGNATURE, Silence, TOPIC, TRIGGERED_AT, VERSION, WEBHOOK_ID, header,
-};
+use crate::reader::{EVENT_ID, Reader, SHOP, SIGNATURE, TOPIC, TRIGGERED_AT, VERSION, WEBHOOK_ID, header};
 use crate::topic::Topic;
 
 /// The adapter for Shopify.
@@ -100,16 +99,18 @@ impl Platform for Shopify {
         };
         // Genuine. From here on nothing is answered with an error: Shopify would repeat it for hours and
         // then delete the subscription.
-        let Some(topic) = header(headers, TOPIC) else { return ignore("topic_missing") };
+        let Some(topic) = header(headers, TOPIC) else { return Verdict::ignore("topic_missing", None) };
         match Topic::parse(topic) {
-            None => return ignore("unknown_topic"),
-            Some(Topic::Nothing(reason)) => return ignore(reason),
+            None => return Verdict::ignore("unknown_topic", Some(topic)),
+            Some(Topic::Nothing(reason)) => return Verdict::ignore(reason, Some(topic)),
             Some(_) => {}
         }
         if let Some(own) = connection.text("shop_domain") {
             match header(headers, SHOP) {
-                None => return ignore("shop_missing"),
-                Some(shop) if !shop.eq_ignore_ascii_case(own) => return ignore("other_shop"),
+                None => return Verdict::ignore("shop_missing", Some(topic)),
+                Some(shop) if !shop.eq_ignore_ascii_case(own) => {
+                    return Verdict::ignore("other_shop", Some(topic));
+                }
                 Some(_) => {}
             }
         }
@@ -125,16 +126,9 @@ impl Platform for Shopify {
     fn facts(&self, delivery: &Delivery, connection: &Connection, _fetched: &[Fetched]) -> Mapping {
         let Some(topic) = Topic::parse(&delivery.topic) else { return Mapping::Ignore("unknown_topic") };
         let mut reader = Reader { delivery, connection, dropped: Dropped::default() };
-        match read(topic, &mut reader) {
-            Ok(facts) => Mapping::Facts { facts, dropped: reader.dropped.into_names() },
-            Err(Silence::Ignore(reason)) => Mapping::Ignore(reason),
-            Err(Silence::Malformed(reason)) => Mapping::Malformed(reason),
-        }
+        let reading = read(topic, &mut reader);
+        reading::mapping(reading, reader.dropped)
     }
-}
-
-fn ignore(reason: &'static str) -> Verdict {
-    Verdict::Ignore { reason, body: "ignored".to_owned() }
 }
 
 fn read(topic: Topic, reader: &mut Reader<'_>) -> Reading {

@@ -9,8 +9,10 @@ use serde_json::Value;
 
 use crate::line::{self, Origin};
 use crate::payload;
-use crate::person::{Address, Buyer, split_tags};
-use crate::reader::{Reader, Reading, Silence};
+use crate::person::{self, Buyer, split_tags};
+use crate::reader::Reader;
+use platform::address::Address;
+use platform::reading::{Reading, Silence};
 
 /// A whole order.
 pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
@@ -20,8 +22,8 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
         return Err(Silence::Ignore("test_order"));
     }
 
-    let billing = Address::take(&mut reader.dropped, "billing_address", order.billing_address);
-    let shipping = Address::take(&mut reader.dropped, "shipping_address", order.shipping_address);
+    let billing = person::address(&mut reader.dropped, "billing_address", order.billing_address);
+    let shipping = person::address(&mut reader.dropped, "shipping_address", order.shipping_address);
     let buyer = Buyer {
         email: {
             let email = reader.dropped.take("email", order.email);

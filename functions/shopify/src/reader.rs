@@ -1,7 +1,8 @@
 //! What every topic's reading shares.
 
-use canonical::{Fact, Instant};
-use platform::lenient::{self, Dropped, Field, Id};
+use canonical::Instant;
+use platform::lenient::{Dropped, Field, Id};
+use platform::reading::Silence;
 use platform::{Connection, Delivery, Headers};
 
 /// The names of a header: today's, and that of the developer preview called Events.
@@ -19,24 +20,6 @@ pub(crate) const WEBHOOK_ID: Names = ["x-shopify-webhook-id", "shopify-webhook-i
 /// A header's value, trimmed; blank counts as missing.
 pub(crate) fn header(headers: &Headers, names: Names) -> Option<&str> {
     names.iter().find_map(|name| headers.get(name)).map(str::trim).filter(|value| !value.is_empty())
-}
-
-/// Facts, or why there are none.
-pub(crate) type Reading = Result<Vec<Fact>, Silence>;
-
-/// Why a delivery gives no facts.
-#[derive(Debug)]
-pub(crate) enum Silence {
-    /// Nothing in it is kept.
-    Ignore(&'static str),
-    /// It cannot be read.
-    Malformed(String),
-}
-
-impl From<lenient::BodyError> for Silence {
-    fn from(error: lenient::BodyError) -> Self {
-        Self::Malformed(error.to_string())
-    }
 }
 
 /// A delivery while it is read.

@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::fmt::temporal::Pieces;
-use jiff::tz::Offset;
+use jiff::tz::{Offset, TimeZone};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// An instant and the source's UTC offset. Ordered and compared by the instant alone, to the
@@ -25,6 +26,17 @@ impl Instant {
     /// Milliseconds since 1970-01-01T00:00Z, negative before; `None` outside the years -9999 to 9999.
     pub fn from_millis(millis: i64) -> Option<Self> {
         Some(Self { timestamp: Timestamp::from_millisecond(millis).ok()?, offset: Offset::UTC })
+    }
+
+    /// An instant that its source wrote with this offset.
+    pub fn at_offset(timestamp: Timestamp, offset: Offset) -> Self {
+        Self { offset, ..Self::from(timestamp) }
+    }
+
+    /// What clocks in a zone show: of a time they show twice the earlier, of one they skip what they show instead.
+    pub fn local(local: DateTime, zone: &TimeZone) -> Option<Self> {
+        let zoned = zone.to_zoned(local).ok()?;
+        Some(Self::at_offset(zoned.timestamp(), zoned.offset()))
     }
 
     /// Milliseconds since 1970-01-01T00:00Z.

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use canonical::Fact;
+use canonical::{Currency, Fact};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -30,8 +31,19 @@ pub trait Platform: Send + Sync + 'static {
     ) -> Verdict;
 
     /// Reads a genuine delivery. A thin one asks for what it lacks with [`Mapping::Fetch`] and is asked again
-    /// with the answers, in the order of its requests.
+    /// with the answers, in the order of its requests; if it then asks for more, all answers so far come first.
     fn facts(&self, delivery: &Delivery, connection: &Connection, fetched: &[Fetched]) -> Mapping;
+
+    /// What to ask the platform for regularly: everything that changed between two instants. Empty for a platform
+    /// that tells everything by itself, and for a connection that lacks the settings.
+    fn feeds(&self, _connection: &Connection, _since: Timestamp, _until: Timestamp) -> Vec<Feed> {
+        Vec::new()
+    }
+
+    /// Reads one page of a feed. An error is a text without content; the page will be asked for again.
+    fn page(&self, _connection: &Connection, _feed: &Feed, _answer: &Fetched) -> Result<Page, String> {
+        Err("this platform has no feeds".to_owned())
+    }
 }
 
 /// A connection as adapters see it: without its secrets.
@@ -52,9 +64,19 @@ impl Connection {
         self.settings.get(name).and_then(Value::as_bool).unwrap_or(default)
     }
 
-    /// A text setting; empty counts as absent.
+    /// A text setting; empty counts as absent. It is trimmed.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.settings.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+        self.settings.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    /// The time zone that a setting names (IANA), for a platform that writes local times without saying whose.
+    pub fn time_zone(&self, name: &str) -> Option<TimeZone> {
+        TimeZone::get(self.text(name)?).ok()
+    }
+
+    /// The currency that a setting names, for a platform that writes amounts without saying which.
+    pub fn currency(&self, name: &str) -> Option<Currency> {
+        self.text(name)?.parse().ok()
     }
 }
 
@@ -121,7 +143,7 @@ impl Secrets {
 }
 
 /// HTTP headers with lower-case names; of a repeated one, the last.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Headers(BTreeMap<String, String>);
 
@@ -164,6 +186,8 @@ pub struct Request {
     pub query: String,
     /// The headers.
     pub headers: Headers,
+    /// Public keys (PEM) that were fetched before, by address: see [`Verdict::Keys`].
+    pub keys: BTreeMap<String, String>,
 }
 
 /// The answer of [`Platform::verify`].
@@ -175,11 +199,23 @@ pub enum Verdict {
     Ignore {
         /// Why, for the counter: a short constant.
         reason: &'static str,
+        /// The topic, if the delivery has one.
+        topic: Option<String>,
         /// The answer's body.
         body: String,
     },
+    /// Public keys at these addresses are needed first; the adapter has made sure that they are the platform's own.
+    /// It is asked again with [`Request::keys`].
+    Keys(Vec<String>),
     /// Not genuine: answered with 401.
     Reject(Rejection),
+}
+
+impl Verdict {
+    /// Genuine but not wanted.
+    pub fn ignore(reason: &'static str, topic: Option<&str>) -> Self {
+        Self::Ignore { reason, topic: topic.map(str::to_owned), body: "ignored".to_owned() }
+    }
 }
 
 /// Why a delivery was refused. The text names no secret and no content.
@@ -234,22 +270,118 @@ impl Mapping {
     }
 }
 
-/// A request to the platform's API, to be made with the connection's credentials.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A request to the platform's API, to be made with the connection's credentials. `{secret:NAME}` in a header, in
+/// the body or in the authorization is replaced by that secret when the request is made. The host must come from
+/// the platform's documentation or from the connection's settings, never from a delivery.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApiRequest {
     /// `GET`, mostly.
     pub method: String,
     /// The whole address.
     pub url: String,
-    /// Headers; `{secret:NAME}` in a value is replaced by that secret when the request is made.
+    /// Headers.
     pub headers: Vec<(String, String)>,
+    /// The body, for methods that have one.
+    pub body: Option<String>,
+    /// How the request says who asks, where a header's text is not enough.
+    pub authorization: Authorization,
 }
 
-/// An answer of the platform's API.
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl ApiRequest {
+    /// A request without a body, for JSON.
+    pub fn get(url: impl Into<String>) -> Self {
+        let accept = ("accept".to_owned(), "application/json".to_owned());
+        Self { method: "GET".to_owned(), url: url.into(), headers: vec![accept], ..Self::default() }
+    }
+
+    /// A request with a JSON body.
+    pub fn post(url: impl Into<String>, body: &Value) -> Self {
+        let mut request = Self::get(url).header("content-type", "application/json");
+        "POST".clone_into(&mut request.method);
+        request.body = Some(body.to_string());
+        request
+    }
+
+    /// With one more header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// With HTTP Basic authentication.
+    #[must_use]
+    pub fn basic(self, user: &str, password: &str) -> Self {
+        let (user, password) = (user.to_owned(), password.to_owned());
+        Self { authorization: Authorization::Basic { user, password }, ..self }
+    }
+}
+
+/// How a request says who asks. Every text may hold `{secret:NAME}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Authorization {
+    /// By its headers, if at all.
+    #[default]
+    Headers,
+    /// HTTP Basic (RFC 7617).
+    Basic {
+        /// The user.
+        user: String,
+        /// The password.
+        password: String,
+    },
+    /// OAuth 1.0a with HMAC-SHA256 (RFC 5849, but for the digest), as Adobe Commerce's integrations use it.
+    OAuth1 {
+        /// Names the application.
+        consumer_key: String,
+        /// Proves it.
+        consumer_secret: String,
+        /// Names the grant.
+        token: String,
+        /// Proves it.
+        token_secret: String,
+    },
+}
+
+/// An answer of the platform's API. Adapters see what says something about the thing asked for: success, and
+/// refusals such as 404. Time-outs, 401, 403, 408, 429 and 5xx never reach them: the request is made again later.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fetched {
     /// The HTTP status.
     pub status: u16,
+    /// The headers.
+    pub headers: Headers,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// One thing that a platform is asked for regularly, such as its orders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feed {
+    /// Its name within the platform, such as `orders`.
+    pub name: &'static str,
+    /// The request of the first page; of a later one, while it is read.
+    pub request: ApiRequest,
+}
+
+/// One page of a feed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Page {
+    /// What it holds: each goes into the queue as a delivery.
+    pub records: Vec<Record>,
+    /// The request of the next page; `None` after the last.
+    pub next: Option<ApiRequest>,
+}
+
+/// One record of a page.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    /// The topic that its body is read as.
+    pub topic: String,
+    /// Names this state of the record.
+    pub delivery_id: String,
+    /// Headers that the reading needs.
+    pub headers: Headers,
     /// The body.
     pub body: Vec<u8>,
 }

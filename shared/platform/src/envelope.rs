@@ -22,7 +22,7 @@ impl Unverified {
 
     /// With a proof, the body may travel.
     pub fn accept(self, _proof: Proof, topic: String, delivery_id: String, headers: Headers) -> Verified {
-        Verified { topic, delivery_id, headers, body: self.0 }
+        Verified { topic, delivery_id, headers, body: self.0, answer: "" }
     }
 }
 
@@ -38,6 +38,20 @@ pub struct Verified {
     pub(crate) delivery_id: String,
     pub(crate) headers: Headers,
     pub(crate) body: Vec<u8>,
+    pub(crate) answer: &'static str,
+}
+
+impl Verified {
+    /// The body that the platform wants to read in the answer; empty without this.
+    #[must_use]
+    pub fn answering(self, answer: &'static str) -> Self {
+        Self { answer, ..self }
+    }
+
+    /// The topic, the delivery's id and the answer: what a test wants to see of it.
+    pub fn summary(&self) -> (&str, &str, &str) {
+        (&self.topic, &self.delivery_id, self.answer)
+    }
 }
 
 impl std::fmt::Debug for Verified {

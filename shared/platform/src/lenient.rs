@@ -29,6 +29,9 @@ use std::marker::PhantomData;
 
 use canonical::money::{Decimal, decimal_from_str};
 use canonical::{Currency, Instant};
+use jiff::civil;
+use jiff::fmt::rfc2822;
+use jiff::tz::TimeZone;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
@@ -54,6 +57,16 @@ impl<T> Field<T> {
         }
     }
 }
+
+impl Field<String> {
+    /// Whether it holds a word; states are compared in any case.
+    pub fn is(&self, word: &str) -> bool {
+        matches!(self, Self::Is(text) if text.eq_ignore_ascii_case(word))
+    }
+}
+
+/// An array of objects.
+pub type Objects<T> = Field<Vec<Field<Object<T>>>>;
 
 /// Names of the fields that were bad, each once.
 #[derive(Debug, Default)]
@@ -259,6 +272,45 @@ impl Lenient<'_> for Instant {
     }
 }
 
+/// A date and time as a platform wrote it: with an offset, or local to a zone that only the connection knows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Moment {
+    /// With an offset.
+    Exact(Instant),
+    /// Without.
+    Local(civil::DateTime),
+}
+
+impl Moment {
+    /// The instant, local times being those of `zone`; of a time that the zone's clocks show twice the earlier, of
+    /// one they skip what they show instead.
+    pub fn in_zone(self, zone: &TimeZone) -> Option<Instant> {
+        match self {
+            Self::Exact(instant) => Some(instant),
+            Self::Local(local) => Instant::local(local, zone),
+        }
+    }
+
+    /// The instant, local times being UTC.
+    pub fn in_utc(self) -> Option<Instant> {
+        self.in_zone(&TimeZone::UTC)
+    }
+}
+
+/// ISO 8601 with or without an offset, with `T` or a space between date and time; RFC 2822.
+impl Lenient<'_> for Moment {
+    fn from_text(text: &str) -> Option<Self> {
+        if let Ok(instant) = text.parse() {
+            return Some(Self::Exact(instant));
+        }
+        if let Ok(local) = text.parse() {
+            return Some(Self::Local(local));
+        }
+        let zoned = rfc2822::parse(text).ok()?;
+        Some(Self::Exact(Instant::at_offset(zoned.timestamp(), zoned.offset())))
+    }
+}
+
 /// Three letters.
 impl Lenient<'_> for Currency {
     fn from_text(text: &str) -> Option<Self> {
@@ -361,6 +413,22 @@ mod tests {
         let ids = dropped.list("ids", read::<Vec<Field<Id>>>("[1, {\"a\": [1]}, [2], null, true, \"3\"]"));
         assert_eq!(ids, [Id("1".into()), Id("3".into())]);
         assert_eq!(dropped.into_names(), ["ids"]);
+    }
+
+    #[test]
+    fn times_are_read_in_the_notations_that_platforms_use() {
+        let utc = |json| match read::<Moment>(json) {
+            Field::Is(moment) => moment.in_utc().unwrap().to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(utc("\"2026-03-14T09:26:53+01:00\""), "2026-03-14T09:26:53+01:00");
+        assert_eq!(utc("\"2026-03-14T09:26:53\""), "2026-03-14T09:26:53Z");
+        assert_eq!(utc("\"2026-03-14 09:26:53.25\""), "2026-03-14T09:26:53.25Z");
+        assert_eq!(utc("\"Sat, 14 Mar 2026 09:26:53 +0000\""), "2026-03-14T09:26:53Z");
+        assert_eq!(read::<Moment>("\"0000-00-00 00:00:00\""), Field::Bad);
+        let Field::Is(moment) = read::<Moment>("\"2026-07-14 09:26:53\"") else { panic!("a moment") };
+        let paris = TimeZone::get("Europe/Paris").unwrap();
+        assert_eq!(moment.in_zone(&paris).unwrap().to_string(), "2026-07-14T09:26:53+02:00");
     }
 
     #[test]

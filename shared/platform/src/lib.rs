@@ -2,16 +2,18 @@
 //! envelope that travels through the queue, and the receiver that serves any platform as a Lambda function.
 
 mod adapter;
+pub mod address;
 mod envelope;
 pub mod lenient;
 mod queue;
+pub mod reading;
 pub mod receiver;
 mod secret_store;
 pub mod signature;
 
 pub use adapter::{
-    ApiRequest, Connection, Description, Fetched, Headers, Mapping, Platform, Rejection, Request, Secrets,
-    Verdict,
+    ApiRequest, Authorization, Connection, Description, Feed, Fetched, Headers, Mapping, Page, Platform,
+    Record, Rejection, Request, Secrets, Verdict,
 };
 pub use envelope::{Delivery, Unverified, Verified};
 pub use queue::{MAX_BODY_BYTES, MessageError, TooLarge};

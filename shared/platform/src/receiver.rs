@@ -2,7 +2,7 @@
 //! enqueues and answers; it parses nothing that is not verified, and keeps nothing in memory between requests but
 //! connections and their secrets.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -11,6 +11,7 @@ use aws_lambda_events::http::{HeaderMap, HeaderName, HeaderValue};
 use aws_sdk_sqs::error::DisplayErrorContext;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures::future::BoxFuture;
 use jiff::Timestamp;
 use runtime::{Clients, Clock, Config};
 use serde_json::json;
@@ -26,6 +27,10 @@ const FRESH_MS: i64 = 60_000;
 /// A signature that does not match makes the receiver read the secrets again at most this often: a rotation takes
 /// effect at once, and a flood of bad signatures does not become a flood of reads.
 const REREAD_MS: i64 = 5_000;
+/// How long a public key is used before it is fetched again: a day, as Adobe asks.
+const KEY_FRESH_MS: i64 = 24 * 3_600_000;
+/// Public keys remembered before all are forgotten.
+const MAX_KEYS: usize = 100;
 /// Connections remembered before all are forgotten: a bound, not a tuning.
 const MAX_REMEMBERED: usize = 10_000;
 
@@ -38,6 +43,14 @@ pub struct Receiver {
     queue_url: String,
     clock: Clock,
     remembered: Mutex<HashMap<String, Arc<Known>>>,
+    key_source: Option<Arc<dyn KeySource>>,
+    keys: Mutex<HashMap<String, (i64, String)>>,
+}
+
+/// Fetches public keys, for platforms that sign with keys they publish.
+pub trait KeySource: Send + Sync {
+    /// The text (PEM) at an address, which the adapter has checked.
+    fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, anyhow::Result<String>>;
 }
 
 struct Known {
@@ -50,7 +63,14 @@ struct Known {
 #[derive(Debug)]
 pub enum Decision {
     /// Put this into the queue, then answer 200.
-    Enqueue(String),
+    Enqueue {
+        /// The queue's text.
+        message: String,
+        /// The body of the answer.
+        answer: &'static str,
+    },
+    /// Fetch these public keys and judge again.
+    FetchKeys(Vec<String>),
     /// Answer at once.
     Answer {
         /// The HTTP status.
@@ -74,11 +94,15 @@ pub fn decide(
     now: Timestamp,
 ) -> Decision {
     match platform.verify(request, Unverified::new(body), connection, secrets, now) {
-        Verdict::Accept(verified) => match verified.into_delivery(connection, now).to_message() {
-            Ok(message) => Decision::Enqueue(message),
-            Err(_) => too_large(),
-        },
-        Verdict::Ignore { reason, body } => Decision::Answer { status: 200, outcome: reason, body },
+        Verdict::Accept(verified) => {
+            let answer = verified.answer;
+            match verified.into_delivery(connection, now).to_message() {
+                Ok(message) => Decision::Enqueue { message, answer },
+                Err(_) => too_large(),
+            }
+        }
+        Verdict::Ignore { reason, body, .. } => Decision::Answer { status: 200, outcome: reason, body },
+        Verdict::Keys(addresses) => Decision::FetchKeys(addresses),
         Verdict::Reject(rejection) => Decision::Refuse(rejection),
     }
 }
@@ -111,13 +135,20 @@ impl Receiver {
             queue_url: config.required("RAW_DELIVERIES_QUEUE_URL")?,
             clock,
             remembered: Mutex::default(),
+            key_source: None,
+            keys: Mutex::default(),
         })
+    }
+
+    /// With a source of public keys.
+    #[must_use]
+    pub fn with_keys(self, key_source: Arc<dyn KeySource>) -> Self {
+        Self { key_source: Some(key_source), ..self }
     }
 
     /// Serves one request of the HTTP API. Always answers: what fails here is the platform's to send again.
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> anyhow::Result<ApiGatewayV2httpResponse> {
         let (status, outcome, body) = match self.serve(event).await {
-            Decision::Enqueue(_) => (200, "accepted", String::new()),
             Decision::Answer { status, outcome, body } => (status, outcome, body),
             Decision::Refuse(rejection) => {
                 tracing::info!(platform = self.platform.name(), reason = %rejection, "delivery refused");
@@ -126,15 +157,12 @@ impl Receiver {
                     _ => (401, "unauthorized", String::new()),
                 }
             }
+            Decision::Enqueue { .. } | Decision::FetchKeys(_) => (500, "undecided", String::new()),
         };
         runtime::metrics::count("deliveries", self.platform.name(), outcome, 1);
         let mut headers = HeaderMap::new();
-        if body.starts_with('{') {
-            headers.insert(
-                HeaderName::from_static("content-type"),
-                HeaderValue::from_static("application/json"),
-            );
-        }
+        let kind = if body.starts_with('{') { "application/json" } else { "text/plain; charset=utf-8" };
+        headers.insert(HeaderName::from_static("content-type"), HeaderValue::from_static(kind));
         if status == 503 {
             headers.insert(HeaderName::from_static("retry-after"), HeaderValue::from_static("5"));
         }
@@ -169,10 +197,11 @@ impl Receiver {
             .iter()
             .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
             .collect();
-        let request = Request {
+        let mut request = Request {
             method: event.request_context.http.method.to_string(),
             query: event.raw_query_string.unwrap_or_default(),
             headers,
+            keys: BTreeMap::new(),
         };
 
         let known = match self.known(&id, FRESH_MS).await {
@@ -180,28 +209,63 @@ impl Receiver {
             Ok(None) => return error(404, "unknown_connection", "there is no such connection"),
             Err(unavailable) => return self.unavailable(&unavailable),
         };
-        let mut decision = self.judge(&request, body.clone(), &known);
+        let mut decision = self.judge(&mut request, body.clone(), &known).await;
         if matches!(decision, Decision::Refuse(Rejection::Mismatch | Rejection::NoSecret)) {
             match self.known(&id, REREAD_MS).await {
                 Ok(Some(newer)) if newer.read_at_ms > known.read_at_ms => {
-                    decision = self.judge(&request, body, &newer);
+                    decision = self.judge(&mut request, body, &newer).await;
                 }
                 Ok(_) => {}
                 Err(unavailable) => return self.unavailable(&unavailable),
             }
         }
-        let Decision::Enqueue(message) = decision else { return decision };
+        let Decision::Enqueue { message, answer } = decision else { return decision };
         // The group gives one shop's flood no precedence over the others (fair queues).
         let send =
             self.sqs.send_message().queue_url(&self.queue_url).message_body(message).message_group_id(&id);
         match send.send().await {
-            Ok(_) => Decision::Enqueue(String::new()),
+            Ok(_) => Decision::Answer { status: 200, outcome: "accepted", body: answer.to_owned() },
             Err(error) => self.unavailable(&anyhow::anyhow!("{}", DisplayErrorContext(error))),
         }
     }
 
-    fn judge(&self, request: &Request, body: Vec<u8>, known: &Known) -> Decision {
-        decide(self.platform, request, body, &known.connection, &known.secrets, self.clock.now())
+    /// Decides; if the platform signs with keys it publishes, fetches those that are not at hand and decides again.
+    async fn judge(&self, request: &mut Request, body: Vec<u8>, known: &Known) -> Decision {
+        let now = self.clock.now();
+        let judge = |request: &Request, body| {
+            decide(self.platform, request, body, &known.connection, &known.secrets, now)
+        };
+        let addresses = match judge(request, body.clone()) {
+            Decision::FetchKeys(addresses) => addresses,
+            decision => return decision,
+        };
+        for address in addresses {
+            match self.key(&address, now).await {
+                Ok(key) => request.keys.insert(address, key),
+                Err(unavailable) => return self.unavailable(&unavailable),
+            };
+        }
+        match judge(request, body) {
+            // Asked twice for the same: there is no such key.
+            Decision::FetchKeys(_) => Decision::Refuse(Rejection::NoSecret),
+            decision => decision,
+        }
+    }
+
+    async fn key(&self, address: &str, now: Timestamp) -> anyhow::Result<String> {
+        let now_ms = now.as_millisecond();
+        let remembered = self.keys.lock().unwrap_or_else(PoisonError::into_inner).get(address).cloned();
+        if let Some((_, key)) = remembered.filter(|(read_at_ms, _)| now_ms - read_at_ms < KEY_FRESH_MS) {
+            return Ok(key);
+        }
+        let source = self.key_source.as_ref().ok_or_else(|| anyhow::anyhow!("no source of public keys"))?;
+        let key = source.fetch(address).await?;
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= MAX_KEYS {
+            keys.clear();
+        }
+        keys.insert(address.to_owned(), (now_ms, key.clone()));
+        Ok(key)
     }
 
     fn unavailable(&self, cause: &anyhow::Error) -> Decision {
@@ -241,7 +305,23 @@ impl Receiver {
 
 /// What a receiver's `main` does: logs, configuration, clients once, serve.
 pub async fn run(platform: &'static dyn Platform) -> Result<(), lambda_runtime::Error> {
+    serve(platform, None).await
+}
+
+/// [`run`], for a platform that signs with keys it publishes.
+pub async fn run_with_keys(
+    platform: &'static dyn Platform,
+    key_source: Arc<dyn KeySource>,
+) -> Result<(), lambda_runtime::Error> {
+    serve(platform, Some(key_source)).await
+}
+
+async fn serve(
+    platform: &'static dyn Platform,
+    key_source: Option<Arc<dyn KeySource>>,
+) -> Result<(), lambda_runtime::Error> {
     runtime::init();
     let receiver = Receiver::new(platform, &Config::from_env(), &Clients::from_env().await, Clock::system())?;
+    let receiver = Receiver { key_source, ..receiver };
     runtime::run(|event| receiver.handle(event)).await
 }

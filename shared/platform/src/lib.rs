@@ -16,6 +16,6 @@ pub use adapter::{
     Record, Rejection, Request, Secrets, Verdict,
 };
 pub use envelope::{Delivery, Unverified, Verified};
-pub use queue::{MAX_BODY_BYTES, MessageError, TooLarge};
+pub use queue::{Claim, MAX_BODY_BYTES, MessageError, Parcel, TooLarge};
 pub use secret_store::{SecretError, SecretStore};
 pub use signature::Proof;

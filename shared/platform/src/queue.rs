@@ -9,6 +9,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::adapter::{Connection, Headers};
 use crate::envelope::{Delivery, Verified};
@@ -19,6 +20,10 @@ pub const MAX_BODY_BYTES: usize = 5 * 1024 * 1024;
 const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
 /// Larger bodies are compressed: SQS bills by 64 KiB.
 const COMPRESS_FROM_BYTES: usize = 48 * 1024;
+/// What a message's other fields may need at most.
+const ROOM_FOR_THE_REST: usize = 64 * 1024;
+/// A part of a body that is stored elsewhere: an item of DynamoDB holds 400 KB.
+const PART_BYTES: usize = 350 * 1024;
 
 #[derive(Serialize, Deserialize)]
 struct Message {
@@ -37,6 +42,27 @@ struct Message {
     /// Else: gzip, in base 64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     gzip: Option<String>,
+    /// Else: where the gzip is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    claim: Option<Claim>,
+}
+
+/// Names a body that is too large for the queue even when it is compressed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// A digest of the delivery: who stores it twice stores it once.
+    pub id: String,
+    /// How many parts there are.
+    pub parts: usize,
+}
+
+/// What goes into the queue, and what must be stored before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parcel {
+    /// The queue's text.
+    pub message: String,
+    /// The name and the parts of a body that the text does not hold; none if it does.
+    pub claim: Option<(Claim, Vec<Vec<u8>>)>,
 }
 
 /// A delivery that a queue cannot hold, even compressed.
@@ -53,6 +79,9 @@ pub enum MessageError {
     /// The body cannot be unpacked, or is larger than [`MAX_BODY_BYTES`].
     #[error("body cannot be unpacked")]
     Body,
+    /// The body is stored elsewhere: get its parts and use [`Delivery::from_claimed`].
+    #[error("body is stored elsewhere")]
+    Claimed(Claim),
 }
 
 impl Verified {
@@ -71,14 +100,18 @@ impl Verified {
 }
 
 impl Delivery {
-    /// The text that travels through the queue.
+    /// The text that travels through the queue, with its body in it.
     pub fn to_message(self) -> Result<String, TooLarge> {
-        let (text, gzip) = match String::from_utf8(self.body) {
-            Ok(text) if text.len() < COMPRESS_FROM_BYTES => (Some(text), None),
-            Ok(text) => (None, Some(pack(text.as_bytes())?)),
-            Err(bytes) => (None, Some(pack(bytes.as_bytes())?)),
-        };
-        let message = Message {
+        let parcel = self.to_parcel()?;
+        if parcel.claim.is_none() { Ok(parcel.message) } else { Err(TooLarge) }
+    }
+
+    /// The text that travels through the queue, and the body beside it if it is too large for that.
+    pub fn to_parcel(self) -> Result<Parcel, TooLarge> {
+        if self.body.len() > MAX_BODY_BYTES {
+            return Err(TooLarge);
+        }
+        let mut message = Message {
             v: 1,
             platform: self.platform,
             connection: self.connection,
@@ -86,45 +119,84 @@ impl Delivery {
             delivery_id: self.delivery_id,
             received_at: self.received_at,
             headers: self.headers,
-            text,
-            gzip,
+            text: None,
+            gzip: None,
+            claim: None,
         };
-        let message = serde_json::to_string(&message).map_err(|_| TooLarge)?;
-        if message.len() > MAX_MESSAGE_BYTES { Err(TooLarge) } else { Ok(message) }
+        let packed = match String::from_utf8(self.body) {
+            Ok(text) if text.len() < COMPRESS_FROM_BYTES => {
+                message.text = Some(text);
+                return message.into_parcel(None);
+            }
+            Ok(text) => pack(text.as_bytes())?,
+            Err(bytes) => pack(bytes.as_bytes())?,
+        };
+        if packed.len() / 3 * 4 + ROOM_FOR_THE_REST < MAX_MESSAGE_BYTES {
+            message.gzip = Some(STANDARD.encode(packed));
+            return message.into_parcel(None);
+        }
+        let parts: Vec<Vec<u8>> = packed.chunks(PART_BYTES).map(<[u8]>::to_vec).collect();
+        let mut id = Sha256::new();
+        for part in [message.connection.as_bytes(), message.delivery_id.as_bytes(), &packed] {
+            id.update(part.len().to_be_bytes());
+            id.update(part);
+        }
+        let claim = Claim { id: hex::encode(id.finalize()), parts: parts.len() };
+        message.claim = Some(claim.clone());
+        message.into_parcel(Some((claim, parts)))
     }
 
     /// The delivery in a message. Tells versions apart; never panics, whatever the text.
     pub fn from_message(message: &str) -> Result<Self, MessageError> {
-        let message: Message = serde_json::from_str(message)?;
-        let body = match (message.text, message.gzip) {
-            (Some(text), None) if message.v == 1 => text.into_bytes(),
-            (None, Some(gzip)) if message.v == 1 => unpack(&gzip).ok_or(MessageError::Body)?,
+        let mut message: Message = serde_json::from_str(message)?;
+        let body = match (message.text.take(), message.gzip.take(), message.claim.take()) {
+            (Some(text), None, None) if message.v == 1 => text.into_bytes(),
+            (None, Some(gzip), None) if message.v == 1 => {
+                STANDARD.decode(gzip).ok().and_then(|packed| unpack(&packed)).ok_or(MessageError::Body)?
+            }
+            (None, None, Some(claim)) if message.v == 1 => return Err(MessageError::Claimed(claim)),
             _ => return Err(MessageError::Body),
         };
-        Ok(Self {
-            platform: message.platform,
-            connection: message.connection,
-            topic: message.topic,
-            delivery_id: message.delivery_id,
-            received_at: message.received_at,
-            headers: message.headers,
-            body,
-        })
+        Ok(message.into_delivery(body))
+    }
+
+    /// The delivery in a message whose body was stored elsewhere: `packed` is all its parts in a row.
+    pub fn from_claimed(message: &str, packed: &[u8]) -> Result<Self, MessageError> {
+        let message: Message = serde_json::from_str(message)?;
+        Ok(message.into_delivery(unpack(packed).ok_or(MessageError::Body)?))
     }
 }
 
-fn pack(bytes: &[u8]) -> Result<String, TooLarge> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes).map_err(|_| TooLarge)?;
-    Ok(STANDARD.encode(encoder.finish().map_err(|_| TooLarge)?))
+impl Message {
+    fn into_parcel(self, claim: Option<(Claim, Vec<Vec<u8>>)>) -> Result<Parcel, TooLarge> {
+        let message = serde_json::to_string(&self).map_err(|_| TooLarge)?;
+        if message.len() > MAX_MESSAGE_BYTES { Err(TooLarge) } else { Ok(Parcel { message, claim }) }
+    }
+
+    fn into_delivery(self, body: Vec<u8>) -> Delivery {
+        Delivery {
+            platform: self.platform,
+            connection: self.connection,
+            topic: self.topic,
+            delivery_id: self.delivery_id,
+            received_at: self.received_at,
+            headers: self.headers,
+            body,
+        }
+    }
 }
 
-fn unpack(text: &str) -> Option<Vec<u8>> {
-    let packed = STANDARD.decode(text).ok()?;
+fn pack(bytes: &[u8]) -> Result<Vec<u8>, TooLarge> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).map_err(|_| TooLarge)?;
+    encoder.finish().map_err(|_| TooLarge)
+}
+
+fn unpack(packed: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     // One byte more than allowed is enough to know that it is too much.
     let limit = u64::try_from(MAX_BODY_BYTES + 1).ok()?;
-    GzDecoder::new(packed.as_slice()).take(limit).read_to_end(&mut body).ok()?;
+    GzDecoder::new(packed).take(limit).read_to_end(&mut body).ok()?;
     (body.len() <= MAX_BODY_BYTES).then_some(body)
 }
 
@@ -154,14 +226,33 @@ mod tests {
         assert_eq!(Delivery::from_message(&message).unwrap().body, body);
     }
 
-    #[test]
-    fn what_cannot_be_compressed_enough_is_refused() {
+    fn noise(bytes: usize) -> Vec<u8> {
         let mut state = 1_u32;
         let noise = std::iter::repeat_with(|| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             state.to_be_bytes()[0]
         });
-        assert!(delivery(noise.take(2 * 1024 * 1024).collect()).to_message().is_err());
+        noise.take(bytes).collect()
+    }
+
+    #[test]
+    fn what_cannot_be_compressed_enough_travels_beside_the_message() {
+        let body = noise(2 * 1024 * 1024);
+        let parcel = delivery(body.clone()).to_parcel().unwrap();
+        assert!(parcel.message.len() < 1000);
+        let (claim, parts) = parcel.claim.unwrap();
+        assert_eq!(claim.parts, parts.len());
+        assert!(parts.iter().all(|part| part.len() < 400_000));
+        let named = Delivery::from_message(&parcel.message).unwrap_err();
+        assert!(matches!(named, MessageError::Claimed(named) if named == claim));
+        assert_eq!(Delivery::from_claimed(&parcel.message, &parts.concat()).unwrap().body, body);
+        assert!(Delivery::from_claimed(&parcel.message, &parts[0]).is_err());
+        assert!(delivery(body).to_message().is_err());
+    }
+
+    #[test]
+    fn a_body_beyond_the_bound_is_refused() {
+        assert!(delivery(vec![b' '; MAX_BODY_BYTES + 1]).to_parcel().is_err());
     }
 
     #[test]

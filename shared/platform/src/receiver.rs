@@ -15,11 +15,11 @@ use futures::future::BoxFuture;
 use jiff::Timestamp;
 use runtime::{Clients, Clock, Config};
 use serde_json::json;
-use store::{ConnectionRecord, ConnectionStatus, Store};
+use store::{ConnectionRecord, ConnectionStatus, Health, Store};
 
 use crate::adapter::{Connection, Headers, Platform, Rejection, Request, Secrets, Verdict};
 use crate::envelope::Unverified;
-use crate::queue::MAX_BODY_BYTES;
+use crate::queue::{MAX_BODY_BYTES, Parcel};
 use crate::secret_store::SecretStore;
 
 /// How long a connection and its secrets are used before they are read again.
@@ -27,6 +27,8 @@ const FRESH_MS: i64 = 60_000;
 /// A signature that does not match makes the receiver read the secrets again at most this often: a rotation takes
 /// effect at once, and a flood of bad signatures does not become a flood of reads.
 const REREAD_MS: i64 = 5_000;
+/// How often what was refused or ignored is written down.
+const NOTE_EVERY_MS: i64 = 10_000;
 /// How long a public key is used before it is fetched again: a day, as Adobe asks.
 const KEY_FRESH_MS: i64 = 24 * 3_600_000;
 /// Public keys remembered before all are forgotten.
@@ -45,6 +47,14 @@ pub struct Receiver {
     remembered: Mutex<HashMap<String, Arc<Known>>>,
     key_source: Option<Arc<dyn KeySource>>,
     keys: Mutex<HashMap<String, (i64, String)>>,
+    waiting: Mutex<Waiting>,
+}
+
+/// Health that is not written yet, by connection.
+#[derive(Default)]
+struct Waiting {
+    health: HashMap<String, Health>,
+    noted_at_ms: i64,
 }
 
 /// Fetches public keys, for platforms that sign with keys they publish.
@@ -64,8 +74,8 @@ struct Known {
 pub enum Decision {
     /// Put this into the queue, then answer 200.
     Enqueue {
-        /// The queue's text.
-        message: String,
+        /// The queue's text, and what must be stored before.
+        parcel: Parcel,
         /// The body of the answer.
         answer: &'static str,
     },
@@ -77,6 +87,8 @@ pub enum Decision {
         status: u16,
         /// The outcome's name for the counter.
         outcome: &'static str,
+        /// The topic, where one is known.
+        topic: Option<String>,
         /// The body.
         body: String,
     },
@@ -96,12 +108,14 @@ pub fn decide(
     match platform.verify(request, Unverified::new(body), connection, secrets, now) {
         Verdict::Accept(verified) => {
             let answer = verified.answer;
-            match verified.into_delivery(connection, now).to_message() {
-                Ok(message) => Decision::Enqueue { message, answer },
+            match verified.into_delivery(connection, now).to_parcel() {
+                Ok(parcel) => Decision::Enqueue { parcel, answer },
                 Err(_) => too_large(),
             }
         }
-        Verdict::Ignore { reason, body, .. } => Decision::Answer { status: 200, outcome: reason, body },
+        Verdict::Ignore { reason, topic, body } => {
+            Decision::Answer { status: 200, outcome: reason, topic, body }
+        }
         Verdict::Keys(addresses) => Decision::FetchKeys(addresses),
         Verdict::Reject(rejection) => Decision::Refuse(rejection),
     }
@@ -114,7 +128,7 @@ fn too_large() -> Decision {
 fn error(status: u16, outcome: &'static str, detail: &str) -> Decision {
     let title = outcome.replace('_', " ");
     let body = json!({"errors": [{"status": status.to_string(), "code": outcome, "title": title, "detail": detail}]});
-    Decision::Answer { status, outcome, body: body.to_string() }
+    Decision::Answer { status, outcome, topic: None, body: body.to_string() }
 }
 
 impl Receiver {
@@ -125,11 +139,11 @@ impl Receiver {
         clients: &Clients,
         clock: Clock,
     ) -> anyhow::Result<Self> {
-        // Only the registry is read: the function's role allows nothing else.
-        let registry = config.required("REGISTRY_TABLE")?;
+        // The profiles are out of reach: the function's role allows nothing there.
+        let (orders, registry) = (config.required("ORDERS_TABLE")?, config.required("REGISTRY_TABLE")?);
         Ok(Self {
             platform,
-            store: Store::new(clients.dynamodb.clone(), String::new(), String::new(), registry),
+            store: Store::new(clients.dynamodb.clone(), String::new(), orders, registry),
             secrets: SecretStore::new(clients.ssm.clone(), &config.required("SECRETS_PATH")?),
             sqs: clients.sqs.clone(),
             queue_url: config.required("RAW_DELIVERIES_QUEUE_URL")?,
@@ -137,6 +151,7 @@ impl Receiver {
             remembered: Mutex::default(),
             key_source: None,
             keys: Mutex::default(),
+            waiting: Mutex::default(),
         })
     }
 
@@ -149,14 +164,15 @@ impl Receiver {
     /// Serves one request of the HTTP API. Always answers: what fails here is the platform's to send again.
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> anyhow::Result<ApiGatewayV2httpResponse> {
         let (status, outcome, body) = match self.serve(event).await {
-            Decision::Answer { status, outcome, body } => (status, outcome, body),
+            Decision::Answer { status, outcome, body, .. } => (status, outcome, body),
             Decision::Refuse(rejection) => {
                 tracing::info!(platform = self.platform.name(), reason = %rejection, "delivery refused");
                 match error(401, "unauthorized", &rejection.to_string()) {
-                    Decision::Answer { status, outcome, body } => (status, outcome, body),
+                    Decision::Answer { status, outcome, body, .. } => (status, outcome, body),
                     _ => (401, "unauthorized", String::new()),
                 }
             }
+            // Neither leaves `serve`.
             Decision::Enqueue { .. } | Decision::FetchKeys(_) => (500, "undecided", String::new()),
         };
         runtime::metrics::count("deliveries", self.platform.name(), outcome, 1);
@@ -219,13 +235,61 @@ impl Receiver {
                 Err(unavailable) => return self.unavailable(&unavailable),
             }
         }
-        let Decision::Enqueue { message, answer } = decision else { return decision };
+        let (parcel, answer) = match decision {
+            Decision::Enqueue { parcel, answer } => (parcel, answer),
+            other => {
+                self.note(&id, &other).await;
+                return other;
+            }
+        };
+        if let Some((claim, parts)) = parcel.claim {
+            let stored = self.store.put_claim(&claim.id, parts, self.clock.now().as_second()).await;
+            if let Err(error) = stored {
+                return self.unavailable(&error.into());
+            }
+        }
         // The group gives one shop's flood no precedence over the others (fair queues).
-        let send =
-            self.sqs.send_message().queue_url(&self.queue_url).message_body(message).message_group_id(&id);
+        let send = self
+            .sqs
+            .send_message()
+            .queue_url(&self.queue_url)
+            .message_body(parcel.message)
+            .message_group_id(&id);
         match send.send().await {
-            Ok(_) => Decision::Answer { status: 200, outcome: "accepted", body: answer.to_owned() },
+            Ok(_) => {
+                Decision::Answer { status: 200, outcome: "accepted", topic: None, body: answer.to_owned() }
+            }
             Err(error) => self.unavailable(&anyhow::anyhow!("{}", DisplayErrorContext(error))),
+        }
+    }
+
+    /// Counts what never reaches the mapper, for the connection's health. Written at once when it was quiet before,
+    /// then at most every ten seconds: bad requests must not become writes one for one.
+    async fn note(&self, connection: &str, decision: &Decision) {
+        let now_ms = self.clock.now_ms();
+        let due = {
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            if waiting.health.len() >= MAX_REMEMBERED {
+                waiting.health.clear();
+            }
+            let health = waiting.health.entry(connection.to_owned()).or_default();
+            match decision {
+                Decision::Refuse(rejection) => health.reject(&rejection.to_string()),
+                Decision::Answer { status: 200, topic: Some(topic), .. } => health.ignore(topic),
+                Decision::Answer { status: 200, outcome, .. } => health.ignore(outcome),
+                Decision::Answer { outcome, .. } => health.reject(outcome),
+                Decision::Enqueue { .. } | Decision::FetchKeys(_) => {}
+            }
+            if now_ms - waiting.noted_at_ms < NOTE_EVERY_MS {
+                return;
+            }
+            waiting.noted_at_ms = now_ms;
+            std::mem::take(&mut waiting.health)
+        };
+        for (connection, health) in due {
+            if let Err(error) = self.store.note_health(&connection, &health).await {
+                tracing::warn!(connection, error = %error, "health not noted");
+            }
         }
     }
 

@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod claims;
 mod erase;
 mod error;
 mod events;
+mod health;
 mod identity;
 mod keys;
 mod ledgers;
@@ -15,6 +17,7 @@ mod table;
 
 pub use error::{Error, Result};
 pub use events::{EventFilter, EventOrder, Put, StoredEvent, read_event_image};
+pub use health::{Health, OTHER};
 pub use identity::Resolved;
 pub use keys::{ItemKind, PROFILE_SHARDS, metric_id, profile_of_key};
 pub use ledgers::{Subject, SubjectKey};

@@ -205,7 +205,8 @@ impl Store {
 
     /// Removes a connection.
     pub async fn delete_connection(&self, id: &str) -> Result<()> {
-        self.delete(&self.registry, CONNECTION, id).await
+        self.delete(&self.registry, CONNECTION, id).await?;
+        self.delete_health(id).await
     }
 
     /// Makes sure that a metric exists, and returns it.

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use platform::{Platform, Secrets};
 use serde_json::{Map, Value, json};
-use store::{ConnectionRecord, ConnectionStatus};
+use store::{ConnectionRecord, ConnectionStatus, Health};
 
 use crate::Api;
 use crate::body::{self, Fields, Node};
@@ -71,7 +71,11 @@ impl Api {
     /// `GET /api/connections/{id}`.
     pub(crate) async fn get_connection(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
         let connection = self.connection_by_id(id).await?;
-        Ok(Answer::ok(single(asked, self.connection_resource(asked, &connection), None)))
+        let mut resource = self.connection_resource(asked, &connection);
+        if let Some(health) = resource.pointer_mut("/attributes/health").and_then(Value::as_object_mut) {
+            health.extend(health_of(&self.store.health(id).await?));
+        }
+        Ok(Answer::ok(single(asked, resource, None)))
     }
 
     /// `PATCH /api/connections/{id}`. Settings and secrets that are not named stay; a setting of null goes. A new
@@ -168,6 +172,30 @@ impl Api {
             .attribute("created", time(connection.created_at))
             .attribute("updated", time(connection.updated_at))
             .build()
+    }
+}
+
+/// How a connection fares, as far as it is known: counts since it was made, and the last of everything.
+fn health_of(health: &Health) -> Map<String, Value> {
+    let count = |outcome: &str| health.counts.get(outcome).copied().unwrap_or_default();
+    let error = health.last_error.as_ref().map(|(at, text)| json!({"at": time(*at), "detail": text}));
+    let fields = json!({
+        "last_delivery": health.last_delivery_at.map(time),
+        "last_error": error,
+        "lag_ms": health.lag_ms,
+        "deliveries": {
+            "accepted": count("accepted"),
+            "mapped": count("mapped"),
+            "retried": count("retried"),
+            "deferred": count("deferred"),
+            "dead_lettered": count("dead_lettered"),
+            "rejected": health.rejected,
+            "ignored": health.ignored,
+        },
+    });
+    match fields {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
     }
 }
 

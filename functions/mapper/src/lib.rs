@@ -3,6 +3,7 @@
 mod api;
 mod facts;
 mod failure;
+mod health;
 mod people;
 mod platforms;
 mod tell;
@@ -16,10 +17,12 @@ use aws_sdk_sqs::types::MessageAttributeValue;
 use canonical::{Event, Instant, Metric, Source};
 use futures::StreamExt;
 use futures::stream;
-use platform::{Connection, Delivery, Mapping};
+use platform::{Connection, Delivery, Mapping, MessageError};
 use runtime::metrics::count;
 use runtime::{Clients, Clock, Config};
 use store::{MetricRecord, Store};
+
+use crate::health::{Seen, Tally};
 
 pub use failure::Failure;
 pub use platforms::{PLATFORMS, platform};
@@ -69,24 +72,34 @@ impl Mapper {
     /// Works on a batch. What may succeed later is reported as failed and comes again; what never can is set aside
     /// in the dead-letter queue with its reason.
     pub async fn handle(&self, event: SqsEvent) -> anyhow::Result<SqsBatchResponse> {
-        let work: Vec<_> = event.records.into_iter().map(|message| self.message(message)).collect();
+        let tally = Tally::default();
+        let work: Vec<_> = event.records.into_iter().map(|message| self.message(message, &tally)).collect();
         let failed: Vec<Option<String>> = stream::iter(work).buffer_unordered(CONCURRENCY).collect().await;
+        tally.write(&self.store).await;
         let mut response = SqsBatchResponse::default();
         response.set_failures(failed.into_iter().flatten());
         Ok(response)
     }
 
     /// Returns the message's id if it must come again.
-    async fn message(&self, message: SqsMessage) -> Option<String> {
+    async fn message(&self, message: SqsMessage, tally: &Tally) -> Option<String> {
+        let first_time = health::is_first(&message);
         let id = message.message_id.unwrap_or_default();
         let body = message.body.unwrap_or_default();
-        let delivery = match Delivery::from_message(&body) {
+        let delivery = match self.unpack(&body).await {
             Ok(delivery) => delivery,
-            Err(error) => return self.set_aside(id, body, "unknown", &error.to_string()).await,
+            Err(Failure::Retry(error)) => {
+                tracing::warn!(message_id = id, error, "delivery will be tried again");
+                return Some(id);
+            }
+            Err(Failure::Dead(reason)) => return self.set_aside(id, body, "unknown", &reason).await,
         };
+        let seen = Seen::of(&delivery, first_time);
         let (platform, delivery_id) = (delivery.platform.clone(), delivery.delivery_id.clone());
         // Boxed: the future is deep and large, and one is made per record.
-        match Box::pin(self.delivery(delivery)).await {
+        let outcome = Box::pin(self.delivery(delivery)).await;
+        tally.add(seen, &outcome, Instant::from(self.clock.now()));
+        match outcome {
             Ok(outcome) => {
                 count("mapped", &platform, outcome, 1);
                 None
@@ -97,6 +110,19 @@ impl Mapper {
                 Some(id)
             }
             Err(Failure::Dead(reason)) => self.set_aside(id, body, &platform, &reason).await,
+        }
+    }
+
+    /// The delivery in a message, with its body from the store if the message only names it.
+    async fn unpack(&self, message: &str) -> Result<Delivery, Failure> {
+        match Delivery::from_message(message) {
+            Ok(delivery) => Ok(delivery),
+            Err(MessageError::Claimed(claim)) => {
+                let packed = self.store.claim(&claim.id, claim.parts).await?;
+                let packed = packed.ok_or_else(|| Failure::dead("the stored body is gone"))?;
+                Delivery::from_claimed(message, &packed).map_err(|error| Failure::Dead(error.to_string()))
+            }
+            Err(error) => Err(Failure::Dead(error.to_string())),
         }
     }
 

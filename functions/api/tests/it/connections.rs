@@ -30,7 +30,16 @@ async fn a_connection_is_made_and_its_secret_never_comes_back() {
         })
     );
     let read = world.get(&format!("/api/connections/{id}")).await;
-    assert_eq!(read.body["data"], created.body["data"]);
+    let mut quiet = created.body["data"].clone();
+    let health = quiet["attributes"]["health"].as_object_mut().unwrap();
+    health.insert("last_delivery".to_owned(), Value::Null);
+    health.insert("last_error".to_owned(), Value::Null);
+    health.insert("lag_ms".to_owned(), Value::Null);
+    let deliveries = json!({
+        "accepted": 0, "mapped": 0, "retried": 0, "deferred": 0, "dead_lettered": 0, "rejected": {}, "ignored": {},
+    });
+    health.insert("deliveries".to_owned(), deliveries);
+    assert_eq!(read.body["data"], quiet);
     let list = world.get("/api/connections").await;
     assert_eq!(list.ids(), [id.as_str()]);
     for reply in [created, read, list] {
@@ -137,4 +146,47 @@ async fn platforms_say_what_a_connection_needs() {
     assert_eq!(one.body["data"], reply.body["data"][0]);
     assert_eq!(one.body["data"]["attributes"]["secrets"]["required"], json!(["webhook_secret"]));
     assert_eq!(world.get("/api/platforms/noshop").await.error().0, 404);
+}
+
+#[tokio::test]
+async fn a_connection_shows_how_it_fares() {
+    let world = World::new().await;
+    let id = world.post("/api/connections", connection(valid())).await.id();
+    let at: canonical::Instant = "2026-06-17T11:59:58Z".parse().unwrap();
+    let mut health =
+        store::Health { last_delivery_at: Some(at), lag_ms: Some(40), ..store::Health::default() };
+    health.count("accepted");
+    health.count("accepted");
+    health.count("dead_lettered");
+    health.reject("signature mismatch");
+    health.ignore("themes/publish");
+    health.ignore("no topic at all, but a joke");
+    health.fail(at, "no usable id");
+    for _ in 0..2 {
+        world.store.note_health(&id, &health).await.unwrap();
+    }
+    let read = world.get(&format!("/api/connections/{id}")).await;
+    let shown = &read.body["data"]["attributes"]["health"];
+    assert_eq!(
+        shown["deliveries"],
+        json!({
+            "accepted": 4, "mapped": 0, "retried": 0, "deferred": 0, "dead_lettered": 2,
+            "rejected": {"signature mismatch": 2}, "ignored": {"themes/publish": 2, "other": 2},
+        })
+    );
+    assert_eq!(shown["last_error"], json!({"at": "2026-06-17T11:59:58+00:00", "detail": "no usable id"}));
+    assert_eq!(
+        (&shown["last_delivery"], &shown["lag_ms"]),
+        (&json!("2026-06-17T11:59:58+00:00"), &json!(40))
+    );
+    // Only so many topics are counted by name.
+    for number in 0..60 {
+        let mut health = store::Health::default();
+        health.ignore(&format!("topic/{number:02}"));
+        world.store.note_health(&id, &health).await.unwrap();
+    }
+    let ignored = world.store.health(&id).await.unwrap().ignored;
+    assert_eq!((ignored.len(), ignored["other"]), (50, 14));
+    assert_eq!(world.delete(&format!("/api/connections/{id}")).await.status, StatusCode::NO_CONTENT);
+    assert!(world.store.health(&id).await.unwrap().is_empty());
 }

@@ -13,6 +13,7 @@ pub mod standard_webhooks;
 #[cfg(test)]
 mod tests;
 pub mod token;
+pub mod unsigned;
 
 use jiff::{SignedDuration, Timestamp};
 

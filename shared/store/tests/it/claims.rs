@@ -5,7 +5,8 @@ use testing::World;
 #[tokio::test]
 async fn a_body_comes_back_whole_or_not_at_all() {
     let world = World::start().await;
-    let parts: Vec<Vec<u8>> = (0..12_u8).map(|part| vec![part; 350 * 1024]).collect();
+    let of = |bytes: usize| -> Vec<Vec<u8>> { (0..12_u8).map(|part| vec![part; bytes]).collect() };
+    let parts = of(1024);
     for _ in 0..2 {
         world.store.put_claim("c1", parts.clone(), 1_000).await.unwrap();
     }
@@ -18,4 +19,8 @@ async fn a_body_comes_back_whole_or_not_at_all() {
     assert_eq!(expires, "1729000");
     world.delete_item("orders", "claim#c1", "004");
     assert_eq!(world.store.claim("c1", 12).await.unwrap(), None);
+
+    let parts = of(350 * 1024);
+    world.store.put_claim("large", parts.clone(), 1_000).await.unwrap();
+    assert_eq!(world.store.claim("large", 12).await.unwrap(), Some(parts.concat()));
 }

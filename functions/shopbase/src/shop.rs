@@ -1,0 +1,40 @@
+//! Which shop a delivery is of, and the end of a connection.
+
+use canonical::Fact;
+use platform::lenient;
+use platform::reading::{Reader, Reading, Silence};
+use platform::{Connection, Delivery};
+
+use crate::payload;
+
+/// The header that names the shop.
+pub(crate) const SHOP: &str = "x-shopbase-shop-domain";
+/// What every shop's own domain ends with.
+const HOST: &str = ".onshopbase.com";
+
+/// The shop's domain, as the delivery says, else as the connection does.
+pub(crate) fn of<'a>(delivery: &'a Delivery, connection: &'a Connection) -> Option<&'a str> {
+    let named = delivery.headers.get(SHOP).map(str::trim).filter(|shop| !shop.is_empty());
+    named.or_else(|| connection.text("shop_domain"))
+}
+
+/// The connection's shop, if it is a name below `onshopbase.com` and nothing else: requests may go there.
+pub(crate) fn host(connection: &Connection) -> Option<&str> {
+    let domain = connection.text("shop_domain")?;
+    let name = domain.strip_suffix(HOST)?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    (!name.is_empty() && name.bytes().all(plain)).then_some(domain)
+}
+
+/// `app/uninstalled`: the credentials are void. The header that names the shop is not signed and this cannot be
+/// undone, so the shop that the signed body names counts too.
+pub(crate) fn uninstalled(reader: &mut Reader<'_>) -> Reading {
+    let shop: payload::Shop = lenient::object(&reader.delivery.body)?;
+    let named = [shop.domain.ok(), shop.shop_domain.ok()].into_iter().flatten();
+    if let Some(own) = reader.connection.text("shop_domain")
+        && named.filter(|domain| domain.ends_with(HOST)).any(|domain| !domain.eq_ignore_ascii_case(own))
+    {
+        return Err(Silence::Ignore("other_shop"));
+    }
+    Ok(vec![Fact::Disconnected { at: Some(reader.received_at()) }])
+}

@@ -91,7 +91,7 @@ pub(crate) fn order(reader: &mut Reader<'_>, store: &Store<'_>, mut order: paylo
             total,
             discount_codes,
             lines,
-            billing_address: Some(billing).map(Address::into_property).filter(|address| !address.is_empty()),
+            billing_address: Some(billing.into_property()).filter(|address| !address.is_empty()),
             shipping_address: shipping.map(Address::into_property).filter(|address| !address.is_empty()),
             ..detail
         }),

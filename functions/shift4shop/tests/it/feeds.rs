@@ -8,7 +8,7 @@ use shift4shop::Shift4shop;
 const URL: &str = "https://apirest.3dcart.com/3dCartWebAPI/v2/Orders\
                    ?lastupdatestart=03%2F13%2F2026&lastupdateend=03%2F15%2F2026&limit=300";
 
-fn connection(settings: Value) -> Connection {
+fn connection(settings: &Value) -> Connection {
     let mut all = json!({
         "secure_url": "https://larch-and-linen.3dcartstores.com/",
         "time_zone": "America/New_York",
@@ -18,7 +18,7 @@ fn connection(settings: Value) -> Connection {
     Connection { settings: all.as_object().unwrap().clone(), ..Connection::default() }
 }
 
-fn feeds(settings: Value) -> Vec<Feed> {
+fn feeds(settings: &Value) -> Vec<Feed> {
     let time = |text: &str| text.parse::<Timestamp>().unwrap();
     // In New York it is still the evening of the 13th.
     Shift4shop.feeds(&connection(settings), time("2026-03-14T03:30:00Z"), time("2026-03-14T09:30:00Z"))
@@ -38,14 +38,14 @@ fn orders(ids: std::ops::Range<u32>) -> Value {
 
 #[test]
 fn nothing_is_asked_for_unless_it_is_wished_and_possible() {
-    assert!(feeds(json!({})).is_empty());
-    assert!(feeds(json!({ "poll": false })).is_empty());
-    assert!(feeds(json!({ "poll": true, "time_zone": "Nowhere" })).is_empty());
+    assert!(feeds(&json!({})).is_empty());
+    assert!(feeds(&json!({ "poll": false })).is_empty());
+    assert!(feeds(&json!({ "poll": true, "time_zone": "Nowhere" })).is_empty());
 }
 
 #[test]
 fn days_are_those_of_the_store_and_the_day_after_is_included() {
-    let feeds = feeds(json!({ "poll": true }));
+    let feeds = feeds(&json!({ "poll": true }));
     let [feed] = feeds.as_slice() else { panic!("one feed") };
     assert_eq!(feed.name, "orders");
     assert_eq!(feed.request.url, URL);
@@ -63,7 +63,7 @@ fn days_are_those_of_the_store_and_the_day_after_is_included() {
 
 #[test]
 fn a_page_gives_its_orders_without_card_data() {
-    let page = Shift4shop.page(&connection(json!({})), &feed(URL), &answer(200, &orders(1..3))).unwrap();
+    let page = Shift4shop.page(&connection(&json!({})), &feed(URL), &answer(200, &orders(1..3))).unwrap();
     assert_eq!(page.next, None);
     let bodies: Vec<_> =
         page.records.iter().map(|record| String::from_utf8(record.body.clone()).unwrap()).collect();
@@ -74,7 +74,7 @@ fn a_page_gives_its_orders_without_card_data() {
 
 #[test]
 fn full_pages_are_followed_until_one_is_not() {
-    let connection = connection(json!({}));
+    let connection = connection(&json!({}));
     let first = Shift4shop.page(&connection, &feed(URL), &answer(200, &orders(1..301))).unwrap();
     let second = first.next.unwrap();
     assert_eq!(second.url, format!("{URL}&offset=300"));
@@ -90,7 +90,7 @@ fn full_pages_are_followed_until_one_is_not() {
 
 #[test]
 fn no_rows_is_an_answer_and_a_refusal_is_not() {
-    let connection = connection(json!({}));
+    let connection = connection(&json!({}));
     assert_eq!(Shift4shop.page(&connection, &feed(URL), &answer(404, &json!([]))).unwrap().records.len(), 0);
     assert_eq!(Shift4shop.page(&connection, &feed(URL), &answer(200, &json!([]))).unwrap().records.len(), 0);
     Shift4shop.page(&connection, &feed(URL), &answer(400, &json!([]))).unwrap_err();

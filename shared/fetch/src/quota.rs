@@ -1,0 +1,167 @@
+//! How much a platform says that it will still take, from its answers' headers: one table for all dialects. Pure: the
+//! clock is a parameter.
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
+use platform::Headers;
+
+/// The longest that any header can hold requests up.
+pub(crate) const LONGEST_MS: i64 = 15 * 60_000;
+/// What is left untouched: requests that are under way may not be counted yet, and the shop's other programs ask too.
+const RESERVE: i64 = 2;
+
+/// What the number in a header of the reset means.
+#[derive(Clone, Copy)]
+enum Reset {
+    Milliseconds,
+    Seconds,
+    /// Seconds, or an instant in seconds or milliseconds since 1970: everybody does it differently.
+    SecondsOrInstant,
+}
+
+/// How many requests are left, and when there are more again.
+const WINDOWS: [(&str, &str, Reset); 3] = [
+    // BigCommerce.
+    ("x-rate-limit-requests-left", "x-rate-limit-time-reset-ms", Reset::Milliseconds),
+    // The IETF's draft, up to its version 6.
+    ("ratelimit-remaining", "ratelimit-reset", Reset::Seconds),
+    ("x-ratelimit-remaining", "x-ratelimit-reset", Reset::SecondsOrInstant),
+];
+
+/// Leaky buckets, `used/size`, which run empty in [`BUCKET_EMPTIES_MS`].
+const BUCKETS: [&str; 2] = ["x-shopify-shop-api-call-limit", "x-sb-shop-api-call-limit"];
+const BUCKET_EMPTIES_MS: i64 = 20_000;
+
+/// For how many milliseconds no further request should be made; `None` if there is no need to wait.
+pub(crate) fn wait_ms(headers: &Headers, now_ms: i64) -> Option<i64> {
+    let windows = WINDOWS.iter().filter_map(|(remaining, reset, kind)| {
+        let is_spent = number(headers.get(remaining)?)? <= RESERVE;
+        is_spent.then_some(until_ms(number(headers.get(reset)?)?, *kind, now_ms))
+    });
+    let policies = headers.get("ratelimit").into_iter().flat_map(policies);
+    let buckets = BUCKETS.iter().filter_map(|name| bucket(headers.get(name)?));
+    windows.chain(policies).chain(buckets).filter(|wait| *wait > 0).max().map(|wait| wait.min(LONGEST_MS))
+}
+
+/// What `Retry-After` asks for, in milliseconds: seconds, or a date.
+pub(crate) fn retry_after_ms(headers: &Headers, now_ms: i64) -> Option<i64> {
+    let text = headers.get("retry-after")?.trim();
+    let wait_ms = match number(text) {
+        Some(seconds) => seconds.saturating_mul(1000),
+        None => at(text)?.as_millisecond() - now_ms,
+    };
+    Some(wait_ms.clamp(0, LONGEST_MS))
+}
+
+fn at(text: &str) -> Option<Timestamp> {
+    DateTimeParser::new().parse_timestamp(text).ok()
+}
+
+fn until_ms(reset: i64, kind: Reset, now_ms: i64) -> i64 {
+    match kind {
+        Reset::Milliseconds => reset,
+        Reset::SecondsOrInstant if reset >= 1_000_000_000_000 => reset.saturating_sub(now_ms),
+        Reset::SecondsOrInstant if reset >= 1_000_000_000 => {
+            reset.saturating_mul(1000).saturating_sub(now_ms)
+        }
+        Reset::Seconds | Reset::SecondsOrInstant => reset.saturating_mul(1000),
+    }
+}
+
+/// The waits of the IETF's draft from version 8 on: `"burst";r=0;t=3, "daily";r=100;t=4000`.
+fn policies(text: &str) -> impl Iterator<Item = i64> {
+    text.split(',').filter_map(|policy| {
+        let parameter = |wanted: &str| {
+            policy.split(';').find_map(|part| {
+                let (name, value) = part.trim().split_once('=')?;
+                (name == wanted).then(|| number(value)).flatten()
+            })
+        };
+        (parameter("r")? <= RESERVE).then_some(parameter("t")?.saturating_mul(1000))
+    })
+}
+
+/// Until more than the reserve has leaked out.
+fn bucket(text: &str) -> Option<i64> {
+    let (used, size) = text.split_once('/')?;
+    let (used, size) = (number(used)?, number(size)?.max(1));
+    let missing = (RESERVE + 1).saturating_sub(size.saturating_sub(used));
+    (missing > 0).then(|| missing.saturating_mul(BUCKET_EMPTIES_MS) / size)
+}
+
+/// A whole number; a broken one is rounded up.
+fn number(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let whole: i64 = whole.parse().ok()?;
+    Some(if fraction.bytes().any(|digit| digit != b'0') { whole.saturating_add(1) } else { whole })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// 2026-06-17T12:00:00Z.
+    const NOW_MS: i64 = 1_781_697_600_000;
+
+    #[test]
+    fn every_dialect() {
+        let table: [(&[(&str, &str)], Option<i64>); 19] = [
+            (&[], None),
+            (&[("X-Rate-Limit-Requests-Left", "149"), ("X-Rate-Limit-Time-Reset-Ms", "15000")], None),
+            (&[("X-Rate-Limit-Requests-Left", "2"), ("X-Rate-Limit-Time-Reset-Ms", "15000")], Some(15_000)),
+            (&[("X-Rate-Limit-Requests-Left", "0")], None),
+            (&[("RateLimit-Remaining", "0"), ("RateLimit-Reset", "7")], Some(7_000)),
+            (&[("RateLimit-Remaining", "0"), ("RateLimit-Reset", "0.3")], Some(1_000)),
+            (&[("RateLimit", "\"default\";r=50;t=30")], None),
+            (&[("RateLimit", "\"default\";r=0;t=30")], Some(30_000)),
+            (&[("RateLimit", "\"burst\";r=0;t=3, \"daily\"; r=1; t=60")], Some(60_000)),
+            (&[("X-RateLimit-Remaining", "1"), ("X-RateLimit-Reset", "12")], Some(12_000)),
+            (&[("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", "1781697605")], Some(5_000)),
+            (&[("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", "1781697605500")], Some(5_500)),
+            // Over, by our clock.
+            (&[("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", "1781697599")], None),
+            (&[("X-RateLimit-Remaining", "0"), ("X-RateLimit-Reset", "99999")], Some(LONGEST_MS)),
+            (&[("X-RateLimit-Remaining", "none"), ("X-RateLimit-Reset", "5")], None),
+            (&[("X-Shopify-Shop-Api-Call-Limit", "10/40")], None),
+            (&[("X-Shopify-Shop-Api-Call-Limit", "40/40")], Some(1_500)),
+            (&[("X-Sb-Shop-Api-Call-Limit", "38/40")], Some(500)),
+            (&[("X-Sb-Shop-Api-Call-Limit", "full")], None),
+        ];
+        for (headers, expected) in table {
+            let headers: Headers = headers.iter().copied().collect();
+            assert_eq!(wait_ms(&headers, NOW_MS), expected, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        for (text, expected) in [
+            ("30", Some(30_000)),
+            ("0", Some(0)),
+            ("86400", Some(LONGEST_MS)),
+            ("Wed, 17 Jun 2026 12:01:00 GMT", Some(60_000)),
+            ("Wed, 17 Jun 2026 11:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-5", None),
+        ] {
+            let headers: Headers = [("Retry-After", text)].into_iter().collect();
+            assert_eq!(retry_after_ms(&headers, NOW_MS), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_panics_or_waits_for_longer_than_the_bound(text in "[-0-9./;,=rt\" ]{0,40}") {
+            let names = ["ratelimit", "retry-after", BUCKETS[0]].into_iter();
+            let windows = WINDOWS.iter().flat_map(|(remaining, reset, _)| [*remaining, *reset]);
+            let headers: Headers = names.chain(windows).map(|name| (name, text.clone())).collect();
+            prop_assert!(wait_ms(&headers, NOW_MS).is_none_or(|wait| (1..=LONGEST_MS).contains(&wait)));
+            prop_assert!(retry_after_ms(&headers, NOW_MS).is_none_or(|wait| (0..=LONGEST_MS).contains(&wait)));
+        }
+    }
+}

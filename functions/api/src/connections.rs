@@ -1,9 +1,10 @@
 //! Connections: one per shop and platform. Their secrets go to the vault and never come back.
 
+use canonical::Instant;
 use http::StatusCode;
 use platform::{Platform, Secrets};
 use serde_json::{Map, Value, json};
-use store::{ConnectionRecord, ConnectionStatus, Health};
+use store::{ConnectionRecord, ConnectionStatus, Health, PollRun};
 
 use crate::Api;
 use crate::body::{self, Fields, Node};
@@ -74,6 +75,9 @@ impl Api {
         let mut resource = self.connection_resource(asked, &connection);
         if let Some(health) = resource.pointer_mut("/attributes/health").and_then(Value::as_object_mut) {
             health.extend(health_of(&self.store.health(id).await?));
+            if let Some((run, next_ms)) = self.store.last_poll(id).await? {
+                health.insert("poll".to_owned(), poll_of(&run, next_ms));
+            }
         }
         Ok(Answer::ok(single(asked, resource, None)))
     }
@@ -173,6 +177,18 @@ impl Api {
             .attribute("updated", time(connection.updated_at))
             .build()
     }
+}
+
+/// The last poll of a connection.
+fn poll_of(run: &PollRun, next_ms: i64) -> Value {
+    json!({
+        "started": time(run.started_at),
+        "finished": time(run.finished_at),
+        "pages": run.pages,
+        "records": run.records,
+        "error": run.error,
+        "next": Instant::from_millis(next_ms).map(time),
+    })
 }
 
 /// How a connection fares, as far as it is known: counts since it was made, and the last of everything.

@@ -8,7 +8,7 @@ use runtime::{Clients, Clock, Config};
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::init();
     let clients = Clients::from_env().await;
-    let api = api::Api::from_config(&Config::from_env(), &clients, Clock::system(), mapper::PLATFORMS)
+    let api = api::Api::from_config(&Config::from_env(), &clients, Clock::system(), platforms::PLATFORMS)
         .map_err(|error| lambda_http::Error::from(format!("{error:#}")))?;
     lambda_http::run(api::router(Arc::new(api))).await
 }

@@ -10,6 +10,7 @@ mod keys;
 mod ledgers;
 mod merge;
 mod page;
+mod polls;
 mod profiles;
 mod registry;
 mod segments;
@@ -22,6 +23,7 @@ pub use identity::Resolved;
 pub use keys::{ItemKind, PROFILE_SHARDS, metric_id, profile_of_key};
 pub use ledgers::{Subject, SubjectKey};
 pub use page::{Cursor, Page};
+pub use polls::{Poll, PollRun};
 pub use profiles::{ProfileImage, ProfileSort, Versioned, read_profile_image};
 pub use registry::{
     ApiKey, CatalogEntry, ConnectionRecord, ConnectionStatus, Job, JobKind, JobMessage, JobStatus,

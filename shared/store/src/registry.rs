@@ -206,6 +206,7 @@ impl Store {
     /// Removes a connection.
     pub async fn delete_connection(&self, id: &str) -> Result<()> {
         self.delete(&self.registry, CONNECTION, id).await?;
+        self.delete_poll(id).await?;
         self.delete_health(id).await
     }
 

@@ -11,6 +11,7 @@ use crate::{Currency, Instant, Money};
 
 /// One fact.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "fact", rename_all = "snake_case")]
 #[allow(
     clippy::large_enum_variant,
@@ -46,6 +47,7 @@ pub enum Fact {
 
 /// Who a fact is about: what the source wrote, not yet normalised. Empty strings count as absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Person {
     /// The id the account's owner gave the person; only through the API.
@@ -74,6 +76,7 @@ pub struct Person {
 
 /// An order, or a part of it, as one delivery shows it. Absent means "this delivery does not say", never "no".
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct OrderSnapshot {
     /// The platform's id.
@@ -121,6 +124,7 @@ impl OrderSnapshot {
 
 /// Which refunds become Refunded Order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RefundPolicy {
     /// One event per order, once everything was paid back, with all that was paid back as its value.
@@ -132,6 +136,7 @@ pub enum RefundPolicy {
 
 /// What an order consists of.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct OrderDetail {
     /// The number people see, such as `#1001`.
@@ -173,6 +178,7 @@ pub struct OrderDetail {
 
 /// One line of an order, a checkout or a cart.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct Line {
     /// The line's own id; if the source has none, one that is stable for the line.
@@ -226,6 +232,7 @@ impl Line {
 
 /// That an order was cancelled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cancellation {
     /// When.
     pub at: Instant,
@@ -236,6 +243,7 @@ pub struct Cancellation {
 
 /// One parcel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Shipment {
     /// The platform's id of the fulfilment.
     pub shipment_id: String,
@@ -254,6 +262,7 @@ pub struct Shipment {
 
 /// One refund.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Refund {
     /// The platform's id.
     pub refund_id: String,
@@ -269,6 +278,7 @@ pub struct Refund {
 
 /// A checkout that was begun and perhaps completed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct CheckoutSnapshot {
     /// What names the checkout through all its deliveries.
@@ -303,6 +313,7 @@ pub struct CheckoutSnapshot {
 
 /// A cart as it is now.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct CartSnapshot {
     /// What names the cart through all its deliveries.
@@ -324,6 +335,7 @@ pub struct CartSnapshot {
 
 /// A product page that was looked at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProductView {
     /// What names this view.
     pub view_id: String,
@@ -340,6 +352,7 @@ pub struct ProductView {
 
 /// A customer's attributes at one time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct CustomerSnapshot {
     /// Identifiers and attributes.
@@ -353,6 +366,7 @@ pub struct CustomerSnapshot {
 
 /// How somebody may be reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
     /// E-mail.
@@ -363,6 +377,7 @@ pub enum Channel {
 
 /// A person's word on marketing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ConsentStatus {
     /// Never asked or never answered.
@@ -376,6 +391,7 @@ pub enum ConsentStatus {
 
 /// A decision about marketing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ConsentChange {
     /// Who.
     pub person: Person,
@@ -394,6 +410,7 @@ pub struct ConsentChange {
 
 /// Something a loyalty programme did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LoyaltyActivity {
     /// What names the activity.
     pub activity_id: String,
@@ -410,6 +427,7 @@ pub struct LoyaltyActivity {
 
 /// A product, or that it is gone.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct CatalogItem {
     /// The platform's product id.
@@ -449,6 +467,7 @@ pub struct CatalogItem {
 
 /// A variant of a product.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
 pub struct CatalogVariant {
     /// The platform's variant id.
@@ -469,6 +488,7 @@ pub struct CatalogVariant {
 
 /// Somebody, or a whole shop, must be forgotten.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "scope", rename_all = "snake_case")]
 #[allow(clippy::large_enum_variant, reason = "rare, made once and moved")]
 pub enum ErasureRequest {

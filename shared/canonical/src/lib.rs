@@ -14,6 +14,8 @@ pub mod money;
 pub mod order;
 pub mod profile;
 mod properties;
+#[cfg(feature = "schema")]
+mod schema;
 
 pub use api_event::{ApiEvent, DEFAULT_SERVICE};
 pub use event::{Event, Source};

@@ -6,6 +6,7 @@ macro_rules! metrics {
     ($($variant:ident => $name:literal),+ $(,)?) => {
         /// A canonical metric. The names are Klaviyo's, because segments and templates are written in them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub enum Metric {
             $(#[doc = $name] #[serde(rename = $name)] $variant,)+
         }

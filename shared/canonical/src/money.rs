@@ -61,6 +61,7 @@ impl fmt::Display for Currency {
 /// An exact decimal amount, and its currency where the source says one (Klaviyo's API allows a value
 /// without).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Money {
     /// The amount in the currency's major unit: 12.50 is twelve euros and fifty cents.
     pub amount: Decimal,

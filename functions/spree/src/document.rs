@@ -1,0 +1,130 @@
+//! The shapes a record travels in, all read into the structs of [`crate::payload`].
+
+use std::collections::HashMap;
+
+use platform::lenient::{self, BodyError, Field, Object};
+use platform::reading::Silence;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+/// How deep relationships are followed: an order's payments' refunds.
+const DEPTH: usize = 2;
+/// How many resources one document may be resolved into: documents refer to each other in circles.
+const RESOURCES: usize = 10_000;
+
+/// What a record is wrapped in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// `{id, name, created_at, data}`: 5.3 and later.
+    Envelope,
+    /// `{data: {id, type, attributes, relationships}, included}`: before 5.3, and the Platform API.
+    JsonApi,
+    /// Nothing: a record of the Admin API.
+    Bare,
+}
+
+#[derive(Deserialize)]
+#[serde(bound = "T: DeserializeOwned")]
+struct Data<T> {
+    #[serde(default = "Field::default")]
+    data: Field<Object<T>>,
+}
+
+/// Reads the one record of a body.
+pub(crate) fn record<T: DeserializeOwned>(shape: Shape, body: &[u8]) -> Result<T, Silence> {
+    let field = match shape {
+        Shape::Bare => return Ok(lenient::object(body)?),
+        Shape::Envelope => lenient::object::<Data<T>>(body)?.data,
+        Shape::JsonApi => {
+            let document = resolve(object(body)?);
+            document.into_iter().next().map_or(Field::Absent, from_value)
+        }
+    };
+    field.ok().map(|Object(record)| record).ok_or_else(|| Silence::Malformed("no usable data".to_owned()))
+}
+
+/// Reads the records of an answer, which may be one or a list. What cannot be read is left out.
+pub(crate) fn records<T: DeserializeOwned>(shape: Shape, body: &[u8]) -> Vec<T> {
+    let Ok(mut document) = object(body) else { return Vec::new() };
+    let values = match (shape, document.get_mut("data").map(Value::take)) {
+        (Shape::JsonApi, Some(data)) => {
+            document.insert("data".to_owned(), data);
+            resolve(document)
+        }
+        (_, Some(Value::Array(list))) => list,
+        (_, Some(_)) => Vec::new(),
+        (_, None) => vec![Value::Object(document)],
+    };
+    values.into_iter().filter_map(|value| from_value(value).ok()).map(|Object(record)| record).collect()
+}
+
+fn object(body: &[u8]) -> Result<Map<String, Value>, BodyError> {
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(BodyError::NotAnObject),
+        Err(error) => Err(BodyError::Syntax { line: error.line(), column: error.column() }),
+    }
+}
+
+fn from_value<T: DeserializeOwned>(value: Value) -> Field<Object<T>> {
+    // Never an error: a field takes every value, bad or not.
+    serde_json::from_value(value).unwrap_or(Field::Bad)
+}
+
+/// The primary resources of a JSON:API document as plain objects: attributes, id, and in place of each relationship
+/// the resources it names.
+fn resolve(document: Map<String, Value>) -> Vec<Value> {
+    let included = document.get("included").and_then(Value::as_array).map(Vec::as_slice);
+    let included: HashMap<(&str, &str), &Value> =
+        included.unwrap_or_default().iter().filter_map(|resource| Some((name(resource)?, resource))).collect();
+    let mut resolver = Resolver { included, left: RESOURCES };
+    let primary = match document.get("data") {
+        Some(Value::Array(list)) => list.as_slice(),
+        Some(data) => std::slice::from_ref(data),
+        None => &[],
+    };
+    primary.iter().filter(|resource| resource.is_object()).map(|resource| resolver.resource(resource, 0)).collect()
+}
+
+fn name(resource: &Value) -> Option<(&str, &str)> {
+    Some((resource.get("type")?.as_str()?, resource.get("id")?.as_str()?))
+}
+
+struct Resolver<'a> {
+    included: HashMap<(&'a str, &'a str), &'a Value>,
+    left: usize,
+}
+
+impl<'a> Resolver<'a> {
+    fn resource(&mut self, resource: &'a Value, depth: usize) -> Value {
+        let mut plain = resource.get("attributes").and_then(Value::as_object).cloned().unwrap_or_default();
+        if let Some(id) = resource.get("id") {
+            plain.insert("id".to_owned(), id.clone());
+        }
+        let relationships = resource.get("relationships").and_then(Value::as_object);
+        for (key, relationship) in relationships.into_iter().flatten() {
+            let linked = match relationship.get("data") {
+                Some(Value::Array(list)) => list.iter().map(|one| self.linked(one, depth)).collect(),
+                Some(one) => self.linked(one, depth),
+                None => Value::Null,
+            };
+            plain.entry(key.as_str()).or_insert(linked);
+        }
+        Value::Object(plain)
+    }
+
+    /// What a relationship names; where it is not included, only its id is known.
+    fn linked(&mut self, identifier: &'a Value, depth: usize) -> Value {
+        let found = name(identifier).and_then(|name| self.included.get(&name).copied());
+        match found {
+            Some(resource) if depth < DEPTH && self.left > 0 => {
+                self.left -= 1;
+                self.resource(resource, depth + 1)
+            }
+            _ => identifier.get("id").map_or(Value::Null, |id| {
+                Value::Object(Map::from_iter([("id".to_owned(), id.clone())]))
+            }),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What a shop is asked for regularly: the way for shops without a module, and the net below those with one.
+
+use canonical::hash;
+use jiff::Timestamp;
+use platform::lenient::{Field, Object, Objects};
+use platform::{ApiRequest, Connection, Feed, Fetched, Headers, Page, Record};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::rest::{Api, digits};
+
+/// More than this, shops may refuse.
+const PAGE_SIZE: u64 = 100;
+/// A feed's name, its path and the topic its records are read as.
+const FEEDS: [(&str, &str, &str); 5] = [
+    ("orders", "orders", "order"),
+    ("creditmemos", "creditmemos", "creditmemo"),
+    ("shipments", "shipments", "shipment"),
+    ("customers", "customers/search", "customer"),
+    ("products", "products", "product"),
+];
+const CARTS: (&str, &str, &str) = ("carts", "carts/search", "quote");
+
+/// What changed in a window.
+pub(crate) fn feeds(connection: &Connection, since: Timestamp, until: Timestamp) -> Vec<Feed> {
+    let Some(api) = Api::of(connection).filter(|_| connection.flag("poll", false)) else { return Vec::new() };
+    let carts = connection.flag("poll_carts", false).then_some(CARTS);
+    let wanted = FEEDS.into_iter().chain(carts);
+    wanted.map(|(name, path, _)| Feed { name, request: api.get(&search(path, since, until)) }).collect()
+}
+
+/// The first page. Pages are not counted but continued after the last id: a record that changes while pages are read
+/// leaves the window, and would move the others across the border between two numbered pages. Magento keeps UTC and
+/// whole seconds, so the window includes both its ends.
+fn search(path: &str, since: Timestamp, until: Timestamp) -> String {
+    let second = |time: Timestamp| time.strftime("%Y-%m-%d%%20%H:%M:%S").to_string();
+    let (since, until) = (second(since), second(until));
+    let filters =
+        [("updated_at", "gteq", since.as_str()), ("updated_at", "lteq", &until), ("entity_id", "gt", "0")];
+    let mut query = format!(
+        "searchCriteria[sortOrders][0][field]=entity_id&searchCriteria[sortOrders][0][direction]=ASC\
+         &searchCriteria[pageSize]={PAGE_SIZE}&searchCriteria[currentPage]=1"
+    );
+    for (index, (field, condition, value)) in filters.into_iter().enumerate() {
+        let filter = format!("searchCriteria[filter_groups][{index}][filters][0]");
+        query +=
+            &format!("&{filter}[field]={field}&{filter}[condition_type]={condition}&{filter}[value]={value}");
+    }
+    format!("{path}?{query}")
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Answer {
+    items: Objects<Map<String, Value>>,
+    total_count: Field<String>,
+}
+
+/// Reads a page. The count is of what is left from this page on, since the id is a filter like the others.
+pub(crate) fn page(feed: &Feed, answer: &Fetched) -> Result<Page, String> {
+    if answer.status != 200 {
+        return Err(format!("the answer's status is {}", answer.status));
+    }
+    let all = FEEDS.into_iter().chain([CARTS]);
+    let (_, _, topic) =
+        all.into_iter().find(|(name, _, _)| *name == feed.name).ok_or("there is no such feed")?;
+    let answer: Answer = platform::lenient::object(&answer.body).map_err(|error| error.to_string())?;
+    let Field::Is(items) = answer.items else { return Err("the answer has no items".to_owned()) };
+    let (after, before) = feed.request.url.rsplit_once('=').ok_or("the request has no filter")?;
+    let before: u64 = before.parse().map_err(|_| "the request has no id")?;
+
+    let mut last = before;
+    let mut records = Vec::new();
+    let count = items.len() as u64;
+    for item in items {
+        let Field::Is(Object(fields)) = item else { continue };
+        let id = ["entity_id", "id"].iter().find_map(|name| digits(fields.get(*name)?));
+        last = id.as_ref().and_then(|id| id.parse().ok()).unwrap_or(last).max(last);
+        records.push(record(topic, id, fields));
+    }
+    let left = match answer.total_count {
+        Field::Is(total) => total.parse::<u64>().map_err(|_| "the count is not a number")? > count,
+        Field::Absent | Field::Bad => count >= PAGE_SIZE,
+    };
+    if left && last == before {
+        return Err("the page does not go on after the last one".to_owned());
+    }
+    let next = left.then(|| ApiRequest { url: format!("{after}={last}"), ..feed.request.clone() });
+    Ok(Page { records, next })
+}
+
+fn record(topic: &str, id: Option<String>, fields: Map<String, Value>) -> Record {
+    let updated_at = fields.get("updated_at").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let body = Value::Object(fields).to_string();
+    let delivery_id = match id {
+        Some(id) if !updated_at.is_empty() => format!("{topic}:{id}:{updated_at}"),
+        _ => hash::long_id(&[topic, &body]),
+    };
+    Record { topic: topic.to_owned(), delivery_id, headers: Headers::default(), body: body.into_bytes() }
+}

@@ -133,7 +133,8 @@ fn content(answer: &Fetched) -> Result<Option<&[u8]>, Silence> {
 /// A record of API v2.
 pub(crate) fn object<T: DeserializeOwned>(answer: Option<&Fetched>) -> Result<Option<T>, Silence> {
     let body = answer.map(content).transpose()?.flatten();
-    Ok(body.map(lenient::object).transpose()?)
+    let record = body.map(lenient::object).transpose();
+    record.map_err(|error| Silence::Malformed(format!("of the answer: {error}")))
 }
 
 /// A record of API v3, which is in `data`.

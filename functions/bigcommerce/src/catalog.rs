@@ -2,7 +2,7 @@
 
 use canonical::fact::{CatalogItem, CatalogVariant};
 use canonical::{Fact, Instant};
-use platform::lenient::{Dropped, Id, Object, Objects};
+use platform::lenient::{Dropped, Field, Id, Object, Objects};
 use platform::reading::{Reading, Silence};
 
 use crate::api::{self, Listing, Session, is_number};
@@ -14,13 +14,13 @@ pub(crate) fn product(session: &mut Session<'_>, product_id: &str) -> Reading {
     let request = session.api.get(&format!("v3/catalog/products/{product_id}?include=images,variants"));
     let product: Option<payload::Product> = api::entity(session.ask_for(request)?)?;
     // Its deletion has a scope of its own.
-    let mut product = product.ok_or(Silence::Ignore("product_gone"))?;
-    let product_id = session.reader.identity("id", std::mem::take(&mut product.id))?;
+    let product = product.ok_or(Silence::Ignore("product_gone"))?;
+    let product_id = session.reader.identity("id", product.id)?;
 
     let dropped = &mut session.reader.dropped;
-    let brand = person::id(dropped, "brand_id", std::mem::take(&mut product.brand_id));
+    let brand = person::id(dropped, "brand_id", product.brand_id);
     let brand = brand.filter(|id| is_number(id));
-    let categories = dropped.list("categories", std::mem::take(&mut product.categories));
+    let categories = dropped.list("categories", product.categories);
     let categories: Vec<String> =
         categories.into_iter().map(|Id(id)| id).filter(|id| is_number(id)).take(api::PAGE_SIZE).collect();
     let [brand, categories] = session.listings(&[
@@ -90,7 +90,7 @@ fn variants(dropped: &mut Dropped, variants: Objects<payload::Variant>) -> Vec<C
 /// The picture that lists show, else the first.
 fn image(dropped: &mut Dropped, images: Objects<payload::Image>) -> Option<String> {
     let mut images = dropped.list("images", images);
-    images.sort_by_key(|Object(image)| image.is_thumbnail != platform::lenient::Field::Is(true));
+    images.sort_by_key(|Object(image)| image.is_thumbnail != Field::Is(true));
     images.into_iter().find_map(|Object(image)| dropped.take("images.url_standard", image.url_standard))
 }
 

@@ -92,12 +92,13 @@ pub(crate) fn subscriber(session: &mut Session<'_>, subscriber_id: &str) -> Read
     let email = email.ok_or_else(|| Silence::Malformed("no usable email".to_owned()))?;
     let date_created = instant(dropped, "date_created", subscriber.date_created);
     let date_modified = instant(dropped, "date_modified", subscriber.date_modified);
-    if subscriber.consents == Field::Absent {
+    let Some(consents) = dropped.take("consents", subscriber.consents) else {
         return Err(Silence::Ignore("consent_not_said"));
-    }
-    let consents = dropped.list("consents", subscriber.consents);
-    let status = if consents.iter().any(|consent| consent == "marketing_newsletter") {
+    };
+    let status = if consents.iter().any(|consent| consent.is("marketing_newsletter")) {
         ConsentStatus::Subscribed
+    } else if consents.contains(&Field::Bad) {
+        return Err(Silence::Ignore("consent_not_said"));
     } else if date_modified > date_created {
         ConsentStatus::Unsubscribed
     } else {

@@ -6,7 +6,6 @@ use canonical::fact::{
 };
 use canonical::money::{Decimal, decimal_to_json};
 use canonical::{Currency, Fact, Instant, Money, Person};
-use platform::Fetched;
 use platform::address::{Address, lend, set};
 use platform::lenient::{Dropped, Field, Id, Moment, Object, Objects};
 use platform::reading::{Reading, Silence};
@@ -32,24 +31,14 @@ pub(crate) enum About {
     Refund,
 }
 
-/// What the lists of an order held.
-struct Lists<'a> {
-    products: Vec<&'a Fetched>,
-    coupons: Vec<&'a Fetched>,
-    addresses: Vec<&'a Fetched>,
-    shipments: Vec<&'a Fetched>,
-    refunds: Vec<&'a Fetched>,
-    customer: Vec<&'a Fetched>,
-}
-
 /// An order as it is now.
 pub(crate) fn order(session: &mut Session<'_>, occasion: &Occasion) -> Reading {
     let path = format!("v2/orders/{}", occasion.order_id);
     let request = session.api.get(&path);
     let order: Option<payload::Order> = api::object(session.ask_for(request)?)?;
-    let mut order = order.ok_or(Silence::Ignore("order_gone"))?;
-    let order_id = session.reader.identity("id", std::mem::take(&mut order.id))?;
-    let number = session.reader.dropped.take("status_id", std::mem::take(&mut order.status_id));
+    let order = order.ok_or(Silence::Ignore("order_gone"))?;
+    let order_id = session.reader.identity("id", order.id)?;
+    let number = session.reader.dropped.take("status_id", order.status_id);
     let status = number.as_ref().and_then(Status::parse).ok_or(Silence::Ignore("order_status_unknown"))?;
     // Turned down after it was placed, which only the delivery can know: a cancellation.
     let withdrawn = status == Status::Declined && occasion.previous.is_some_and(Status::is_placed);
@@ -60,12 +49,13 @@ pub(crate) fn order(session: &mut Session<'_>, occasion: &Occasion) -> Reading {
     }
 
     let dropped = &mut session.reader.dropped;
-    let customer_id = person::id(dropped, "customer_id", std::mem::take(&mut order.customer_id));
-    let (billing, email) = billing(dropped, std::mem::take(&mut order.billing_address));
-    let refunded = dropped.take("refunded_amount", std::mem::take(&mut order.refunded_amount));
-    let items_shipped = dropped.take("items_shipped", std::mem::take(&mut order.items_shipped));
-    let nothing_refunded =
-        refunded == Some(Decimal::ZERO) && status != Status::Refunded && occasion.about != About::Refund;
+    let customer_id = person::id(dropped, "customer_id", order.customer_id);
+    let (billing, email) = billing(dropped, order.billing_address);
+    let refunded = dropped.take("refunded_amount", order.refunded_amount);
+    let items_shipped = dropped.take("items_shipped", order.items_shipped);
+    let nothing_refunded = refunded == Some(Decimal::ZERO)
+        && !matches!(status, Status::Refunded | Status::PartlyRefunded)
+        && occasion.about != About::Refund;
     let nothing_shipped = items_shipped == Some(Decimal::ZERO)
         && status != Status::Fulfilled
         && occasion.about != About::Shipment;
@@ -83,31 +73,26 @@ pub(crate) fn order(session: &mut Session<'_>, occasion: &Occasion) -> Reading {
         },
         unnamed.map_or(Listing::Skipped, |id| Listing::Whole(customer::path(id))),
     ])?;
-    let lists = Lists { products, coupons, addresses, shipments, refunds, customer };
 
     let received_at = session.reader.received_at();
     let dropped = &mut session.reader.dropped;
     let email = match unnamed {
-        Some(id) => customer::email(dropped, id, lists.customer.first().copied())?,
+        Some(id) => customer::email(dropped, id, customer.first().copied())?,
         None => email,
     };
-    let shipping = shipping(dropped, api::list(&lists.addresses)?);
+    let shipping = shipping(dropped, api::list(&addresses)?);
     let mut person = Person { customer_id, email, ..Person::default() };
     lend(&mut person, billing.as_ref(), shipping.as_ref());
-    set(
-        &mut person.attributes,
-        "locale",
-        dropped.take("customer_locale", std::mem::take(&mut order.customer_locale)),
-    );
+    set(&mut person.attributes, "locale", dropped.take("customer_locale", order.customer_locale));
 
     let currency = dropped.take("default_currency_code", order.default_currency_code);
     let date_created = instant(dropped, "date_created", order.date_created);
     let date_modified = instant(dropped, "date_modified", order.date_modified);
     let date_shipped = instant(dropped, "date_shipped", order.date_shipped);
     let last_changed = date_modified.unwrap_or(received_at);
-    let lines = line::of_order(dropped, api::list(&lists.products)?);
-    let shipments = self::shipments(dropped, api::list(&lists.shipments)?, &lines, last_changed);
-    let refunds = self::refunds(dropped, &lists, currency, last_changed)?;
+    let lines = line::of_order(dropped, api::list(&products)?);
+    let shipments = self::shipments(dropped, api::list(&shipments)?, &lines, last_changed);
+    let refunds = self::refunds(dropped, api::entities(refunds.first().copied())?, currency, last_changed);
     let fulfilled_at = (status == Status::Fulfilled).then(|| {
         date_shipped.or_else(|| shipments.iter().map(|shipment| shipment.at).max()).unwrap_or(last_changed)
     });
@@ -135,7 +120,7 @@ pub(crate) fn order(session: &mut Session<'_>, occasion: &Occasion) -> Reading {
         number: Some(order_id.clone()),
         total: dropped.take("total_inc_tax", order.total_inc_tax).map(|amount| Money { amount, currency }),
         total_discounts: sum(discount, coupon_discount),
-        discount_codes: codes(dropped, api::list(&lists.coupons)?),
+        discount_codes: codes(dropped, api::list(&coupons)?),
         lines,
         billing_address: billing.map(Address::into_property),
         shipping_address: shipping.map(Address::into_property),
@@ -166,7 +151,7 @@ pub(crate) fn order(session: &mut Session<'_>, occasion: &Occasion) -> Reading {
         fulfilled_at,
         shipments,
         refunds,
-        fully_refunded: number.is_some_and(|number| number.as_u64() == Some(4)),
+        fully_refunded: status == Status::Refunded,
         refund_policy: RefundPolicy::Each,
         backfill: false,
     });
@@ -224,15 +209,15 @@ fn shipments(
 
 fn refunds(
     dropped: &mut Dropped,
-    lists: &Lists<'_>,
+    refunds: Objects<payload::Refund>,
     currency: Option<Currency>,
     last_changed: Instant,
-) -> Result<Vec<Refund>, Silence> {
-    let refunds = dropped.list("refunds", api::entities(lists.refunds.first().copied())?);
+) -> Vec<Refund> {
+    let refunds = dropped.list("refunds", refunds);
     let refunds = refunds
         .into_iter()
         .filter_map(|Object(refund)| self::refund(dropped, refund, currency, last_changed));
-    Ok(refunds.collect())
+    refunds.collect()
 }
 
 fn refund(

@@ -14,8 +14,10 @@ pub(crate) enum Status {
     Cancelled,
     /// 2 and 10: all of it left, or was handed over.
     Fulfilled,
-    /// 4 and 14: all or a part of the money went back.
+    /// 4: all of the money went back.
     Refunded,
+    /// 14.
+    PartlyRefunded,
     /// 1, 3, 7, 8, 9, 11, 12, 13: placed, and neither over nor complete.
     Open,
 }
@@ -25,7 +27,8 @@ impl Status {
         Some(match number.as_u64()? {
             0 => Self::Incomplete,
             2 | 10 => Self::Fulfilled,
-            4 | 14 => Self::Refunded,
+            4 => Self::Refunded,
+            14 => Self::PartlyRefunded,
             5 => Self::Cancelled,
             6 => Self::Declined,
             1 | 3 | 7 | 8 | 9 | 11 | 12 | 13 => Self::Open,

@@ -1,9 +1,19 @@
+use std::time::Duration;
+
 /// Why a delivery was not worked off.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// It may succeed when it comes again.
     #[error("retry: {0}")]
     Retry(String),
+    /// The platform cannot be asked for what the delivery lacks. The text names no person and no content.
+    #[error("later: {reason}")]
+    Later {
+        /// Why.
+        reason: String,
+        /// How long the platform asks to be left alone.
+        after: Option<Duration>,
+    },
     /// It never can. The text names no person and no content.
     #[error("dead: {0}")]
     Dead(String),

@@ -50,11 +50,15 @@ impl Tally {
             health.last_delivery_at = health.last_delivery_at.max(Some(seen.received_at));
         }
         match outcome {
-            Ok(outcome @ ("mapped" | "deferred")) => health.count(outcome),
+            Ok(outcome @ "mapped") => health.count(outcome),
             Ok(_) => health.ignore(&seen.topic),
             Err(Failure::Retry(error)) => {
                 health.count("retried");
                 health.fail(now, error);
+            }
+            Err(Failure::Later { reason, .. }) => {
+                health.count("deferred");
+                health.fail(now, reason);
             }
             Err(Failure::Dead(reason)) => {
                 health.count("dead_lettered");

@@ -3,6 +3,7 @@
 mod api;
 mod facts;
 mod failure;
+mod fetching;
 mod health;
 mod people;
 mod platforms;
@@ -15,14 +16,17 @@ use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::MessageAttributeValue;
 use canonical::{Event, Instant, Metric, Source};
+use fetch::Fetcher;
 use futures::StreamExt;
 use futures::stream;
-use platform::{Connection, Delivery, Mapping, MessageError};
+use platform::{Connection, Delivery, Mapping, MessageError, Platform};
 use runtime::metrics::count;
 use runtime::{Clients, Clock, Config};
 use store::{MetricRecord, Store};
 
 use crate::health::{Seen, Tally};
+
+use fetching::{Fetching, Waiting};
 
 pub use failure::Failure;
 pub use platforms::{PLATFORMS, platform};
@@ -40,6 +44,8 @@ pub struct Mapper {
     sqs: aws_sdk_sqs::Client,
     dead_letter_queue_url: String,
     clock: Clock,
+    platforms: &'static [&'static dyn Platform],
+    fetching: Fetching,
     /// Metrics that are known to exist, by integration and name.
     metrics: Mutex<HashMap<(String, String), String>>,
     connections: Mutex<HashMap<String, (i64, Connection)>>,
@@ -63,10 +69,25 @@ impl Mapper {
             ),
             sqs: clients.sqs.clone(),
             dead_letter_queue_url: config.required("RAW_DELIVERIES_DLQ_URL")?,
+            fetching: Fetching::new(config, clients, clock.clone())?,
             clock,
+            platforms: PLATFORMS,
             metrics: Mutex::default(),
             connections: Mutex::default(),
         })
+    }
+
+    /// With other platforms than [`PLATFORMS`].
+    #[must_use]
+    pub fn with_platforms(self, platforms: &'static [&'static dyn Platform]) -> Self {
+        Self { platforms, ..self }
+    }
+
+    /// With another way to ask platforms.
+    #[must_use]
+    pub fn with_fetcher(mut self, fetcher: Fetcher) -> Self {
+        self.fetching.fetcher = fetcher;
+        self
     }
 
     /// Works on a batch. What may succeed later is reported as failed and comes again; what never can is set aside
@@ -84,6 +105,7 @@ impl Mapper {
     /// Returns the message's id if it must come again.
     async fn message(&self, message: SqsMessage, tally: &Tally) -> Option<String> {
         let first_time = health::is_first(&message);
+        let deferrals = fetching::deferrals(&message);
         let id = message.message_id.unwrap_or_default();
         let body = message.body.unwrap_or_default();
         let delivery = match self.unpack(&body).await {
@@ -92,10 +114,13 @@ impl Mapper {
                 tracing::warn!(message_id = id, error, "delivery will be tried again");
                 return Some(id);
             }
-            Err(Failure::Dead(reason)) => return self.set_aside(id, body, "unknown", &reason).await,
+            Err(Failure::Dead(reason) | Failure::Later { reason, .. }) => {
+                return self.set_aside(id, body, "unknown", &reason).await;
+            }
         };
         let seen = Seen::of(&delivery, first_time);
         let (platform, delivery_id) = (delivery.platform.clone(), delivery.delivery_id.clone());
+        let connection = delivery.connection.clone();
         // Boxed: the future is deep and large, and one is made per record.
         let outcome = Box::pin(self.delivery(delivery)).await;
         tally.add(seen, &outcome, Instant::from(self.clock.now()));
@@ -108,6 +133,10 @@ impl Mapper {
                 count("mapped", &platform, "retry", 1);
                 tracing::warn!(platform, delivery_id, error, "delivery will be tried again");
                 Some(id)
+            }
+            Err(Failure::Later { reason, after }) => {
+                let waiting = Waiting { id, body, platform, connection, deferrals };
+                self.defer(waiting, &reason, after).await
             }
             Err(Failure::Dead(reason)) => self.set_aside(id, body, &platform, &reason).await,
         }
@@ -157,16 +186,14 @@ impl Mapper {
         if delivery.platform == API {
             return self.api_event(&delivery.body, source, received_at).await;
         }
-        let adapter = platform(&delivery.platform).ok_or_else(|| Failure::dead("no such platform"))?;
+        let adapter = self.platforms.iter().find(|platform| platform.name() == delivery.platform);
+        let adapter = *adapter.ok_or_else(|| Failure::dead("no such platform"))?;
         let connection = self.connection(&delivery.connection).await?;
-        let (facts, dropped) = match adapter.facts(&delivery, &connection, &[]) {
+        let (facts, dropped) = match self.read(adapter, &delivery, &connection).await? {
             Mapping::Facts { facts, dropped } => (facts, dropped),
             Mapping::Ignore(reason) => return Ok(reason),
             Mapping::Malformed(reason) => return Err(Failure::Dead(reason)),
-            // No adapter so far asks for more than it is sent.
-            Mapping::Fetch(_) => {
-                return Err(Failure::dead("the delivery asks for requests to the platform's API"));
-            }
+            Mapping::Fetch(_) => return Err(Failure::dead("the delivery asks for too many requests")),
         };
         for field in dropped {
             count("dropped_fields", &delivery.platform, field, 1);

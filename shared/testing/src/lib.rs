@@ -26,6 +26,11 @@ pub const JOBS_QUEUE: &str = "http://queues.example.com/jobs";
 /// The dead-letter queue of raw deliveries, as [`World::config`] names it.
 pub const DEAD_LETTER_QUEUE: &str = "http://queues.example.com/dead";
 
+/// The queue of raw deliveries, as [`World::config`] names it.
+pub const RAW_QUEUE: &str = "http://queues.example.com/raw";
+/// Where secrets lie, as [`World::config`] says.
+pub const SECRETS_PATH: &str = "/tillstream/test";
+
 /// What surrounds a function.
 pub struct World {
     /// The function's clients.
@@ -68,7 +73,11 @@ impl World {
             ("ORDERS_TABLE", "orders"),
             ("REGISTRY_TABLE", "registry"),
             ("JOBS_QUEUE_URL", JOBS_QUEUE),
+            ("RAW_DELIVERIES_QUEUE_URL", RAW_QUEUE),
             ("RAW_DELIVERIES_DLQ_URL", DEAD_LETTER_QUEUE),
+            ("SECRETS_PATH", SECRETS_PATH),
+            // The servers that tests start are on this machine.
+            ("FETCH_PRIVATE_HOSTS", "true"),
         ];
         let owned = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Config::from_map(BTreeMap::from(owned))
@@ -116,6 +125,11 @@ impl World {
     /// Takes what has been sent to a queue, oldest first.
     pub fn take_sent(&self, queue: &str) -> Vec<Sent> {
         self.wire.take_sent(queue)
+    }
+
+    /// Sets a connection's secrets, as Parameter Store's text.
+    pub fn put_secrets(&self, connection: &str, text: &Value) {
+        self.wire.put_parameter(format!("{SECRETS_PATH}/connections/{connection}"), text.to_string());
     }
 
     /// All items of a table in DynamoDB's JSON, by key.

@@ -1,5 +1,6 @@
 //! Between the SDK's clients and the services.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -50,6 +51,12 @@ pub struct Sent {
     pub body: String,
     /// The attribute `reason`, if it has one.
     pub reason: Option<String>,
+    /// The attribute `deferrals`, if it has one.
+    pub deferrals: Option<String>,
+    /// The group it is sent in.
+    pub group: Option<String>,
+    /// Seconds before it can be received.
+    pub delay_s: Option<u64>,
 }
 
 type Hook = Arc<dyn Fn(Call) -> BoxFuture<'static, Answer> + Send + Sync>;
@@ -59,6 +66,7 @@ type Hook = Arc<dyn Fn(Call) -> BoxFuture<'static, Answer> + Send + Sync>;
 pub(crate) struct Wire {
     hook: Mutex<Option<Hook>>,
     sent: Mutex<Vec<Sent>>,
+    parameters: Mutex<BTreeMap<String, String>>,
 }
 
 impl std::fmt::Debug for Wire {
@@ -77,6 +85,10 @@ impl Wire {
         sent.extract_if(.., |message| message.queue == queue).collect()
     }
 
+    pub(crate) fn put_parameter(&self, name: String, value: String) {
+        self.parameters.lock().unwrap_or_else(PoisonError::into_inner).insert(name, value);
+    }
+
     async fn decide(&self, call: &Call) -> Answer {
         let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match hook {
@@ -93,8 +105,20 @@ impl Wire {
             queue: text(&body["QueueUrl"]).unwrap_or_default(),
             body: text(&body["MessageBody"]).unwrap_or_default(),
             reason: text(&body["MessageAttributes"]["reason"]["StringValue"]),
+            deferrals: text(&body["MessageAttributes"]["deferrals"]["StringValue"]),
+            group: text(&body["MessageGroupId"]),
+            delay_s: body["DelaySeconds"].as_u64(),
         });
         json!({"MessageId": sent.len().to_string(), "MD5OfMessageBody": ""})
+    }
+
+    /// Parameter Store.
+    fn parameter(&self, body: &Value) -> HttpResponse {
+        let name = body["Name"].as_str().unwrap_or_default();
+        match self.parameters.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
+            Some(value) => answered(200, &json!({"Parameter": {"Name": name, "Value": value}})),
+            None => refusal(400, "ParameterNotFound"),
+        }
     }
 }
 
@@ -148,7 +172,7 @@ impl HttpConnector for WireConnector {
         HttpConnectorFuture::new(async move {
             let target = request.headers().get("x-amz-target").unwrap_or_default();
             let (service, operation) = target.split_once('.').unwrap_or_default();
-            let is_queue = service == "AmazonSQS";
+            let service = service.to_owned();
             let body = request.body().bytes().unwrap_or_default();
             let call = Call {
                 operation: operation.to_owned(),
@@ -158,11 +182,16 @@ impl HttpConnector for WireConnector {
             if answer == Answer::Throttle {
                 return Ok(refusal(400, "ProvisionedThroughputExceededException"));
             }
-            let response = if is_queue {
-                assert_eq!(call.operation, "SendMessage");
-                answered(200, &wire.send_message(&call.body))
-            } else {
-                inner.call(request).await?
+            let response = match service.as_str() {
+                "AmazonSQS" => {
+                    assert_eq!(call.operation, "SendMessage");
+                    answered(200, &wire.send_message(&call.body))
+                }
+                "AmazonSSM" => {
+                    assert_eq!(call.operation, "GetParameter");
+                    wire.parameter(&call.body)
+                }
+                _ => inner.call(request).await?,
             };
             Ok(if answer == Answer::Lose { refusal(500, "InternalServerError") } else { response })
         })

@@ -4,6 +4,7 @@
 mod api;
 mod batches;
 mod crashes;
+mod fetching;
 mod parking;
 mod people;
 

@@ -39,16 +39,10 @@ fn decode(text: &str, known: impl Fn(&str) -> Option<char>) -> String {
         decoded.push_str(before);
         let end = after.bytes().take(LONGEST).position(|byte| byte == b';');
         let entity = end.and_then(|end| after.split_at_checked(end));
-        rest = match entity.and_then(|(entity, rest)| Some((known(entity)?, rest))) {
-            Some((character, rest)) => {
-                decoded.push(character);
-                rest.strip_prefix(';').unwrap_or(rest)
-            }
-            None => {
-                decoded.push('&');
-                after
-            }
-        };
+        let known = entity.and_then(|(entity, rest)| Some((known(entity)?, rest.strip_prefix(';')?)));
+        let (character, behind) = known.unwrap_or(('&', after));
+        decoded.push(character);
+        rest = behind;
     }
     decoded.push_str(rest);
     decoded

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use canonical::fact::{Cancellation, CheckoutSnapshot, OrderDetail, OrderSnapshot, Refund, RefundPolicy};
 use canonical::money::Decimal;
 use canonical::{Currency, Fact, Instant, Money, Person};
-use platform::address::Address;
 use platform::lenient::{self, Dropped, Field, Object, Objects};
 use platform::reading::{Reader, Reading, Silence};
 use platform::{Connection, Fetched};
@@ -127,8 +126,8 @@ fn placed_or_not(
         ),
         discount_codes: discount_codes(dropped, order.coupon_lines),
         lines: line::lines(dropped, pricing, order.line_items),
-        billing_address: billing.map(|contact| Address::into_property(contact.address)),
-        shipping_address: shipping.map(|contact| Address::into_property(contact.address)),
+        billing_address: billing.and_then(Contact::into_property),
+        shipping_address: shipping.and_then(Contact::into_property),
         source_name: created_via,
         shop,
         extra,

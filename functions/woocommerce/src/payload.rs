@@ -1,6 +1,8 @@
 //! WooCommerce's records (REST API v3), as far as they are read. Every field may be missing, `null`, empty or of
 //! another type than documented. Of each time there are two: only the one in UTC says which instant it is.
 
+#![allow(clippy::struct_field_names, reason = "the names are WooCommerce's")]
+
 use canonical::Currency;
 use canonical::money::Decimal;
 use platform::lenient::{Field, Id, Lenient, Moment, Object, Objects};

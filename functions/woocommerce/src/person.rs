@@ -3,6 +3,7 @@
 use canonical::Person;
 use platform::address::{Address, lend};
 use platform::lenient::{Dropped, Field, Object};
+use serde_json::{Map, Value};
 
 use crate::payload;
 
@@ -11,6 +12,13 @@ use crate::payload;
 pub(crate) struct Contact {
     pub(crate) address: Address,
     pub(crate) email: Option<String>,
+}
+
+impl Contact {
+    /// As an event's address. `None` if there is an e-mail alone.
+    pub(crate) fn into_property(self) -> Option<Map<String, Value>> {
+        Some(self.address.into_property()).filter(|address| !address.is_empty())
+    }
 }
 
 /// Takes an address's fields out; bad ones are noted by the address's name. A shop writes addresses whole, so

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot run should say so")]
 
+mod feeds;
 
 use conformance::Suite;
 use platform::signature::hmac_sha256_base64;

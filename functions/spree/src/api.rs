@@ -137,7 +137,9 @@ impl<'a> Api<'a> {
     /// The records of an answer; none of a refusal.
     pub(crate) fn records<T: DeserializeOwned>(self, answer: Option<&Fetched>) -> Vec<T> {
         match answer {
-            Some(answer) if (200..300).contains(&answer.status) => document::records(self.shape(), &answer.body),
+            Some(answer) if (200..300).contains(&answer.status) => {
+                document::records(self.shape(), &answer.body)
+            }
             _ => Vec::new(),
         }
     }
@@ -150,7 +152,8 @@ fn bearer(answer: &Fetched) -> Result<String, Silence> {
         access_token: Field<String>,
     }
     // RFC 6750; nothing else may get into a header.
-    let plain = |text: &String| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
+    let plain =
+        |text: &String| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
     let token = lenient::object::<Token>(&answer.body).ok().and_then(|token| token.access_token.ok());
     let token = token.filter(plain).ok_or_else(|| Silence::Malformed("no usable access token".to_owned()))?;
     Ok(format!("Bearer {token}"))

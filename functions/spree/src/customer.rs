@@ -38,7 +38,13 @@ pub(crate) fn subscriber(reader: &mut Reader<'_>) -> Reading {
         return Err(Silence::Ignore("subscriber_not_verified"));
     }
     let at = verified_at.unwrap_or_else(|| reader.told_at());
-    consent(reader, subscriber.email, either(subscriber.customer_id, subscriber.user_id), ConsentStatus::Subscribed, at)
+    consent(
+        reader,
+        subscriber.email,
+        either(subscriber.customer_id, subscriber.user_id),
+        ConsentStatus::Subscribed,
+        at,
+    )
 }
 
 /// Unsubscribing removes the subscriber. One who was never verified had not subscribed.
@@ -48,7 +54,13 @@ pub(crate) fn unsubscribed(reader: &mut Reader<'_>) -> Reading {
         return Err(Silence::Ignore("subscriber_not_verified"));
     }
     let at = reader.told_at();
-    consent(reader, subscriber.email, either(subscriber.customer_id, subscriber.user_id), ConsentStatus::Unsubscribed, at)
+    consent(
+        reader,
+        subscriber.email,
+        either(subscriber.customer_id, subscriber.user_id),
+        ConsentStatus::Unsubscribed,
+        at,
+    )
 }
 
 fn consent(

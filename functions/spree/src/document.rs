@@ -76,15 +76,22 @@ fn from_value<T: DeserializeOwned>(value: Value) -> Field<Object<T>> {
 /// the resources it names.
 fn resolve(document: Map<String, Value>) -> Vec<Value> {
     let included = document.get("included").and_then(Value::as_array).map(Vec::as_slice);
-    let included: HashMap<(&str, &str), &Value> =
-        included.unwrap_or_default().iter().filter_map(|resource| Some((name(resource)?, resource))).collect();
+    let included: HashMap<(&str, &str), &Value> = included
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|resource| Some((name(resource)?, resource)))
+        .collect();
     let mut resolver = Resolver { included, left: RESOURCES };
     let primary = match document.get("data") {
         Some(Value::Array(list)) => list.as_slice(),
         Some(data) => std::slice::from_ref(data),
         None => &[],
     };
-    primary.iter().filter(|resource| resource.is_object()).map(|resource| resolver.resource(resource, 0)).collect()
+    primary
+        .iter()
+        .filter(|resource| resource.is_object())
+        .map(|resource| resolver.resource(resource, 0))
+        .collect()
 }
 
 fn name(resource: &Value) -> Option<(&str, &str)> {
@@ -105,26 +112,25 @@ impl<'a> Resolver<'a> {
         let relationships = resource.get("relationships").and_then(Value::as_object);
         for (key, relationship) in relationships.into_iter().flatten() {
             let linked = match relationship.get("data") {
-                Some(Value::Array(list)) => list.iter().map(|one| self.linked(one, depth)).collect(),
-                Some(one) => self.linked(one, depth),
-                None => Value::Null,
+                // A list of mere ids says nothing: as if it were not there.
+                Some(Value::Array(list)) => list.iter().map(|one| self.included(one, depth)).collect(),
+                Some(one) => self.included(one, depth).or_else(|| {
+                    let id = one.get("id")?.clone();
+                    Some(Value::Object(Map::from_iter([("id".to_owned(), id)])))
+                }),
+                None => None,
             };
-            plain.entry(key.as_str()).or_insert(linked);
+            if let Some(linked) = linked {
+                plain.entry(key.as_str()).or_insert(linked);
+            }
         }
         Value::Object(plain)
     }
 
-    /// What a relationship names; where it is not included, only its id is known.
-    fn linked(&mut self, identifier: &'a Value, depth: usize) -> Value {
-        let found = name(identifier).and_then(|name| self.included.get(&name).copied());
-        match found {
-            Some(resource) if depth < DEPTH && self.left > 0 => {
-                self.left -= 1;
-                self.resource(resource, depth + 1)
-            }
-            _ => identifier.get("id").map_or(Value::Null, |id| {
-                Value::Object(Map::from_iter([("id".to_owned(), id.clone())]))
-            }),
-        }
+    /// The resource that a relationship names, if the document holds it.
+    fn included(&mut self, identifier: &'a Value, depth: usize) -> Option<Value> {
+        let resource = self.included.get(&name(identifier)?).copied()?;
+        self.left = self.left.checked_sub(1).filter(|_| depth < DEPTH)?;
+        Some(self.resource(resource, depth + 1))
     }
 }

@@ -50,8 +50,7 @@ impl Platform for Spree {
         secrets: &Secrets,
         now: Timestamp,
     ) -> Verdict {
-        let headers = &request.headers;
-        let proved = match proof::prove(headers, body.signed_bytes(), connection, secrets, now) {
+        let proved = match proof::prove(&request.headers, body.signed_bytes(), connection, secrets, now) {
             Ok(proved) => proved,
             Err(rejection) => return Verdict::Reject(rejection),
         };
@@ -63,10 +62,9 @@ impl Platform for Spree {
             // Releases that send an envelope can sign it.
             Proved::Unsigned(_) => return Verdict::Reject(Rejection::Missing),
         };
-        // Genuine. The signed body says what it is about; the header is for bodies that cannot be read.
+        // Genuine. The body says what it is about; `X-Spree-Webhook-Event` says it too, but is not signed.
         let (id, name) = if is_legacy { (head.event_id, head.event_type) } else { (head.id, head.name) };
-        let topic = name.ok().or_else(|| proof::header(headers, proof::EVENT).map(str::to_owned));
-        let Some(topic) = topic else { return Verdict::ignore("topic_missing", None) };
+        let Field::Is(topic) = name else { return Verdict::ignore("topic_missing", None) };
         match Topic::parse(&topic) {
             None => return Verdict::ignore("unknown_topic", Some(&topic)),
             Some(Topic::Nothing(reason)) => return Verdict::ignore(reason, Some(&topic)),

@@ -29,9 +29,8 @@ fn line(reader: &mut Reader<'_>, index: usize, item: LineItem) -> Line {
     // Spree's own total of a line holds its taxes as well; discounts are below zero.
     let discounted = dropped.take("items.discounted_amount", item.discounted_amount);
     let discount = dropped.take("items.discount_total", either(item.discount_total, item.promo_total));
-    let total = discounted.or_else(|| {
-        unit_price?.checked_mul(quantity)?.checked_sub(discount.unwrap_or_default().abs())
-    });
+    let total = discounted
+        .or_else(|| unit_price?.checked_mul(quantity)?.checked_sub(discount.unwrap_or_default().abs()));
     let slug = dropped.take("items.slug", item.slug);
     Line {
         // The place in the list does not change: lines are added at its end.

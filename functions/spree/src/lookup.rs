@@ -71,11 +71,13 @@ pub(crate) fn order_of_payment(
                 format!("orders?q%5Bupdated_at_gteq%5D={since}&sort=updated_at&limit=100&expand=payments");
             let answers = api.answers(&[path], reader.fetched)?;
             let orders = api.records::<Order>(answers.first());
-            let has_it = |order: &Order| match &order.payments {
+            let has_it = |order: &Order| {
+                match &order.payments {
                 Field::Is(payments) => payments.iter().any(|payment| {
                     matches!(payment, Field::Is(Object(payment)) if matches!(&payment.id, Field::Is(Id(id)) if id == payment_id))
                 }),
                 _ => false,
+            }
             };
             let order = orders.into_iter().find(has_it).ok_or(NOT_FOUND)?;
             let Order { id, number, email, currency, .. } = order;

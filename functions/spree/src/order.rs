@@ -110,7 +110,7 @@ pub(crate) fn facts(
             })
         });
         let facts: Vec<_> = cart.into_iter().chain(checkout).collect();
-        return if facts.is_empty() { Err(Silence::Ignore("cart_of_nobody")) } else { Ok(facts) };
+        return if facts.is_empty() { Err(Silence::Ignore("cart_is_thin")) } else { Ok(facts) };
     }
 
     let shipments = shipments(reader, either(order.fulfillments, order.shipments), &lines);
@@ -163,10 +163,15 @@ pub(crate) fn shipment(reader: &mut Reader<'_>) -> Reading {
     let order_id = dropped.take("order.number", order.number);
     let order_id = order_id.ok_or_else(|| Silence::Malformed("no usable order.number".to_owned()))?;
     let email = dropped.take("order.email", order.email);
-    let shipment = sent(reader, shipment, &[])
-        .ok_or_else(|| Silence::Malformed("no usable number".to_owned()))?;
+    let shipment =
+        sent(reader, shipment, &[]).ok_or_else(|| Silence::Malformed("no usable number".to_owned()))?;
     let person = Person { email, ..Person::default() };
-    Ok(vec![Fact::Order(OrderSnapshot { order_id, person, shipments: vec![shipment], ..OrderSnapshot::default() })])
+    Ok(vec![Fact::Order(OrderSnapshot {
+        order_id,
+        person,
+        shipments: vec![shipment],
+        ..OrderSnapshot::default()
+    })])
 }
 
 /// One refund, which names its payment: its order must be looked up.
@@ -180,10 +185,15 @@ pub(crate) fn refund(reader: &mut Reader<'_>) -> Reading {
     let order_id = dropped.take("order.number", order.number).ok_or(Silence::Ignore("order_not_found"))?;
     let currency = dropped.take("order.currency", order.currency);
     let email = dropped.take("order.email", order.email);
-    let refund = paid_back(reader, refund, currency)
-        .ok_or_else(|| Silence::Malformed("no usable id".to_owned()))?;
+    let refund =
+        paid_back(reader, refund, currency).ok_or_else(|| Silence::Malformed("no usable id".to_owned()))?;
     let person = Person { email, ..Person::default() };
-    Ok(vec![Fact::Order(OrderSnapshot { order_id, person, refunds: vec![refund], ..OrderSnapshot::default() })])
+    Ok(vec![Fact::Order(OrderSnapshot {
+        order_id,
+        person,
+        refunds: vec![refund],
+        ..OrderSnapshot::default()
+    })])
 }
 
 /// A line of a cart: the whole cart is read, for a line alone does not say what else is in it.

@@ -17,7 +17,7 @@ pub(crate) fn address(
     let country = dropped.take(name, address.country).map(|Object(country)| country).unwrap_or_default();
     let state = dropped.take(name, address.state).map(|Object(state)| state).unwrap_or_default();
     let mut text = |field| dropped.take::<String>(name, field);
-    Some(Address {
+    let address = Address {
         first_name: text(either(address.first_name, address.firstname)),
         last_name: text(either(address.last_name, address.lastname)),
         company: text(address.company),
@@ -32,7 +32,9 @@ pub(crate) fn address(
         phone: text(address.phone),
         latitude: None,
         longitude: None,
-    })
+    };
+    // One that is named by its id alone says nothing.
+    (address != Address::default()).then_some(address)
 }
 
 /// What an order or a cart says about its buyer.

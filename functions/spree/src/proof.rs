@@ -11,8 +11,6 @@ const SIGNATURE: &str = "x-spree-webhook-signature";
 const TIMESTAMP: &str = "x-spree-webhook-timestamp";
 /// 4.6 to 5.2, and the gem `spree_legacy_webhooks`: base64 over the body.
 const LEGACY_SIGNATURE: &str = "x-spree-hmac-sha256";
-/// The event's name beside the body, 5.3 and later. It is not signed.
-pub(crate) const EVENT: &str = "x-spree-webhook-event";
 /// The tolerance of Spree's own SDK.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(300);
 
@@ -54,6 +52,6 @@ pub(crate) fn prove(
 }
 
 /// A header's value, trimmed; blank counts as missing.
-pub(crate) fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
+fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
     headers.get(name).map(str::trim).filter(|value| !value.is_empty())
 }

@@ -46,7 +46,8 @@ impl Topic {
         let removed = matches!(event, "deleted" | "delete");
         let changed = matches!(event, "created" | "create" | "updated" | "update");
         Some(match record {
-            "order" | "cart" if removed => Self::Nothing("order_deleted"),
+            "order" if removed => Self::Nothing("order_deleted"),
+            "cart" if removed => Self::Nothing("cart_deleted"),
             "order" => Self::Order(match event {
                 "placed"
                 | "completed"

@@ -7,18 +7,13 @@ mod feeds;
 use conformance::{NOW, Suite};
 use jiff::Timestamp;
 use platform::signature::{hmac_sha256_base64, hmac_sha256_hex};
-use platform::{Headers, Platform, Request, Secrets};
+use platform::{Headers, Request, Secrets};
 use spree::Spree;
 
 const SECRET: &str = "larch-and-linen-secret";
 
-const SUITE: Suite = Suite {
-    platform: &Spree,
-    folder: env!("CARGO_MANIFEST_DIR"),
-    sign,
-    secrets,
-    without: &[],
-};
+const SUITE: Suite =
+    Suite { platform: &Spree, folder: env!("CARGO_MANIFEST_DIR"), sign, secrets, without: &[] };
 
 /// As the release does whose body it is: before 5.3 base64 of the body, since 5.4 hexadecimal of time and body.
 fn sign(request: &mut Request, body: Vec<u8>) -> Vec<u8> {

@@ -85,7 +85,7 @@ impl Suite {
             self.cases().into_iter().filter_map(|case| self.accepted(case)).collect();
         assert!(!accepted.is_empty(), "no fixture gets through the door");
         let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
-        let mut run = |outcome: Result<(), String>| outcome.unwrap_or_else(|error| panic!("{error}"));
+        let run = |outcome: Result<(), String>| outcome.unwrap_or_else(|error| panic!("{error}"));
         run(self.bytes_and_json(&mut runner, &accepted));
         run(self.mutations(&mut runner, &accepted));
         run(self.unsigned(&mut runner));

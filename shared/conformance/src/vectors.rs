@@ -60,7 +60,9 @@ impl Vector {
     fn run(&self, suite: &Suite) -> Value {
         let mut secrets = Secrets::default();
         for (name, values) in &self.secrets {
-            values.iter().for_each(|value| secrets.rotate(name, value.clone()));
+            for value in values {
+                secrets.rotate(name, value.clone());
+            }
         }
         let request = Request {
             method: self.method.clone(),

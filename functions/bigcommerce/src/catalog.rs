@@ -95,7 +95,7 @@ fn image(dropped: &mut Dropped, images: Objects<payload::Image>) -> Option<Strin
 }
 
 /// A removed product: nothing but its id is left.
-pub(crate) fn deleted(product_id: String, happened_at: Instant) -> Reading {
+pub(crate) fn deleted(product_id: String, happened_at: Instant) -> Fact {
     let updated_at = Some(happened_at);
-    Ok(vec![Fact::Catalog(CatalogItem { product_id, updated_at, deleted: true, ..CatalogItem::default() })])
+    Fact::Catalog(CatalogItem { product_id, updated_at, deleted: true, ..CatalogItem::default() })
 }

@@ -75,9 +75,9 @@ fn found(
 }
 
 /// A deleted record: nothing but its id is left.
-pub(crate) fn deleted(customer_id: String, happened_at: Instant) -> Reading {
+pub(crate) fn deleted(customer_id: String, happened_at: Instant) -> Fact {
     let person = Person { customer_id: Some(customer_id), ..Person::default() };
-    Ok(vec![Fact::Customer(CustomerSnapshot { person, updated_at: Some(happened_at), deleted: true })])
+    Fact::Customer(CustomerSnapshot { person, updated_at: Some(happened_at), deleted: true })
 }
 
 /// A subscriber of the newsletter.

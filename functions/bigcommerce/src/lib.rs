@@ -277,7 +277,7 @@ fn read(topic: Topic, session: &mut Session<'_>) -> Reading {
         }
         Topic::CustomerDeleted => {
             let customer_id = api::id(reader, "data.id", [data.customer_id, data.id], is_number)?;
-            customer::deleted(customer_id, happened_at)
+            Ok(vec![customer::deleted(customer_id, happened_at)])
         }
         Topic::Subscriber => {
             let subscriber_id = api::id(reader, "data.id", [data.id], is_number)?;
@@ -295,7 +295,7 @@ fn read(topic: Topic, session: &mut Session<'_>) -> Reading {
         }
         Topic::ProductDeleted => {
             let product_id = api::id(reader, "data.id", [data.product_id, data.id], is_number)?;
-            catalog::deleted(product_id, happened_at)
+            Ok(vec![catalog::deleted(product_id, happened_at)])
         }
         Topic::Uninstalled => {
             // Cannot be undone, so the body must say whose it is.

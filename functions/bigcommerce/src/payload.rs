@@ -1,6 +1,8 @@
 //! What is read of BigCommerce's bodies. API v2 writes amounts as texts and times after RFC 2822, API v3 numbers and
 //! ISO 8601.
 
+#![allow(clippy::struct_field_names, reason = "the names are BigCommerce's")]
+
 use canonical::Currency;
 use canonical::money::Decimal;
 use platform::lenient::{Field, Id, Moment, Object, Objects};

@@ -36,10 +36,10 @@ fn answer(url: &str, lines: usize) -> Fetched {
     } else {
         json!([])
     };
-    match body.as_array().is_some_and(Vec::is_empty) {
-        true => Fetched { status: 204, ..Fetched::default() },
-        false => Fetched { status: 200, body: serde_json::to_vec(&body).unwrap(), ..Fetched::default() },
+    if body.as_array().is_some_and(Vec::is_empty) {
+        return Fetched { status: 204, ..Fetched::default() };
     }
+    Fetched { status: 200, body: serde_json::to_vec(&body).unwrap(), ..Fetched::default() }
 }
 
 /// The number of lines that are read, the requests that were made, and what was dropped.

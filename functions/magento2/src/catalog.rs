@@ -19,6 +19,7 @@ pub(crate) fn product(reader: &mut Reader<'_>, record: &mut Record) -> Reading {
     let base_url = base_url(reader.connection);
     let suffix =
         reader.connection.settings.get("product_url_suffix").and_then(Value::as_str).unwrap_or(".html");
+    let received_at = reader.received_at();
     let dropped = &mut reader.dropped;
     let attributes = attributes(dropped, product.custom_attributes);
     let mut text = |name: &'static str, column: Field<String>| {
@@ -51,7 +52,7 @@ pub(crate) fn product(reader: &mut Reader<'_>, record: &mut Record) -> Reading {
     };
     Ok(vec![Fact::Catalog(CatalogItem {
         product_id,
-        updated_at: time(dropped, "updated_at", product.updated_at).or(record.sent_at),
+        updated_at: time(dropped, "updated_at", product.updated_at).or(record.sent_at).or(Some(received_at)),
         deleted: false,
         title,
         description,
@@ -69,7 +70,8 @@ pub(crate) fn product(reader: &mut Reader<'_>, record: &mut Record) -> Reading {
 pub(crate) fn deleted(reader: &mut Reader<'_>, record: &mut Record) -> Reading {
     let mut product: payload::Product = record.read()?;
     let product_id = reader.identity("entity_id", id(&mut product))?;
-    let updated_at = record.sent_at;
+    // Whatever time the record has is older than its end.
+    let updated_at = record.sent_at.or(Some(reader.received_at()));
     Ok(vec![Fact::Catalog(CatalogItem { product_id, updated_at, deleted: true, ..CatalogItem::default() })])
 }
 

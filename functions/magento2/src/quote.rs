@@ -22,15 +22,17 @@ use crate::topic::Topic;
 pub(crate) fn quote(reader: &mut Reader<'_>, record: &mut Record) -> Reading {
     let mut quote: payload::Quote = record.read()?;
     let id = either(std::mem::take(&mut quote.entity_id), std::mem::take(&mut quote.id));
-    // Of a quote that is not saved yet, perhaps only the lines know the id.
-    let quote_id = reader.identity("entity_id", either(id, id_in_lines(&quote.items)))?;
+    let addition = record.topic == Topic::CartAddition;
+    // Of a quote that is not saved yet perhaps only the lines know the id, and perhaps nobody.
+    let id = either(id, id_in_lines(&quote.items));
+    if addition && id == Field::Absent {
+        return Err(Silence::Ignore("cart_not_saved"));
+    }
+    let quote_id = reader.identity("entity_id", id)?;
     let dropped = &mut reader.dropped;
     let updated_at = time(dropped, "updated_at", quote.updated_at);
-    let updated_at = match record.topic {
-        // The row's time is that of its last saving, before this addition.
-        Topic::CartAddition => record.sent_at.or(updated_at),
-        _ => updated_at.or(record.sent_at),
-    };
+    // The row's time is that of its last saving, which was before an addition.
+    let updated_at = if addition { record.sent_at.or(updated_at) } else { updated_at.or(record.sent_at) };
 
     let Object(customer) = dropped.take("customer", quote.customer).unwrap_or_default();
     let billing_email = match &quote.billing_address {
@@ -74,7 +76,9 @@ pub(crate) fn quote(reader: &mut Reader<'_>, record: &mut Record) -> Reading {
             lines: lines.clone(),
         }));
     }
-    if active == Some(Flag(true)) && person.email.is_some() && !is_empty && (says_lines || count.is_some()) {
+    // Neither is its total, so an addition begins no checkout.
+    let begun = active == Some(Flag(true)) && !addition;
+    if begun && person.email.is_some() && !is_empty && (says_lines || count.is_some()) {
         facts.push(checkout(quote_id, person, updated_at, total, codes, lines));
     }
     if facts.is_empty() { Err(Silence::Ignore("quote_without_checkout")) } else { Ok(facts) }

@@ -69,7 +69,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || is_relay)
 }
 
-/// Global unicast (2000::/3) but for protocols (2001::/23, Teredo among them), documentation and 6to4; and IPv4 by way
+/// Global unicast (`2000::/3`) but for protocols (`2001::/23`, Teredo among them), documentation and 6to4; and IPv4 by way
 /// of NAT64. IPv4 in other wrappings is nothing that a public host has.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     match address.segments() {

@@ -80,8 +80,8 @@ impl<'a> Api<'a> {
         (self.kind == Kind::Admin).then(|| format!("orders/{id}/refunds?limit=100"))
     }
 
-    /// The payment with an id and its order.
-    pub(crate) fn payment(self, id: &str) -> Option<String> {
+    /// The payment with an id and its order, as the Platform API has them.
+    pub(crate) fn payment(id: &str) -> Option<String> {
         let id = word(id)?;
         Some(format!("payments/{id}?include=order"))
     }

@@ -37,7 +37,7 @@ pub(crate) fn record<T: DeserializeOwned>(shape: Shape, body: &[u8]) -> Result<T
         Shape::Bare => return Ok(lenient::object(body)?),
         Shape::Envelope => lenient::object::<Data<T>>(body)?.data,
         Shape::JsonApi => {
-            let document = resolve(object(body)?);
+            let document = resolve(&object(body)?);
             document.into_iter().next().map_or(Field::Absent, from_value)
         }
     };
@@ -47,14 +47,13 @@ pub(crate) fn record<T: DeserializeOwned>(shape: Shape, body: &[u8]) -> Result<T
 /// Reads the records of an answer, which may be one or a list. What cannot be read is left out.
 pub(crate) fn records<T: DeserializeOwned>(shape: Shape, body: &[u8]) -> Vec<T> {
     let Ok(mut document) = object(body) else { return Vec::new() };
-    let values = match (shape, document.get_mut("data").map(Value::take)) {
-        (Shape::JsonApi, Some(data)) => {
-            document.insert("data".to_owned(), data);
-            resolve(document)
-        }
-        (_, Some(Value::Array(list))) => list,
-        (_, Some(_)) => Vec::new(),
-        (_, None) => vec![Value::Object(document)],
+    let values = match shape {
+        Shape::JsonApi => resolve(&document),
+        Shape::Envelope | Shape::Bare => match document.remove("data") {
+            Some(Value::Array(list)) => list,
+            Some(_) => Vec::new(),
+            None => vec![Value::Object(document)],
+        },
     };
     values.into_iter().filter_map(|value| from_value(value).ok()).map(|Object(record)| record).collect()
 }
@@ -74,7 +73,7 @@ fn from_value<T: DeserializeOwned>(value: Value) -> Field<Object<T>> {
 
 /// The primary resources of a JSON:API document as plain objects: attributes, id, and in place of each relationship
 /// the resources it names.
-fn resolve(document: Map<String, Value>) -> Vec<Value> {
+fn resolve(document: &Map<String, Value>) -> Vec<Value> {
     let included = document.get("included").and_then(Value::as_array).map(Vec::as_slice);
     let included: HashMap<(&str, &str), &Value> = included
         .unwrap_or_default()

@@ -84,7 +84,7 @@ pub(crate) fn order_of_payment(
             Ok(OrderName { id, number, email, currency })
         }
         Kind::Platform => {
-            let path = api.payment(payment_id).ok_or(UNKNOWN)?;
+            let path = Api::payment(payment_id).ok_or(UNKNOWN)?;
             let answers = api.answers(&[path], reader.fetched)?;
             let payment = api.records::<Payment>(answers.first()).into_iter().next().ok_or(NOT_FOUND)?;
             payment.order.ok().map(|Object(order)| order).ok_or(NOT_FOUND)

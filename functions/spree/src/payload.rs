@@ -2,6 +2,8 @@
 //! different names: each name is a field of its own, and [`either`] joins them. What is not named here, secrets
 //! such as `reset_token` among it, is never read.
 
+#![allow(clippy::struct_field_names, reason = "the names are Spree's")]
+
 use canonical::money::Decimal;
 use canonical::{Currency, Instant};
 use platform::lenient::{Field, Id, Object, Objects};

@@ -50,12 +50,12 @@ pub(crate) fn page(feed: &Feed, answer: &Fetched) -> Result<Page, String> {
     }
     let read: Answer = serde_json::from_slice(&answer.body).map_err(|_| "not a page of orders".to_owned())?;
     let orders = read.data.ok_or("not a page of orders")?;
-    let records = orders.into_iter().filter_map(record).collect();
+    let records = orders.iter().filter_map(record).collect();
     Ok(Page { records, next: read.meta.next.and_then(|next| following(&feed.request, next)) })
 }
 
 /// An order as a delivery. Without an id it cannot be named.
-fn record(order: Value) -> Option<Record> {
+fn record(order: &Value) -> Option<Record> {
     let body = order.to_string().into_bytes();
     let state: State = lenient::object(&body).ok()?;
     let Id(id) = state.id.ok()?;

@@ -105,12 +105,14 @@ mod tests {
 
     use super::*;
 
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+
     /// 2026-06-17T12:00:00Z.
     const NOW_MS: i64 = 1_781_697_600_000;
 
     #[test]
     fn every_dialect() {
-        let table: [(&[(&str, &str)], Option<i64>); 19] = [
+        let table: [(Pairs<'_>, Option<i64>); 19] = [
             (&[], None),
             (&[("X-Rate-Limit-Requests-Left", "149"), ("X-Rate-Limit-Time-Reset-Ms", "15000")], None),
             (&[("X-Rate-Limit-Requests-Left", "2"), ("X-Rate-Limit-Time-Reset-Ms", "15000")], Some(15_000)),

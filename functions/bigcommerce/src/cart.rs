@@ -7,7 +7,7 @@ use platform::lenient::{Id, Object};
 use platform::reading::{Reading, Silence};
 use serde_json::json;
 
-use crate::api::{self, Session, is_word};
+use crate::api::{self, Session, is_number, is_word};
 use crate::order::instant;
 use crate::{customer, line, payload, person};
 
@@ -48,7 +48,7 @@ pub(crate) fn abandoned(
     let dropped = &mut session.reader.dropped;
     let customer_id = person::id(dropped, "customer_id", cart.customer_id);
     let mut email = dropped.take("email", cart.email);
-    if let Some(id) = customer_id.as_deref().filter(|_| email.is_none()) {
+    if let Some(id) = customer_id.as_deref().filter(|id| email.is_none() && is_number(id)) {
         let request = session.api.get(&customer::path(id));
         let answer = session.ask_for(request)?;
         email = customer::email(&mut session.reader.dropped, id, answer)?;

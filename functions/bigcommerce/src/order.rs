@@ -11,7 +11,7 @@ use platform::lenient::{Dropped, Field, Id, Moment, Object, Objects};
 use platform::reading::{Reading, Silence};
 use serde_json::Value;
 
-use crate::api::{self, Listing, Session};
+use crate::api::{self, Listing, Session, is_number};
 use crate::status::Status;
 use crate::{customer, line, payload, person};
 
@@ -59,7 +59,7 @@ pub(crate) fn order(session: &mut Session<'_>, occasion: &Occasion) -> Reading {
     let nothing_shipped = items_shipped == Some(Decimal::ZERO)
         && status != Status::Fulfilled
         && occasion.about != About::Shipment;
-    let unnamed = customer_id.as_deref().filter(|_| email.is_none());
+    let unnamed = customer_id.as_deref().filter(|id| email.is_none() && is_number(id));
 
     let [products, coupons, addresses, shipments, refunds, customer] = session.listings(&[
         Listing::Pages(format!("{path}/products")),

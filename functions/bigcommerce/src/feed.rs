@@ -1,7 +1,7 @@
 //! Looking for orders whose deliveries were lost: API v2's list of orders by the time of their last change.
 
 use canonical::Instant;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use platform::lenient::{Field, Moment, Object, Objects};
 use platform::signature::token::query_parameter;
 use platform::{ApiRequest, Connection, Feed, Fetched, Headers, Page, Record};
@@ -75,8 +75,9 @@ fn next(api: &Api, feed: &Feed, entries: &[Field<Object<Entry>>]) -> Result<ApiR
         Field::Is(Object(entry)) => entry.modified_at(),
         Field::Absent | Field::Bad => None,
     });
-    let last = last.map(|at| seconds(at.timestamp()));
-    Ok(match last {
+    // A second earlier, should the edge itself be left out; what comes twice is read twice to the same effect.
+    let last = last.and_then(|at| at.timestamp().checked_sub(SignedDuration::from_secs(1)).ok());
+    Ok(match last.map(seconds) {
         Some(last) if last.as_str() > since => request(api, &last, until, 1),
         _ => request(api, since, until, page + 1),
     })
@@ -84,9 +85,10 @@ fn next(api: &Api, feed: &Feed, entries: &[Field<Object<Entry>>]) -> Result<ApiR
 
 fn record(connection: &Connection, entry: Entry) -> Option<Record> {
     let modified_at = entry.modified_at().map_or_else(|| "unknown".to_owned(), Instant::to_utc_string);
-    let incomplete = |number: serde_json::Number| Status::parse(&number) == Some(Status::Incomplete);
+    let attempt =
+        |number: serde_json::Number| Status::parse(&number).is_some_and(|status| !status.is_placed());
     let id = entry.id.ok()?.0;
-    if entry.status_id.ok().is_some_and(incomplete) {
+    if entry.status_id.ok().is_some_and(attempt) {
         return None;
     }
     let store = connection.text("store_hash").unwrap_or_default();

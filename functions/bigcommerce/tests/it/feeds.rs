@@ -74,7 +74,9 @@ fn each_order_becomes_a_record_that_is_read_like_a_delivery() {
 fn attempts_to_pay_and_what_has_no_id_are_left_out() {
     let mut incomplete = entry(1, 1);
     incomplete["status_id"] = 0.into();
-    let body = json!([incomplete, { "status_id": 11 }, 7, null, entry(2, 2), { "id": 3 }]);
+    let mut declined = entry(4, 1);
+    declined["status_id"] = 6.into();
+    let body = json!([incomplete, declined, { "status_id": 11 }, 7, null, entry(2, 2), { "id": 3 }]);
     let page = Bigcommerce.page(&polled(), &feed(), &answer(&body)).unwrap();
     let ids: Vec<&str> = page.records.iter().map(|record| record.delivery_id.as_str()).collect();
     assert_eq!(ids, ["order-2-2026-03-14T09:02:00Z", "order-3-unknown"]);
@@ -89,13 +91,13 @@ fn nothing_changed_is_an_empty_page() {
 }
 
 #[test]
-fn a_full_page_is_followed_from_the_time_that_it_ends_with() {
+fn a_full_page_is_followed_from_just_before_the_time_that_it_ends_with() {
     let entries: Vec<Value> = (0..250).map(|index| entry(index + 1, index / 10)).collect();
     let page = Bigcommerce.page(&polled(), &feed(), &answer(&entries.into())).unwrap();
     assert_eq!(page.records.len(), 250);
     let url = page.next.unwrap().url;
     assert!(
-        url.contains("min_date_modified=2026-03-14T09:24:00Z&max_date_modified=2026-03-14T10:00:00Z"),
+        url.contains("min_date_modified=2026-03-14T09:23:59Z&max_date_modified=2026-03-14T10:00:00Z"),
         "{url}"
     );
     assert!(url.ends_with("&page=1"), "{url}");

@@ -67,14 +67,14 @@ pub(crate) fn facts(
     let currency = dropped.take("currency", order.currency);
     let total = dropped.take("total", order.total).map(|amount| Money { amount, currency });
     let discounts = dropped.take("discount_total", either(order.discount_total, order.promo_total));
-    let mut discount_codes = Vec::new();
-    for list in [order.discounts, order.order_promotions, order.promotions] {
-        for Object(discount) in dropped.list("discounts", list) {
-            discount_codes.extend(dropped.take("discounts.code", discount.code));
-        }
-    }
-    if discount_codes.is_empty() {
-        discount_codes.extend(dropped.take("coupon_code", order.coupon_code));
+    let mut discount_codes: Vec<String> = Vec::new();
+    let lists = [order.discounts, order.order_promotions, order.promotions];
+    let listed = lists.into_iter().flat_map(|list| dropped.list("discounts", list)).collect::<Vec<_>>();
+    let listed = listed.into_iter().map(|Object(discount)| discount.code);
+    for code in listed.chain([order.coupon_code]) {
+        // The documentation and the code list the same under two names.
+        discount_codes
+            .extend(dropped.take("discounts.code", code).filter(|code| !discount_codes.contains(code)));
     }
     let created_at = dropped.take("created_at", order.created_at);
     let updated_at = dropped.take("updated_at", order.updated_at).unwrap_or(told_at);

@@ -64,8 +64,8 @@ pub(crate) fn page(connection: &Connection, feed: &Feed, answer: &Fetched) -> Re
     Ok(Page { records, next })
 }
 
-/// The next page begins with the time that this one ends with: an order that changes meanwhile moves to the end,
-/// and would pull another one over the edge of numbered pages. Numbers serve only where a whole page has one time.
+/// The next page begins just before the time that this one ends with: an order that changes meanwhile moves to the
+/// end, and would pull another one over the edge of numbered pages. Numbers serve where a whole page has one time.
 fn next(api: &Api, feed: &Feed, entries: &[Field<Object<Entry>>]) -> Result<ApiRequest, String> {
     let query = feed.request.url.split_once('?').map(|(_, query)| query).unwrap_or_default();
     let parameter = |name| query_parameter(query, name).ok_or("the request has lost its query");

@@ -64,7 +64,7 @@ fn verify(bencher: Bencher<'_, '_>) {
     let signature = ("X-Shopify-Hmac-Sha256", hmac_sha256_base64(SECRET, &body));
     let pairs = [("X-Shopify-Topic", "orders/create".to_owned()), signature];
     let headers = pairs.into_iter().collect();
-    let request = Request { method: "POST".to_owned(), query: String::new(), headers };
+    let request = Request { method: "POST".to_owned(), headers, ..Request::default() };
     let mut secrets = Secrets::default();
     secrets.rotate("webhook_secret", SECRET.to_owned());
     bencher.counter(BytesCount::of_slice(&body)).with_inputs(|| Unverified::new(body.clone())).bench_values(
@@ -78,14 +78,14 @@ fn receive(bencher: Bencher<'_, '_>) {
     let body = order();
     let signature = ("X-Shopify-Hmac-Sha256", hmac_sha256_base64(SECRET, &body));
     let headers = [("X-Shopify-Topic", "orders/create".to_owned()), signature].into_iter().collect();
-    let request = Request { method: "POST".to_owned(), query: String::new(), headers };
+    let request = Request { method: "POST".to_owned(), headers, ..Request::default() };
     let mut secrets = Secrets::default();
     secrets.rotate("webhook_secret", SECRET.to_owned());
     let connection =
         Connection { id: "conn-1".to_owned(), platform: "shopify".to_owned(), ..Connection::default() };
     bencher.counter(BytesCount::of_slice(&body)).with_inputs(|| body.clone()).bench_values(|body| {
         let decision = decide(&Shopify, &request, body, &connection, &secrets, Timestamp::UNIX_EPOCH);
-        assert!(matches!(decision, Decision::Enqueue(_)));
+        assert!(matches!(decision, Decision::Enqueue { .. }));
         decision
     });
 }

@@ -114,6 +114,11 @@ pub(crate) fn discount_codes(dropped: &mut Dropped, codes: Objects<DiscountCode>
     codes.into_iter().filter_map(|Object(code)| dropped.take("discount_codes.code", code.code)).collect()
 }
 
+/// Whether a line costs something else than price × quantity.
+pub(crate) fn is_discounted(line: &Line) -> bool {
+    line.total != line.unit_price.and_then(|price| price.checked_mul(line.quantity))
+}
+
 /// A line of a parcel that holds a part of an ordered line: its share of what the whole line costs.
 pub(crate) fn share(part: &mut Line, whole: &Line) {
     if part.quantity == whole.quantity {

@@ -132,6 +132,10 @@ pub(crate) fn fulfillment(reader: &mut Reader<'_>) -> Reading {
     let email = reader.dropped.take("email", std::mem::take(&mut fulfillment.email));
     let shipment = shipment(reader, fulfillment)
         .ok_or_else(|| Silence::Malformed("no usable fulfillment id".to_owned()))?;
+    if shipment.lines.iter().any(line::is_discounted) {
+        // The discount is the whole line's, and only the order knows which part of the line this is.
+        return Err(Silence::Ignore("discount_needs_the_order"));
+    }
     Ok(vec![Fact::Order(OrderSnapshot {
         order_id,
         person: Person { email, ..Person::default() },

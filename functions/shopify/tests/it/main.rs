@@ -4,7 +4,7 @@
 
 use conformance::Suite;
 use platform::signature::hmac_sha256_base64;
-use platform::{Headers, Platform, Request, Secrets};
+use platform::{Request, Secrets};
 use shopify::Shopify;
 
 const SECRET: &str = "larch-and-linen-secret";

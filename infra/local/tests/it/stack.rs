@@ -1,5 +1,6 @@
 //! The whole stack over HTTP: gateway, functions, queues, schedules and what a restart keeps.
 
+use aws_sdk_sqs::types::MessageAttributeValue;
 use futures::future::BoxFuture;
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
@@ -45,6 +46,26 @@ async fn a_request_goes_through_gateway_queue_and_worker() {
     })
     .await;
     assert!(stack.metrics().contains("lambda_invocations_total{function=\"WorkerFunction\"}"));
+    stack.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_delayed_message_reaches_the_function_with_its_attributes_and_group() {
+    let worked = Calls::default();
+    let stack = start(vec![("worker", worked.handler(|_| Ok(Value::Null)))]).await;
+    let url = &stack.model.functions[0].environment["QUEUE_URL"];
+    let client = sqs_client(&stack.endpoints.sqs);
+    let send = |body: &str| client.send_message().queue_url(url).message_body(body);
+    let deferrals = MessageAttributeValue::builder().data_type("Number").string_value("2").build().unwrap();
+    let delayed = send("delayed").delay_seconds(1).message_group_id("shop-1");
+    delayed.message_attributes("deferrals", deferrals).send().await.unwrap();
+    send("prompt").send().await.unwrap();
+    eventually("both calls", async || (worked.all().len() == 2).then_some(())).await;
+    let records: Vec<Value> = worked.all().iter().map(|event| event["Records"][0].clone()).collect();
+    assert_eq!((&records[0]["body"], &records[1]["body"]), (&json!("prompt"), &json!("delayed")));
+    let attribute = &records[1]["messageAttributes"]["deferrals"];
+    assert_eq!((&attribute["dataType"], &attribute["stringValue"]), (&json!("Number"), &json!("2")));
+    assert_eq!(records[1]["attributes"]["MessageGroupId"], "shop-1");
     stack.shutdown().await;
 }
 

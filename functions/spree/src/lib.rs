@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod api;
+mod cart;
 mod catalog;
 mod customer;
 mod description;
@@ -8,11 +9,13 @@ mod document;
 mod line;
 mod lookup;
 mod order;
+mod parcel;
 mod payload;
 mod person;
 mod poll;
 mod proof;
 mod reader;
+mod refund;
 mod topic;
 
 use canonical::hash;
@@ -99,11 +102,11 @@ impl Platform for Spree {
 
 fn read(topic: Topic, reader: &mut Reader<'_>) -> Reading {
     match topic {
-        Topic::Order(step) => order::order(reader, step),
-        Topic::Shipment => order::shipment(reader),
-        Topic::LineItem => order::line_item(reader),
-        Topic::Refund => order::refund(reader),
-        Topic::Reimbursed => order::reimbursed(reader),
+        Topic::Order(step) => order::event(reader, step),
+        Topic::Shipment => parcel::event(reader),
+        Topic::LineItem => cart::line_item(reader),
+        Topic::Refund => refund::event(reader),
+        Topic::Reimbursed => refund::reimbursed(reader),
         Topic::Customer => customer::customer(reader),
         Topic::CustomerDeleted => customer::deleted(reader),
         Topic::Subscriber => customer::subscriber(reader),

@@ -5,6 +5,7 @@ use canonical::fact::{CatalogItem, CatalogVariant};
 use canonical::money::Decimal;
 use platform::lenient::{self, Field, Id, Object};
 use platform::reading::{Reading, Silence};
+use serde_json::Value;
 
 use crate::reader::{Reader, held};
 use crate::{api, line, payload};
@@ -86,7 +87,7 @@ fn variant(reader: &mut Reader<'_>, variant: payload::Variant) -> Option<Catalog
     let data = reader.dropped.take("variants.variant", variant.variant);
     let data = data.map(|Object(data)| data).unwrap_or_default();
     let choices = variant.choices.ok().map(|Object(choices)| choices).unwrap_or_default();
-    let choices: Vec<String> = choices.into_values().filter_map(Field::ok).collect();
+    let choices: Vec<&str> = choices.values().filter_map(Value::as_str).collect();
     let stock = variant.stock.ok().map(|Object(stock)| stock).unwrap_or_default();
     Some(CatalogVariant {
         variant_id,

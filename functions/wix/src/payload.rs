@@ -11,7 +11,7 @@ use platform::lenient::{Field, Id, Lenient, Moment, Object, Objects};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{IgnoredAny, MapAccess};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// JSON inside JSON: a text that holds it, or, as some events have it, the object itself.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -586,7 +586,7 @@ pub(crate) struct MainMedia {
 #[serde(default)]
 pub(crate) struct Variant {
     pub id: Field<Id>,
-    pub choices: Field<Object<BTreeMap<String, Field<String>>>>,
+    pub choices: Field<Object<Map<String, Value>>>,
     pub variant: Field<Object<VariantData>>,
     pub stock: Field<Object<VariantStock>>,
 }

@@ -43,6 +43,9 @@ pub struct Scenario {
     pub ordered: bool,
     /// The events that a known person has in the end, one line each.
     pub expect: Vec<String>,
+    /// Metrics that nobody has an event of, such as `Cancelled Order`.
+    #[serde(default)]
+    pub never: Vec<String>,
 }
 
 impl Suite {
@@ -70,6 +73,12 @@ impl Suite {
         let lines: Vec<&String> = told.values().collect();
         for expected in &scenario.expect {
             assert!(lines.contains(&expected), "{name}: wanted {expected}, got {lines:#?}");
+        }
+        for never in &scenario.never {
+            let told = lines
+                .iter()
+                .find(|line| line.split_once(' ').is_some_and(|(_, event)| event.starts_with(never)));
+            assert!(told.is_none(), "{name}: {told:?} must never be told");
         }
         let twice: Vec<usize> = forwards.iter().chain(&forwards).copied().collect();
         assert_eq!(tell(&facts, &twice), told, "{name}: when all comes twice");

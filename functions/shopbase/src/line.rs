@@ -37,6 +37,11 @@ fn line(dropped: &mut Dropped, index: usize, item: LineItem) -> Line {
     }
 }
 
+/// Whether a line costs something else than price × quantity.
+pub(crate) fn is_discounted(line: &Line) -> bool {
+    line.total != line.unit_price.and_then(|price| price.checked_mul(line.quantity))
+}
+
 /// A parcel's line names its part of an ordered line: it costs its share of what that line costs.
 pub(crate) fn share(part: &mut Line, whole: &Line) {
     part.total = if part.quantity == whole.quantity {

@@ -113,6 +113,10 @@ pub(crate) fn fulfillment(reader: &mut Reader<'_>) -> Reading {
     let received_at = reader.received_at();
     let (shipment, _) = shipment(&mut reader.dropped, fulfillment, received_at)
         .ok_or_else(|| Silence::Malformed("no usable fulfillment id".to_owned()))?;
+    if shipment.lines.iter().any(line::is_discounted) {
+        // The discount is the whole line's, and only the order knows which part of the line this is.
+        return Err(Silence::Ignore("discount_needs_the_order"));
+    }
     Ok(vec![Fact::Order(OrderSnapshot {
         order_id,
         shipments: vec![shipment],

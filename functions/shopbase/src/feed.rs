@@ -22,8 +22,9 @@ pub(crate) fn feeds(connection: &Connection, since: Timestamp, until: Timestamp)
         return Vec::new();
     }
     let Some(host) = shop::host(connection) else { return Vec::new() };
+    // Whole seconds, as ShopBase writes them: this window ends where the next begins.
     let mut request = ApiRequest::get(format!(
-        "https://{host}/admin/orders.json?status=any&limit={LIMIT}&updated_at_min={since}&updated_at_max={until}&page=1"
+        "https://{host}/admin/orders.json?status=any&limit={LIMIT}&updated_at_min={since:.0}&updated_at_max={until:.0}&page=1"
     ))
     .header("x-shopbase-access-token", "{secret:access_token}");
     if connection.flag("public_app", false) {

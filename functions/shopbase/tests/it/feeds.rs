@@ -15,8 +15,8 @@ fn polled() -> Connection {
 }
 
 fn feeds(connection: &Connection) -> Vec<Feed> {
-    let since: Timestamp = "2026-03-14T08:00:00Z".parse().unwrap();
-    Shopbase.feeds(connection, since, "2026-03-14T09:00:00Z".parse().unwrap())
+    let since: Timestamp = "2026-03-14T08:00:00.987654321Z".parse().unwrap();
+    Shopbase.feeds(connection, since, "2026-03-14T09:00:00.5Z".parse().unwrap())
 }
 
 fn answer(status: u16, body: &str) -> Fetched {

@@ -8,6 +8,7 @@
 )]
 
 pub mod api;
+pub mod bigcommerce;
 pub mod shop;
 pub mod stack;
 
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 pub use crate::api::{Api, Reply};
+pub use crate::bigcommerce::BigShop;
 pub use crate::shop::{Delivery, Order, Shop};
 pub use crate::stack::Stack;
 

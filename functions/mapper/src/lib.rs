@@ -6,7 +6,6 @@ mod failure;
 mod fetching;
 mod health;
 mod people;
-mod platforms;
 mod tell;
 
 use std::collections::HashMap;
@@ -20,6 +19,7 @@ use fetch::Fetcher;
 use futures::StreamExt;
 use futures::stream;
 use platform::{Connection, Delivery, Mapping, MessageError, Platform};
+use platforms::PLATFORMS;
 use runtime::metrics::count;
 use runtime::{Clients, Clock, Config};
 use store::{MetricRecord, Store};
@@ -29,7 +29,6 @@ use crate::health::{Seen, Tally};
 use fetching::{Fetching, Waiting};
 
 pub use failure::Failure;
-pub use platforms::{PLATFORMS, platform};
 
 /// Records of one batch that are worked on at the same time.
 const CONCURRENCY: usize = 10;
@@ -77,7 +76,7 @@ impl Mapper {
         })
     }
 
-    /// With other platforms than [`PLATFORMS`].
+    /// With other platforms than all.
     #[must_use]
     pub fn with_platforms(self, platforms: &'static [&'static dyn Platform]) -> Self {
         Self { platforms, ..self }

@@ -40,7 +40,7 @@ impl ProductFunctions {
         .await;
         let clock = self.clock.clone();
         let code = context.function.code.as_str();
-        if let Some(platform) = mapper::platform(code) {
+        if let Some(platform) = platforms::platform(code) {
             let receiver = Receiver::new(platform, &config, &clients, clock)?;
             let receiver = Arc::new(receiver.with_keys(Arc::new(PublicKeys::new()?)));
             return Ok(Some(typed(move |event| {
@@ -78,9 +78,16 @@ impl ProductFunctions {
                     async move { jobs.handle(event).await }
                 })
             }
+            "poller" => {
+                let poller = Arc::new(poller::Poller::new(&config, &clients, clock, platforms::PLATFORMS)?);
+                typed(move |event| {
+                    let poller = Arc::clone(&poller);
+                    async move { poller.handle(event).await }
+                })
+            }
             "api" => {
                 self.ensure_key(&config, &clients).await?;
-                let api = api::Api::from_config(&config, &clients, clock, mapper::PLATFORMS)?;
+                let api = api::Api::from_config(&config, &clients, clock, platforms::PLATFORMS)?;
                 http(api::router(Arc::new(api)))
             }
             _ => return Ok(None),

@@ -61,6 +61,8 @@ impl Http {
             .no_proxy()
             .dns_resolver(Arc::new(hosts))
             .connect_timeout(limits.connect)
+            // A function sleeps between invocations: what was open long before is closed by now.
+            .pool_idle_timeout(Duration::from_secs(15))
             .timeout(limits.total)
             .build()?;
         Ok(Self { client, hosts, body_bytes: limits.body_bytes })
@@ -77,7 +79,7 @@ impl Http {
         // The resolver is not asked about these.
         let literal: Option<IpAddr> = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
         if literal.is_some_and(|address| !self.hosts.admit(address)) {
-            return Err(Error::never(format!("{host}: {PrivateHost}")));
+            return Err(Error::never(format!("{host} is in a private network")));
         }
         Ok((url, host))
     }

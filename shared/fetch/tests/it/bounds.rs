@@ -80,17 +80,11 @@ async fn only_public_hosts_are_asked_and_only_by_https() {
     for config in [Config::default(), config("false"), config("1")] {
         let fetcher = Fetcher::new(&config, Clock::system()).unwrap();
         for (url, reason) in [
-            (format!("https://127.0.0.1:{port}/"), "127.0.0.1: the host is in a private network"),
-            (format!("https://[::1]:{port}/"), "[::1]: the host is in a private network"),
-            (
-                format!("https://[::ffff:127.0.0.1]:{port}/"),
-                "[::ffff:7f00:1]: the host is in a private network",
-            ),
-            (format!("https://0x7f.1:{port}/"), "127.0.0.1: the host is in a private network"),
-            (
-                "https://169.254.169.254/latest/".to_owned(),
-                "169.254.169.254: the host is in a private network",
-            ),
+            (format!("https://127.0.0.1:{port}/"), "127.0.0.1 is in a private network"),
+            (format!("https://[::1]:{port}/"), "[::1] is in a private network"),
+            (format!("https://[::ffff:127.0.0.1]:{port}/"), "[::ffff:7f00:1] is in a private network"),
+            (format!("https://0x7f.1:{port}/"), "127.0.0.1 is in a private network"),
+            ("https://169.254.169.254/latest/".to_owned(), "169.254.169.254 is in a private network"),
             (format!("https://localhost:{port}/"), "localhost is in a private network"),
             (format!("http://127.0.0.1:{port}/"), "the request's address is not one of HTTPS"),
             ("http://shop.example/".to_owned(), "the request's address is not one of HTTPS"),

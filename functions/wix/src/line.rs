@@ -9,7 +9,7 @@ use crate::reader::Reader;
 
 /// The apps whose items are the products of the catalog: Wix Stores, by its ids. Bookings, events and plans
 /// are sold by others.
-/// Source: <https://dev.wix.com/docs/api-reference/business-solutions/stores/introduction>.
+/// Source: <https://dev.wix.com/docs/rest/business-solutions/e-commerce/orders/introduction>.
 const STORES: [&str; 2] = ["1380b703-ce81-ff05-f115-39571d94dfcd", "215238eb-22a5-4c36-9e7b-e7c08025e04e"];
 /// Stands for "no variant".
 const NO_VARIANT: &str = "00000000-0000-0000-0000-000000000000";
@@ -69,7 +69,10 @@ impl Reference {
         let Some(Object(reference)) = reference else { return Self::default() };
         let options = dropped.take("lineItems.catalogReference", reference.options);
         let options = options.map(|Object(options)| options).unwrap_or_default();
-        let questions = options.custom_text_fields.ok().map(|Object(fields)| fields.into_keys().collect());
+        let questions = options
+            .custom_text_fields
+            .ok()
+            .map(|Object(fields)| fields.into_iter().map(|(question, _)| question).collect());
         let questions = questions.unwrap_or_default();
         let app = reference.app_id.ok();
         if app.is_some_and(|app| !STORES.iter().any(|stores| stores.eq_ignore_ascii_case(&app))) {

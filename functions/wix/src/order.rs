@@ -96,7 +96,7 @@ fn snapshot(reader: &mut Reader<'_>, order: payload::Order) -> Result<OrderSnaps
     let currency = reader.dropped.take("currency", order.currency);
 
     let created_at = reader.time("createdDate", order.created_date);
-    // Only orders that were brought in from elsewhere have it.
+    // Of an order that was brought in from elsewhere: when it was really bought.
     let purchased_at = reader.time("purchasedDate", order.purchased_date);
     let updated_at = reader.time("updatedDate", order.updated_date).or(reader.event.time);
     let activities = activities(reader, order.activities);

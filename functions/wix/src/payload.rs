@@ -3,14 +3,12 @@
 
 #![allow(clippy::struct_field_names, reason = "the names are Wix's")]
 
-use std::collections::BTreeMap;
-
 use canonical::Currency;
 use canonical::money::Decimal;
 use platform::lenient::{Field, Id, Lenient, Moment, Object, Objects};
 use serde::Deserialize;
+use serde::de::MapAccess;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{IgnoredAny, MapAccess};
 use serde_json::{Map, Value};
 
 /// JSON inside JSON: a text that holds it, or, as some events have it, the object itself.
@@ -280,7 +278,7 @@ pub(crate) struct CatalogReference {
 pub(crate) struct CatalogOptions {
     pub variant_id: Field<Id>,
     /// What the buyer wrote, by the question.
-    pub custom_text_fields: Field<Object<BTreeMap<String, IgnoredAny>>>,
+    pub custom_text_fields: Field<Object<Map<String, Value>>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

@@ -3,7 +3,7 @@
 use canonical::fact::{OrderSnapshot, Refund};
 use canonical::money::Decimal;
 use canonical::{Currency, Fact, Money};
-use platform::lenient::{Id, Object};
+use platform::lenient::{Field, Id, Object};
 use platform::reading::{Reading, Silence};
 
 use crate::reader::{Reader, held};
@@ -11,7 +11,7 @@ use crate::{order, payload};
 
 /// Payments and refunds of an order that were added or changed.
 pub(crate) fn transactions(reader: &mut Reader<'_>) -> Reading {
-    let body: payload::Transactions = reader.entity(|_| platform::lenient::Field::Absent)?;
+    let body: payload::Transactions = reader.entity(|_| Field::Absent)?;
     let list: payload::Transactions = reader.entity(|holder| holder.order_transactions)?;
     let ids = [body.order_id, list.order_id].into_iter().filter_map(|id| reader.dropped.take("orderId", id));
     let ids: Vec<Id> = ids.collect();

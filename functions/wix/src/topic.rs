@@ -26,7 +26,7 @@ pub(crate) enum Topic {
 impl Topic {
     /// Reads an event's name: its domain, a dot, the entity, an underscore and what happened; older ones
     /// are a Java class, of which the documentation shows the last part only.
-    /// Source: <https://dev.wix.com/docs/build-apps/develop-your-app/api-integrations/events-and-webhooks>.
+    /// Source: <https://dev.wix.com/docs/rest/articles/getting-started/webhooks>.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         let (domain, name) = name.rsplit_once('.').unwrap_or(("", name));
         match domain {

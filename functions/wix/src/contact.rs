@@ -3,7 +3,7 @@
 use canonical::fact::{Channel, ConsentChange, ConsentStatus, CustomerSnapshot};
 use canonical::{Fact, Person};
 use platform::address::{Address, set, set_object};
-use platform::lenient::{self, Field, Id, Object};
+use platform::lenient::{self, Dropped, Field, Id, Object};
 use platform::reading::{Reading, Silence};
 
 use crate::payload::{self, ContactEmail, ContactInfo, ContactPhone};
@@ -23,19 +23,14 @@ pub(crate) fn contact(reader: &mut Reader<'_>) -> Reading {
     let info = dropped.take("info", contact.info).map(|Object(info)| info).unwrap_or_default();
     let ContactInfo { name, emails, phones, addresses, company, job_title, locale } = info;
 
-    let emails = dropped.take("info.emails", emails).map(|Object(emails)| emails.items).unwrap_or_default();
-    let emails = dropped.list("info.emails", emails).into_iter().map(|Object(email)| email);
-    let email =
-        main(emails.collect(), |email: &ContactEmail| &email.primary).and_then(|email| email.email.ok());
-    let phones = dropped.take("info.phones", phones).map(|Object(phones)| phones.items).unwrap_or_default();
-    let phones = dropped.list("info.phones", phones).into_iter().map(|Object(phone)| phone);
-    let phone = main(phones.collect(), |phone: &ContactPhone| &phone.primary).unwrap_or_default();
+    let emails = items(dropped, "info.emails", emails);
+    let email = main(emails, |email: &ContactEmail| &email.primary).and_then(|email| email.email.ok());
+    let phones = items(dropped, "info.phones", phones);
+    let phone = main(phones, |phone: &ContactPhone| &phone.primary).unwrap_or_default();
     let (international, national) = (phone.e164_phone.ok(), phone.phone.ok());
-    let addresses =
-        dropped.take("info.addresses", addresses).map(|Object(list)| list.items).unwrap_or_default();
-    let addresses = dropped.list("info.addresses", addresses);
-    let address =
-        addresses.into_iter().find_map(|Object(one)| person::address(dropped, "info.addresses", one.address));
+    let addresses = items(dropped, "info.addresses", addresses).into_iter();
+    let mut addresses = addresses.map(|one| one.address);
+    let address = addresses.find_map(|address| person::address(dropped, "info.addresses", address));
 
     let mut person = Person {
         customer_id: Some(customer_id),
@@ -54,6 +49,12 @@ pub(crate) fn contact(reader: &mut Reader<'_>) -> Reading {
     set(attributes, "locale", dropped.take("info.locale", locale));
     set_object(attributes, "location", address.map(|address| address.location()).unwrap_or_default());
     Ok(vec![Fact::Customer(CustomerSnapshot { person, updated_at, deleted: false })])
+}
+
+/// A list that is wrapped in an object.
+fn items<T>(dropped: &mut Dropped, name: &'static str, field: Field<Object<payload::Items<T>>>) -> Vec<T> {
+    let items = dropped.take(name, field).map(|Object(list)| list.items).unwrap_or_default();
+    dropped.list(name, items).into_iter().map(|Object(item)| item).collect()
 }
 
 /// The one that is marked as primary, else the first.
@@ -85,9 +86,8 @@ pub(crate) fn member(reader: &mut Reader<'_>) -> Reading {
         phone: phones.into_iter().next(),
         ..Person::default()
     };
-    let addresses = dropped.list("contact.addresses", contact.addresses).into_iter();
-    let mut addresses = addresses.map(Field::Is);
-    let address = addresses.next().and_then(|address| person::address(dropped, "contact.addresses", address));
+    let address = dropped.list("contact.addresses", contact.addresses).into_iter().next();
+    let address = address.and_then(|one| person::address(dropped, "contact.addresses", Field::Is(one)));
     person.phone_country = address.as_ref().and_then(|address| address.country_code.clone());
     let attributes = &mut person.attributes;
     set(attributes, "first_name", dropped.take("contact.firstName", contact.first_name));

@@ -33,7 +33,11 @@ fn line(reader: &mut Reader<'_>, index: usize, item: LineItem, tax_included: boo
     let dropped = &mut reader.dropped;
     let quantity = dropped.take("lineItems.quantity", item.quantity).unwrap_or(Decimal::ONE);
     let unit_price = full_price.or(price);
-    let computed = || price?.checked_mul(quantity)?.checked_sub(discount.unwrap_or_default());
+    // A discount is off the price before discounts; without one the price already has it.
+    let computed = || match discount {
+        Some(discount) => unit_price?.checked_mul(quantity)?.checked_sub(discount),
+        None => price.or(unit_price)?.checked_mul(quantity),
+    };
     let id = dropped.take("lineItems.id", item.id).map(|Id(id)| id);
     let reference = dropped.take("lineItems.catalogReference", item.catalog_reference);
     let item_id = Reference::read(dropped, reference);

@@ -12,28 +12,40 @@ use store::Page;
 use crate::error::ApiResult;
 use crate::request::{Asked, encode, invalid_cursor};
 
-/// The media type of every answer.
+/// The media type of every answer that is a document of JSON:API.
 pub(crate) const MEDIA_TYPE: &str = "application/vnd.api+json";
+/// The media type of JSON Schemas.
+const SCHEMA_MEDIA_TYPE: &str = "application/schema+json";
 
 /// What is answered.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) body: Option<Value>,
+    media_type: &'static str,
 }
 
 impl Answer {
+    fn new(status: StatusCode, body: Option<Value>) -> Self {
+        Self { status, body, media_type: MEDIA_TYPE }
+    }
+
     pub(crate) fn ok(body: Value) -> Self {
-        Self { status: StatusCode::OK, body: Some(body) }
+        Self::new(StatusCode::OK, Some(body))
     }
 
     pub(crate) fn created(body: Value) -> Self {
-        Self { status: StatusCode::CREATED, body: Some(body) }
+        Self::new(StatusCode::CREATED, Some(body))
     }
 
     /// Without a body.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self { status, body: None }
+        Self::new(status, None)
+    }
+
+    /// A JSON Schema as it is, so that validators can be given the address.
+    pub(crate) fn schema(schema: Value) -> Self {
+        Self { media_type: SCHEMA_MEDIA_TYPE, ..Self::ok(schema) }
     }
 
     pub(crate) fn into_response(self) -> Response<Body> {
@@ -44,7 +56,7 @@ impl Answer {
         };
         let mut response = Response::new(Body::from(body.to_string()));
         *response.status_mut() = self.status;
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
         response
     }
 }

@@ -39,6 +39,7 @@ pub(crate) enum Endpoint {
     DeleteConnection,
     ListPlatforms,
     GetPlatform,
+    GetSchemas,
 }
 
 struct Route {
@@ -125,6 +126,7 @@ static ROUTES: &[Route] = &[
     route(Method::DELETE, "api/connections/{id}", &["connections:write"], Endpoint::DeleteConnection),
     route(Method::GET, "api/platforms", &["connections:read"], Endpoint::ListPlatforms),
     route(Method::GET, "api/platforms/{id}", &["connections:read"], Endpoint::GetPlatform),
+    route(Method::GET, "api/schemas", &["connections:read"], Endpoint::GetSchemas),
     route(Method::GET, "healthz", &[], Endpoint::Health),
 ];
 

@@ -7,12 +7,11 @@ use serde_json::{Map, Value, json};
 use crate::check::{LOYALTY, MAX_FACTS, MAX_ID_CHARS, MAX_ITEMS, MAX_KEYS, MAX_TEXT_CHARS};
 
 /// Ids, by the type they are in.
-const IDS: [(&str, &str); 10] = [
+const IDS: [(&str, &str); 9] = [
     ("CartSnapshot", "cart_id"),
     ("CatalogItem", "product_id"),
     ("CatalogVariant", "variant_id"),
     ("CheckoutSnapshot", "checkout_id"),
-    ("Line", "line_id"),
     ("LoyaltyActivity", "activity_id"),
     ("OrderSnapshot", "order_id"),
     ("ProductView", "view_id"),
@@ -20,8 +19,9 @@ const IDS: [(&str, &str); 10] = [
     ("Shipment", "shipment_id"),
 ];
 /// What must be there although the type has a default for it.
-const REQUIRED: [(&str, &str); 3] =
-    [("CartSnapshot", "updated_at"), ("CustomerSnapshot", "person"), ("Line", "quantity")];
+const REQUIRED: [(&str, &str); 2] = [("CartSnapshot", "updated_at"), ("CustomerSnapshot", "person")];
+/// Where lines are: unlike the product of a view, each has an id and a quantity.
+const LINES: [&str; 4] = ["CartSnapshot", "CheckoutSnapshot", "OrderDetail", "Shipment"];
 
 /// The JSON Schema (draft 2020-12) of a body: one fact, or `{"facts": [...]}`. It says all that the types and bounds
 /// say; that ids do not repeat, that somebody is named and how deep things nest is checked by the adapter alone.
@@ -79,10 +79,13 @@ fn bound(schema: &mut Value) {
 fn narrow(definitions: &mut Map<String, Value>) {
     for (name, field) in IDS {
         require(definitions, name, field);
-        definitions[name]["properties"][field] = json!({
-            "description": definitions[name]["properties"][field]["description"],
-            "type": "string", "minLength": 1, "maxLength": MAX_ID_CHARS, "pattern": "\\S"
-        });
+        let description = definitions[name]["properties"][field]["description"].take();
+        definitions[name]["properties"][field] = id(&description);
+    }
+    for name in LINES {
+        let items = &mut definitions[name]["properties"]["lines"]["items"];
+        items["required"] = json!(["line_id", "quantity"]);
+        items["properties"] = json!({ "line_id": id(&json!("What names the line within the fact.")) });
     }
     for (name, field) in REQUIRED {
         require(definitions, name, field);
@@ -108,6 +111,13 @@ fn narrow(definitions: &mut Map<String, Value>) {
     if let Value::Array(kinds) = &mut definitions["Fact"]["oneOf"] {
         kinds.retain(|kind| kind["properties"]["fact"]["const"] != "disconnected");
     }
+}
+
+fn id(description: &Value) -> Value {
+    json!({
+        "description": description,
+        "type": "string", "minLength": 1, "maxLength": MAX_ID_CHARS, "pattern": "\\S"
+    })
 }
 
 fn require(definitions: &mut Map<String, Value>, name: &str, field: &str) {

@@ -149,6 +149,16 @@ async fn platforms_say_what_a_connection_needs() {
 }
 
 #[tokio::test]
+async fn the_schema_of_custom_sources_is_a_document_of_its_own() {
+    let world = World::new().await;
+    let reply = world.get("/api/schemas").await;
+    assert_eq!(reply.status, StatusCode::OK);
+    assert_eq!(reply.body["$schema"], json!("https://json-schema.org/draft/2020-12/schema"));
+    assert!(reply.body["$defs"]["OrderSnapshot"]["properties"]["order_id"].is_object());
+    assert_eq!(world.post("/api/schemas", json!({})).await.error().0, 405);
+}
+
+#[tokio::test]
 async fn a_connection_shows_how_it_fares() {
     let world = World::new().await;
     let id = world.post("/api/connections", connection(valid())).await.id();

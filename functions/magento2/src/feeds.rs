@@ -34,19 +34,21 @@ pub(crate) fn feeds(connection: &Connection, since: Timestamp, until: Timestamp)
 /// whole seconds, so the window includes both its ends.
 fn search(path: &str, since: Timestamp, until: Timestamp) -> String {
     let second = |time: Timestamp| time.strftime("%Y-%m-%d%%20%H:%M:%S").to_string();
-    let (since, until) = (second(since), second(until));
-    let filters =
-        [("updated_at", "gteq", since.as_str()), ("updated_at", "lteq", &until), ("entity_id", "gt", "0")];
-    let mut query = format!(
-        "searchCriteria[sortOrders][0][field]=entity_id&searchCriteria[sortOrders][0][direction]=ASC\
-         &searchCriteria[pageSize]={PAGE_SIZE}&searchCriteria[currentPage]=1"
-    );
-    for (index, (field, condition, value)) in filters.into_iter().enumerate() {
+    let filter = |index: usize, field: &str, condition: &str, value: &str| {
         let filter = format!("searchCriteria[filter_groups][{index}][filters][0]");
-        query +=
-            &format!("&{filter}[field]={field}&{filter}[condition_type]={condition}&{filter}[value]={value}");
-    }
-    format!("{path}?{query}")
+        format!("&{filter}[field]={field}&{filter}[condition_type]={condition}&{filter}[value]={value}")
+    };
+    // The id comes last: the next page has another.
+    let filters = [
+        filter(0, "updated_at", "gteq", &second(since)),
+        filter(1, "updated_at", "lteq", &second(until)),
+        filter(2, "entity_id", "gt", "0"),
+    ]
+    .concat();
+    format!(
+        "{path}?searchCriteria[sortOrders][0][field]=entity_id&searchCriteria[sortOrders][0][direction]=ASC\
+         &searchCriteria[pageSize]={PAGE_SIZE}&searchCriteria[currentPage]=1{filters}"
+    )
 }
 
 #[derive(Default, Deserialize)]

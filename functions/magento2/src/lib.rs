@@ -4,6 +4,7 @@ mod catalog;
 mod customer;
 mod feeds;
 mod fulfillment;
+mod klaviyo;
 mod line;
 mod order;
 mod payload;
@@ -100,7 +101,7 @@ fn read_record(reader: &mut Reader<'_>, record: &mut Record) -> Reading {
         Topic::Quote | Topic::CartAddition => quote::quote(reader, record),
         Topic::Product => catalog::product(reader, record),
         Topic::ProductDeleted => catalog::deleted(reader, record),
-        Topic::KlaviyoCart => quote::klaviyo_cart(reader, record),
+        Topic::KlaviyoCart => klaviyo::added_to_cart(reader, record),
         Topic::Nothing(reason) => Err(Silence::Ignore(reason)),
     }
 }

@@ -6,7 +6,7 @@ use canonical::fact::{
 use canonical::money::{Decimal, decimal_to_json};
 use canonical::{Fact, Instant, Money, Person};
 use platform::address::Address;
-use platform::lenient::{Dropped, Field, Id, Moment, Object};
+use platform::lenient::{Dropped, Field, Id, Moment, Object, Objects};
 use platform::reading::{Reader, Reading, Silence};
 
 use crate::line::{self, Origin};
@@ -192,7 +192,7 @@ impl Standing {
 
 fn history(
     dropped: &mut Dropped,
-    entries: platform::lenient::Objects<payload::StatusHistory>,
+    entries: Objects<payload::StatusHistory>,
 ) -> Vec<(String, Option<Instant>)> {
     let entries = dropped.list("status_histories", entries);
     let entries = entries.into_iter().filter_map(|Object(entry)| {
@@ -202,10 +202,7 @@ fn history(
     entries.collect()
 }
 
-fn shipping(
-    dropped: &mut Dropped,
-    assignments: platform::lenient::Objects<payload::ShippingAssignment>,
-) -> Option<Address> {
+fn shipping(dropped: &mut Dropped, assignments: Objects<payload::ShippingAssignment>) -> Option<Address> {
     let assignments = dropped.list("shipping_assignments", assignments);
     let Object(assignment) = assignments.into_iter().next()?;
     let Object(shipping) = dropped.take("shipping_assignments", assignment.shipping)?;

@@ -132,7 +132,6 @@ pub(crate) struct Order {
     pub increment_id: Field<String>,
     pub original_increment_id: Field<String>,
     pub relation_child_id: Field<Id>,
-    pub quote_id: Field<Id>,
     pub state: Field<String>,
     pub status: Field<String>,
     pub hold_before_state: Field<String>,
@@ -384,7 +383,7 @@ pub(crate) struct KlaviyoItem {
     pub url: Field<String>,
 }
 
-/// A CloudEvent of Adobe I/O. Fields have an old and a new name; the old ones are to disappear.
+/// An event of Adobe I/O, as `CloudEvents` 1.0 has them. Fields have an old and a new name; the old ones are to disappear.
 /// Source: <https://developer.adobe.com/events/docs/support/faq>.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -398,7 +397,7 @@ pub(crate) struct CloudEvent {
     pub kind: Field<String>,
     pub time: Field<Moment>,
     pub data: Field<Object<EventData>>,
-    /// What holds `data` in deliveries that are no CloudEvents.
+    /// What holds `data` in deliveries that are older than `CloudEvents`.
     pub event: Field<Object<WrappedEvent>>,
 }
 

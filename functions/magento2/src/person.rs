@@ -76,7 +76,7 @@ pub(crate) fn amount(dropped: &mut Dropped, name: &'static str, field: Field<Dec
     dropped.take(name, field).map(|amount| amount.normalize())
 }
 
-/// The record's id, which has two names.
-pub(crate) fn either(first: Field<Id>, second: Field<Id>) -> Field<Id> {
-    if first == Field::Absent { second } else { first }
+/// What stands under the first of two names, or under the second.
+pub(crate) fn either<T>(first: Field<T>, second: Field<T>) -> Field<T> {
+    if matches!(first, Field::Absent) { second } else { first }
 }

@@ -221,7 +221,7 @@ fn named_topic(
     let named = [own, request.headers.get(TOPIC), token::query_parameter(&request.query, "topic")];
     let named = named.into_iter().flatten().map(str::trim).find(|name| !name.is_empty()).map(str::to_owned);
     let topic = named.or_else(|| event_name(body)).ok_or(("topic_missing", None))?;
-    // Only a CloudEvent is read as one.
+    // Only an event of Adobe I/O is read as one.
     let understood = if topic.starts_with(COMMERCE) { None } else { wanted(&topic) };
     match understood {
         Some(Ok(())) => Ok(topic),

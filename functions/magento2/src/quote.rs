@@ -2,17 +2,13 @@
 
 use canonical::Fact;
 use canonical::fact::{CartSnapshot, CheckoutSnapshot, Line};
-use canonical::money::Decimal;
 use canonical::{Instant, Money, Person};
-use platform::lenient::{Field, Id, Object};
+use platform::lenient::{Field, Id, Object, Objects};
 use platform::reading::{Reader, Reading, Silence};
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 use crate::line::{self, Origin};
 use crate::order::time;
-use crate::payload::{self, Flag, Item, KlaviyoItem};
+use crate::payload::{self, Flag, Item};
 use crate::person::{self, Buyer, amount, either};
 use crate::record::Record;
 use crate::topic::Topic;
@@ -39,13 +35,12 @@ pub(crate) fn quote(reader: &mut Reader<'_>, record: &mut Record) -> Reading {
         Field::Is(Object(address)) => address.email.clone(),
         _ => Field::Absent,
     };
-    let emails = [quote.customer_email, customer.email, billing_email];
     let billing = person::address(dropped, "billing_address", quote.billing_address);
     let buyer = Buyer {
         customer_id: either(quote.customer_id, customer.id),
-        email: emails.into_iter().find(|email| *email != Field::Absent).unwrap_or_default(),
-        first_name: or(quote.customer_firstname, customer.firstname),
-        last_name: or(quote.customer_lastname, customer.lastname),
+        email: either(either(quote.customer_email, customer.email), billing_email),
+        first_name: either(quote.customer_firstname, customer.firstname),
+        last_name: either(quote.customer_lastname, customer.lastname),
         billing: billing.as_ref(),
         ..Buyer::default()
     };
@@ -106,63 +101,10 @@ fn checkout(
     })
 }
 
-fn id_in_lines(items: &platform::lenient::Objects<Item>) -> Field<Id> {
+fn id_in_lines(items: &Objects<Item>) -> Field<Id> {
     let Field::Is(items) = items else { return Field::Absent };
     let ids = items
         .iter()
         .filter_map(|item| if let Field::Is(Object(item)) = item { Some(&item.quote_id) } else { None });
     ids.into_iter().find(|id| **id != Field::Absent).cloned().unwrap_or_default()
-}
-
-fn or(first: Field<String>, second: Field<String>) -> Field<String> {
-    if first == Field::Absent { second } else { first }
-}
-
-/// Added To Cart as Klaviyo's module writes it. It says who only by the customer's number in the quote's id, or by
-/// what a cookie of Klaviyo's holds.
-pub(crate) fn klaviyo_cart(reader: &mut Reader<'_>, record: &mut Record) -> Reading {
-    let cart: payload::KlaviyoCart = record.read()?;
-    let received_at = reader.received_at();
-    let dropped = &mut reader.dropped;
-    let quote_id = dropped.take("QuoteId", cart.quote_id);
-    let quote_id = quote_id.ok_or_else(|| Silence::Malformed("no usable QuoteId".to_owned()))?;
-    let customer = quote_id.strip_prefix("kx_identifier_").and_then(|encoded| STANDARD.decode(encoded).ok());
-    let customer = customer.and_then(|id| String::from_utf8(id).ok());
-    let seconds = dropped.take("time", cart.time).and_then(|time| i64::try_from(time.trunc()).ok());
-    let at = seconds.and_then(|seconds| Instant::from_millis(seconds.checked_mul(1000)?));
-    let items = dropped.list("Items", cart.items);
-    let lines = items.into_iter().enumerate().map(|(index, Object(item))| klaviyo_line(dropped, index, item));
-    let lines = lines.collect();
-    let person = Person {
-        email: dropped.take("$email", cart.email),
-        anonymous_id: dropped.take("$exchange_id", cart.exchange_id),
-        customer_id: customer.filter(|id| id.bytes().all(|byte| byte.is_ascii_digit()) && !id.is_empty()),
-        ..Person::default()
-    };
-    Ok(vec![Fact::Cart(CartSnapshot {
-        // Its lines have other names than the quote's own.
-        cart_id: format!("klaviyo:{quote_id}"),
-        person,
-        updated_at: at.or(record.sent_at).or(Some(received_at)),
-        checkout_url: None,
-        currency: None,
-        lines,
-    })])
-}
-
-fn klaviyo_line(dropped: &mut platform::lenient::Dropped, index: usize, item: KlaviyoItem) -> Line {
-    let product_id = dropped.take("Items.ProductId", item.product_id).map(|Id(id)| id);
-    let simple = dropped.take("Items.SimpleProductId", item.simple_product_id).map(|Id(id)| id);
-    let variant_id = simple.filter(|id| Some(id) != product_id.as_ref());
-    let line_id = variant_id.clone().or_else(|| product_id.clone());
-    Line {
-        line_id: line_id.unwrap_or_else(|| format!("#{index}")),
-        product_id,
-        variant_id,
-        name: dropped.take("Items.Title", item.title).unwrap_or_default(),
-        quantity: amount(dropped, "Items.Quantity", item.quantity).unwrap_or(Decimal::ONE),
-        unit_price: amount(dropped, "Items.Price", item.price),
-        product_url: dropped.take("Items.Url", item.url),
-        ..Line::default()
-    }
 }

@@ -1,4 +1,4 @@
-//! Deliveries as records: a CloudEvent wraps one, a batch several, a webhook and a module wrap one in their own ways.
+//! Deliveries as records: an event of Adobe I/O wraps one, a batch several, a webhook and a module wrap one in their own ways.
 
 use canonical::Instant;
 use platform::lenient::{BodyError, Field, Id, Lenient, Moment, Object};
@@ -31,7 +31,7 @@ impl Record {
     }
 }
 
-/// One CloudEvent, or several.
+/// One event, or several.
 pub(crate) enum Events {
     One(Box<CloudEvent>),
     /// Elements that are no objects are bad.

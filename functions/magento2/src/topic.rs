@@ -112,7 +112,7 @@ impl Topic {
     }
 }
 
-/// What the types of Adobe Commerce's CloudEvents begin with.
+/// What the types of Adobe Commerce's events begin with.
 pub(crate) const COMMERCE: &str = "com.adobe.commerce.";
-/// The topic of a delivery with several CloudEvents.
+/// The topic of a delivery with several events.
 pub(crate) const BATCH: &str = "com.adobe.commerce.batch";

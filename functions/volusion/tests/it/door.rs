@@ -7,9 +7,9 @@ use volusion::Volusion;
 
 fn through(body: &[u8]) -> Delivery {
     let mut request = Request { method: "POST".to_owned(), ..Request::default() };
-    let body = Unverified::new(super::sign(&mut request, body.to_vec()));
+    let body = Unverified::new(crate::suite::sign(&mut request, body.to_vec()));
     let now = NOW.parse().unwrap();
-    match Volusion.verify(&request, body, &Connection::default(), &super::secrets(), now) {
+    match Volusion.verify(&request, body, &Connection::default(), &crate::suite::secrets(), now) {
         Verdict::Accept(verified) => verified.into_delivery(&Connection::default(), now),
         other => panic!("{other:?}"),
     }

@@ -4,7 +4,7 @@ use conformance::Case;
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
-use crate::SUITE;
+use crate::suite::SUITE;
 
 fn validator() -> Validator {
     jsonschema::draft202012::options().should_validate_formats(true).build(&custom::schemas()).unwrap()

@@ -68,3 +68,9 @@ pub fn summary(event: &Event) -> String {
     }
     line
 }
+
+/// The line of an event without its currency.
+pub fn without_currency(line: &str) -> &str {
+    let code = |word: &str| word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    line.rsplit_once(' ').filter(|(_, last)| code(last)).map_or(line, |(rest, _)| rest)
+}

@@ -12,7 +12,7 @@ mod vectors;
 use platform::{Platform, Request, Secrets};
 
 pub use case::{Case, NOW};
-pub use events::summary;
+pub use events::{summary, without_currency};
 pub use scenarios::Scenario;
 
 /// What is tested, and with what.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::case::Case;
-use crate::events::History;
+use crate::events::{History, without_currency};
 use crate::{Suite, files};
 
 /// What happens everywhere.
@@ -139,12 +139,7 @@ fn tell(facts: &[(Vec<Fact>, Source)], order: &[usize]) -> BTreeMap<String, Stri
 
 /// Without the currency, which a refund that comes before its order may not know.
 fn amounts(lines: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let code = |word: &str| word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_uppercase());
-    let without = |line: String| match line.rsplit_once(' ') {
-        Some((rest, last)) if code(last) => rest.to_owned(),
-        _ => line,
-    };
-    lines.into_iter().map(|(id, line)| (id, without(line))).collect()
+    lines.into_iter().map(|(id, line)| (id, without_currency(&line).to_owned())).collect()
 }
 
 /// Every order of so many things; of many, backwards and turned around.

@@ -7,6 +7,7 @@ mod crashes;
 mod fetching;
 mod parking;
 mod people;
+mod scenarios;
 
 use ::mapper::Mapper;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};

@@ -6,4 +6,4 @@ mod feeds;
 mod requests;
 mod suite;
 
-conformance::tests!(crate::suite::SUITE);
+conformance::tests!(suite::SUITE);

@@ -4,4 +4,4 @@
 
 mod suite;
 
-conformance::tests!(crate::suite::SUITE);
+conformance::tests!(suite::SUITE);

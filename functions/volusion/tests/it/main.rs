@@ -5,4 +5,4 @@
 mod door;
 mod suite;
 
-conformance::tests!(crate::suite::SUITE);
+conformance::tests!(suite::SUITE);

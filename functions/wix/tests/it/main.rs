@@ -5,4 +5,4 @@
 mod feeds;
 mod suite;
 
-conformance::tests!(crate::suite::SUITE);
+conformance::tests!(suite::SUITE);

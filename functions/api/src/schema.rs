@@ -1,10 +1,13 @@
 //! As much JSON Schema as platforms' descriptions use: `type`, `enum`, `const`, `required`, `properties`, `items`,
-//! `minLength`, `maxLength`, `minimum` and `maximum`. Other words are notes for forms. Properties that a schema
-//! does not name are refused unless it says `additionalProperties`.
+//! `minLength`, `maxLength`, `pattern`, `minimum`, `maximum`, and of `format` the names of time zones (`time-zone`).
+//! Other words are notes for forms. Properties that a schema does not name are refused unless it says
+//! `additionalProperties`.
 
 use std::cmp::Ordering;
 
 use canonical::money::decimal_from_json;
+use jiff::tz::TimeZone;
+use regex_lite::Regex;
 use serde_json::Value;
 
 use crate::error::{ApiError, ApiResult};
@@ -39,6 +42,14 @@ pub(crate) fn check(schema: &Value, value: &Value, pointer: &str) -> ApiResult<(
             }
             if schema["maxLength"].as_u64().is_some_and(|most| length > most) {
                 return refuse("The string is too long.".to_owned());
+            }
+            if let Some(pattern) = schema["pattern"].as_str()
+                && !Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text))
+            {
+                return refuse(format!("The string must match {pattern}."));
+            }
+            if schema["format"] == "time-zone" && TimeZone::get(text).is_err() {
+                return refuse("The string must name a time zone, such as Europe/Paris.".to_owned());
             }
         }
         Value::Number(_) => {
@@ -109,6 +120,8 @@ mod tests {
                 "days": {"type": ["integer", "null"], "minimum": 1, "maximum": 30},
                 "tags": {"type": "array", "items": {"type": "string"}},
                 "kind": {"const": 1},
+                "code": {"type": "string", "pattern": "^[A-Z]{3}$"},
+                "zone": {"type": "string", "format": "time-zone"},
                 "free": {"type": "object", "additionalProperties": {"type": "boolean"}},
             },
         });
@@ -116,6 +129,7 @@ mod tests {
             json!({"shop": "abc"}),
             json!({"shop": "abc", "mode": "a", "days": 30, "tags": ["x"], "kind": 1, "free": {"x": true}}),
             json!({"shop": "abc", "days": null}),
+            json!({"shop": "abc", "code": "EUR", "zone": "Europe/Paris"}),
         ] {
             assert_eq!(check(&schema, &good, "/s"), Ok(()), "{good}");
         }
@@ -131,6 +145,8 @@ mod tests {
             (json!({"shop": "abc", "days": 1.5}), "/s/days"),
             (json!({"shop": "abc", "tags": ["x", 1]}), "/s/tags/1"),
             (json!({"shop": "abc", "kind": 2}), "/s/kind"),
+            (json!({"shop": "abc", "code": "EURO"}), "/s/code"),
+            (json!({"shop": "abc", "zone": "Europe/Fern"}), "/s/zone"),
             (json!({"shop": "abc", "free": {"x": 1}}), "/s/free/x"),
             (json!({"shop": "abc", "a/b": 1}), "/s/a~1b"),
         ] {

@@ -17,6 +17,7 @@ pub(crate) fn description() -> Description {
                 },
                 "time_zone": {
                     "type": "string",
+                    "format": "time-zone",
                     "title": "Time zone",
                     "description": "The store's time zone (IANA). Orders carry the store's local time without saying \
                                     whose.",
@@ -24,6 +25,7 @@ pub(crate) fn description() -> Description {
                 },
                 "currency": {
                     "type": "string",
+                    "pattern": "^[A-Za-z]{3}$",
                     "title": "Currency",
                     "description": "The store's currency (ISO 4217). Orders do not name it.",
                     "minLength": 3,

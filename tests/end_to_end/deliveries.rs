@@ -136,3 +136,32 @@ async fn every_order_of_arrival_ends_in_the_same_events() {
         assert_eq!(history, &histories[0], "{arrival:?}");
     }
 }
+
+#[tokio::test]
+async fn a_body_of_megabytes_arrives_whole() {
+    let (stack, shop) = start_with_shop().await;
+    let api = stack.api();
+    // The second does not fit a message of the queue, however well it is compressed.
+    for (id, noise) in [(1001, "a".repeat(1024 * 1024)), (1002, hexadecimal_noise(3 * 1024 * 1024))] {
+        let order = Order::new(id, "ida@example.com", now()).created();
+        let mut body: Value = serde_json::from_slice(&order.body).unwrap();
+        body["note"] = noise.into();
+        let large = Delivery { body: body.to_string().into_bytes(), ..order };
+        for _ in 0..2 {
+            shop.deliver(api, &large).await;
+        }
+    }
+    stack.settled().await;
+    assert_eq!(api.metrics_of("ida@example.com").await.len(), 2 * PLACED.len());
+    assert!(stack.dead_letters().await.is_empty());
+}
+
+/// Hexadecimal digits without a pattern: they can be packed to half of their length.
+fn hexadecimal_noise(length: usize) -> String {
+    let mut state = 1_u64;
+    let digits = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from_digit(u32::try_from(state >> 60).unwrap(), 16).unwrap()
+    });
+    digits.take(length).collect()
+}

@@ -128,9 +128,7 @@ impl Platform for Shopbase {
             Some(_) => {}
         }
         let shop = header(headers, SHOP);
-        if let (Some(shop), Some(own)) = (shop, connection.text("shop_domain"))
-            && !shop.eq_ignore_ascii_case(own)
-        {
+        if shop.is_some_and(|shop| shop::is_other(shop, connection)) {
             return Verdict::ignore("other_shop", Some(topic));
         }
         // No delivery has an id: the same bytes are the same delivery.

@@ -47,9 +47,10 @@ pub(crate) fn share(part: &mut Line, whole: &Line) {
     part.total = if part.quantity == whole.quantity {
         whole.total
     } else {
-        // More decimals than the prices have would be an invention.
+        // More decimals than the prices have would be an invention; but of a number, 25 may be 25.00.
         whole.total.and_then(|total| {
-            Some(total.checked_mul(part.quantity)?.checked_div(whole.quantity)?.round_dp(total.scale()))
+            let decimals = total.scale().max(2);
+            Some(total.checked_mul(part.quantity)?.checked_div(whole.quantity)?.round_dp(decimals))
         })
     };
 }

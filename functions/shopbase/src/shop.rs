@@ -18,9 +18,17 @@ pub(crate) fn of<'a>(delivery: &'a Delivery, connection: &'a Connection) -> Opti
     named.or_else(|| connection.text("shop_domain"))
 }
 
+/// Whether a domain is another shop's than the connection's. Only domains below `onshopbase.com` say so: a shop may
+/// have further ones of its own.
+pub(crate) fn is_other(domain: &str, connection: &Connection) -> bool {
+    let domain = domain.to_ascii_lowercase();
+    let own = connection.text("shop_domain");
+    own.is_some_and(|own| domain.ends_with(HOST) && domain != own.to_ascii_lowercase())
+}
+
 /// The connection's shop, if it is a name below `onshopbase.com` and nothing else: requests may go there.
-pub(crate) fn host(connection: &Connection) -> Option<&str> {
-    let domain = connection.text("shop_domain")?;
+pub(crate) fn host(connection: &Connection) -> Option<String> {
+    let domain = connection.text("shop_domain")?.to_ascii_lowercase();
     let name = domain.strip_suffix(HOST)?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     (!name.is_empty() && name.bytes().all(plain)).then_some(domain)
@@ -30,10 +38,8 @@ pub(crate) fn host(connection: &Connection) -> Option<&str> {
 /// undone, so the shop that the signed body names counts too.
 pub(crate) fn uninstalled(reader: &mut Reader<'_>) -> Reading {
     let shop: payload::Shop = lenient::object(&reader.delivery.body)?;
-    let named = [shop.domain.ok(), shop.shop_domain.ok()].into_iter().flatten();
-    if let Some(own) = reader.connection.text("shop_domain")
-        && named.filter(|domain| domain.ends_with(HOST)).any(|domain| !domain.eq_ignore_ascii_case(own))
-    {
+    let mut named = [shop.domain.ok(), shop.shop_domain.ok()].into_iter().flatten();
+    if named.any(|domain| is_other(&domain, reader.connection)) {
         return Err(Silence::Ignore("other_shop"));
     }
     Ok(vec![Fact::Disconnected { at: Some(reader.received_at()) }])

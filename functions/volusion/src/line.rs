@@ -1,5 +1,7 @@
 //! Lines of carts, and what of them is in a parcel.
 
+use std::collections::BTreeMap;
+
 use canonical::fact::Line;
 use canonical::money::Decimal;
 use platform::lenient::{Dropped, Id, Object, Objects};
@@ -9,20 +11,22 @@ use crate::payload::{Item, Part};
 /// Takes all lines out. Lines have no ids of their own: the variant names them, and its place among those of one
 /// variant.
 pub(crate) fn lines(dropped: &mut Dropped, items: Objects<Item>) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
-    for (index, Object(item)) in dropped.list("cart.items", items).into_iter().enumerate() {
-        let mut line = line(dropped, item);
-        let name = line.variant_id.as_ref().or(line.product_id.as_ref());
-        line.line_id = name.map_or_else(|| format!("#{index}"), |name| unique(&lines, name));
-        lines.push(line);
-    }
-    lines
+    let mut named: BTreeMap<String, usize> = BTreeMap::new();
+    let items = dropped.list("cart.items", items).into_iter().enumerate();
+    items
+        .map(|(index, Object(item))| {
+            let line = line(dropped, item);
+            let name = line.variant_id.as_ref().or(line.product_id.as_ref());
+            let line_id = name.map_or_else(|| format!("#{index}"), |name| numbered(&mut named, name));
+            Line { line_id, ..line }
+        })
+        .collect()
 }
 
-fn unique(lines: &[Line], name: &str) -> String {
-    let taken = |id: &str| lines.iter().any(|line| line.line_id == id);
-    let numbered = (2..).map(|number| format!("{name}#{number}"));
-    std::iter::once(name.to_owned()).chain(numbered).find(|id| !taken(id)).unwrap_or_default()
+fn numbered(named: &mut BTreeMap<String, usize>, name: &str) -> String {
+    let number = named.entry(name.to_owned()).or_default();
+    *number += 1;
+    if *number == 1 { name.to_owned() } else { format!("{name}#{number}") }
 }
 
 fn line(dropped: &mut Dropped, item: Item) -> Line {

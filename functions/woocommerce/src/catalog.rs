@@ -1,5 +1,7 @@
 //! Products and their variations.
 
+use std::collections::BTreeSet;
+
 use canonical::Fact;
 use canonical::fact::{CatalogItem, CatalogVariant};
 use platform::lenient::{self, Dropped, Object, Objects};
@@ -30,11 +32,9 @@ pub(crate) fn product(reader: &mut Reader<'_>, fetched: &[Fetched]) -> Reading {
         .into_iter()
         .filter_map(|variation| variant(dropped, variation))
         .collect();
-    for variant_id in ids {
-        if !variants.iter().any(|variant| variant.variant_id == variant_id) {
-            variants.push(CatalogVariant { variant_id, ..CatalogVariant::default() });
-        }
-    }
+    let mut known: BTreeSet<String> = variants.iter().map(|variant| variant.variant_id.clone()).collect();
+    let unknown = ids.into_iter().filter(|id| known.insert(id.clone()));
+    variants.extend(unknown.map(|variant_id| CatalogVariant { variant_id, ..CatalogVariant::default() }));
 
     let description = dropped.take("description", product.description);
     let short = dropped.take("short_description", product.short_description);

@@ -25,8 +25,7 @@ pub(crate) fn customer(reader: &mut Reader<'_>) -> Reading {
     };
     set(&mut person.attributes, "first_name", dropped.take("first_name", customer.first_name));
     set(&mut person.attributes, "last_name", dropped.take("last_name", customer.last_name));
-    let billing = person::contact(dropped, "billing", customer.billing);
-    let shipping = person::contact(dropped, "shipping", customer.shipping);
+    let [billing, shipping] = person::contacts(dropped, customer.billing, customer.shipping);
     person::complete(&mut person, billing.as_ref(), shipping.as_ref());
 
     // The record does not say when the customer decided. Whatever it was said before must not be overruled by an

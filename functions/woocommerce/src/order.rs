@@ -80,8 +80,7 @@ fn placed_or_not(
     let placed_at = is_placed(status, &dates, connection)
         .then(|| dates.created.or(dates.paid).or(dates.modified).unwrap_or(received_at));
 
-    let billing = person::contact(dropped, "billing", order.billing);
-    let shipping = person::contact(dropped, "shipping", order.shipping);
+    let [billing, shipping] = person::contacts(dropped, order.billing, order.shipping);
     let person = buyer(dropped, order.customer_id, billing.as_ref(), shipping.as_ref());
     let currency = dropped.take("currency", order.currency);
     let total = dropped.take("total", order.total);
@@ -153,8 +152,7 @@ fn placed_or_not(
 /// The block checkout writes an order as soon as somebody enters it.
 fn checkout(reader: &mut Reader<'_>, checkout_id: String, order: payload::Order) -> Fact {
     let dropped = &mut reader.dropped;
-    let billing = person::contact(dropped, "billing", order.billing);
-    let shipping = person::contact(dropped, "shipping", order.shipping);
+    let [billing, shipping] = person::contacts(dropped, order.billing, order.shipping);
     let person = buyer(dropped, order.customer_id, billing.as_ref(), shipping.as_ref());
     let currency = dropped.take("currency", order.currency);
     let total = dropped.take("total", order.total);

@@ -21,9 +21,24 @@ impl Contact {
     }
 }
 
+/// What WordPress writes in the place of an erased person's e-mail address: the same for everybody.
+/// Source: <https://developer.wordpress.org/reference/functions/wp_privacy_anonymize_data/>.
+const ERASED: &str = "deleted@site.invalid";
+
+/// Takes the billing and the shipping address out; neither of somebody whom the shop has erased.
+pub(crate) fn contacts(
+    dropped: &mut Dropped,
+    billing: Field<Object<payload::Address>>,
+    shipping: Field<Object<payload::Address>>,
+) -> [Option<Contact>; 2] {
+    let contacts = [contact(dropped, "billing", billing), contact(dropped, "shipping", shipping)];
+    let email = contacts[0].as_ref().and_then(|billing| billing.email.as_deref());
+    if email == Some(ERASED) { [None, None] } else { contacts }
+}
+
 /// Takes an address's fields out; bad ones are noted by the address's name. A shop writes addresses whole, so
 /// one without any field says nothing.
-pub(crate) fn contact(
+fn contact(
     dropped: &mut Dropped,
     name: &'static str,
     field: Field<Object<payload::Address>>,

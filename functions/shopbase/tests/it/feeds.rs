@@ -43,6 +43,12 @@ fn changed_orders_of_all_states_are_asked_for_in_a_closed_window() {
 }
 
 #[test]
+fn a_domain_in_capitals_is_the_same_one() {
+    let settings = json!({"poll": true, "shop_domain": "Larch-and-Linen.OnShopBase.com"});
+    assert_eq!(feeds(&connection(&settings)), feeds(&polled()));
+}
+
+#[test]
 fn a_public_app_sends_its_token_secret_too() {
     let mut connection = polled();
     connection.settings.insert("public_app".to_owned(), true.into());

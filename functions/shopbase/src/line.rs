@@ -1,5 +1,7 @@
 //! Lines of orders, fulfilments, checkouts and carts, and the codes used on them.
 
+use std::collections::BTreeSet;
+
 use canonical::fact::Line;
 use canonical::money::Decimal;
 use platform::lenient::{Dropped, Object, Objects};
@@ -57,12 +59,10 @@ pub(crate) fn share(part: &mut Line, whole: &Line) {
 
 /// All codes, each once, wherever they are named.
 pub(crate) fn discount_codes(dropped: &mut Dropped, codes: Codes) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut seen = BTreeSet::new();
     let single = dropped.take("discount_code", codes.discount_code);
     let several = dropped.list("discount_codes", codes.discount_codes);
     let applied = dropped.list("discount_applications", codes.discount_applications);
-    for DiscountCode(code) in single.into_iter().chain(several).chain(applied) {
-        found.extend(code.filter(|code| !found.contains(code)));
-    }
-    found
+    let named = single.into_iter().chain(several).chain(applied);
+    named.filter_map(|DiscountCode(code)| code).filter(|code| seen.insert(code.clone())).collect()
 }

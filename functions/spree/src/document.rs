@@ -10,8 +10,9 @@ use serde_json::{Map, Value};
 
 /// How deep relationships are followed: an order's payments' refunds.
 const DEPTH: usize = 2;
-/// How many resources one document may be resolved into: documents refer to each other in circles.
-const RESOURCES: usize = 10_000;
+/// How many bytes of JSON may be put in place of relationships: resources refer to each other in circles, and any
+/// number of relationships may name the same one.
+const BYTES: usize = 8 << 20;
 
 /// What a record is wrapped in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,12 +76,12 @@ fn from_value<T: DeserializeOwned>(value: Value) -> Field<Object<T>> {
 /// the resources it names.
 fn resolve(document: &Map<String, Value>) -> Vec<Value> {
     let included = document.get("included").and_then(Value::as_array).map(Vec::as_slice);
-    let included: HashMap<(&str, &str), &Value> = included
+    let included: HashMap<(&str, &str), (&Value, usize)> = included
         .unwrap_or_default()
         .iter()
-        .filter_map(|resource| Some((name(resource)?, resource)))
+        .filter_map(|resource| Some((name(resource)?, (resource, resource.to_string().len()))))
         .collect();
-    let mut resolver = Resolver { included, left: RESOURCES };
+    let mut resolver = Resolver { included, left: BYTES };
     let primary = match document.get("data") {
         Some(Value::Array(list)) => list.as_slice(),
         Some(data) => std::slice::from_ref(data),
@@ -98,7 +99,8 @@ fn name(resource: &Value) -> Option<(&str, &str)> {
 }
 
 struct Resolver<'a> {
-    included: HashMap<(&'a str, &'a str), &'a Value>,
+    /// Each with its size.
+    included: HashMap<(&'a str, &'a str), (&'a Value, usize)>,
     left: usize,
 }
 
@@ -128,8 +130,27 @@ impl<'a> Resolver<'a> {
 
     /// The resource that a relationship names, if the document holds it.
     fn included(&mut self, identifier: &'a Value, depth: usize) -> Option<Value> {
-        let resource = self.included.get(&name(identifier)?).copied()?;
-        self.left = self.left.checked_sub(1).filter(|_| depth < DEPTH)?;
+        let (resource, size) = self.included.get(&name(identifier)?).copied()?;
+        self.left = self.left.checked_sub(size).filter(|_| depth < DEPTH)?;
         Some(self.resource(resource, depth + 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resource_that_is_named_often_does_not_grow_without_bound() {
+        let order = serde_json::json!({
+            "data": {
+                "id": "1", "type": "order", "attributes": {"number": "R100000001"},
+                "relationships": {"line_items": {"data": vec![serde_json::json!({"id": "2", "type": "line_item"}); 100]}}
+            },
+            "included": [{"id": "2", "type": "line_item", "attributes": {"name": "a".repeat(BYTES / 10)}}]
+        });
+        let resolved = resolve(order.as_object().unwrap());
+        // More than may be put in place: the list counts as not said.
+        assert_eq!(resolved, [serde_json::json!({"id": "1", "number": "R100000001"})]);
     }
 }

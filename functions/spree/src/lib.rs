@@ -30,7 +30,7 @@ use platform::{
 use crate::payload::Head;
 use crate::proof::Proved;
 use crate::reader::Reader;
-use crate::topic::Topic;
+use crate::topic::{POLLED, Step, Topic};
 
 /// The adapter for Spree Commerce.
 #[derive(Clone, Copy, Debug, Default)]
@@ -81,7 +81,11 @@ impl Platform for Spree {
     }
 
     fn facts(&self, delivery: &Delivery, connection: &Connection, fetched: &[Fetched]) -> Mapping {
-        let Some(topic) = Topic::parse(&delivery.topic) else { return Mapping::Ignore("unknown_topic") };
+        let topic = match delivery.topic.as_str() {
+            POLLED => Some(Topic::Order(Step::Changed)),
+            name => Topic::parse(name),
+        };
+        let Some(topic) = topic else { return Mapping::Ignore("unknown_topic") };
         match Reader::new(delivery, connection, fetched) {
             Ok(mut reader) => {
                 let reading = read(topic, &mut reader);
@@ -95,8 +99,8 @@ impl Platform for Spree {
         poll::feeds(connection, since, until)
     }
 
-    fn page(&self, _connection: &Connection, feed: &Feed, answer: &Fetched) -> Result<Page, String> {
-        poll::page(feed, answer)
+    fn page(&self, connection: &Connection, feed: &Feed, answer: &Fetched) -> Result<Page, String> {
+        poll::page(connection, feed, answer)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Orders that a delivery only hints at: what to ask, and what the answers say.
 
 use canonical::Instant;
-use platform::lenient::{Field, Id, Object};
+use platform::lenient::{Field, Id, Object, Objects};
 use platform::reading::Silence;
 
 use crate::api::{Api, Kind};
@@ -47,7 +47,26 @@ pub(crate) fn order_of_shipment(
     let (Field::Is(number), Some(api)) = (number, Api::of(reader.connection)) else { return Err(UNKNOWN) };
     let path = api.orders_by("shipments_number", number).ok_or(UNKNOWN)?;
     let answers = api.answers(&[path], reader.fetched)?;
-    api.records(answers.first()).into_iter().next().ok_or(NOT_FOUND)
+    // Spree takes a filter that it does not know for none, and answers with all orders.
+    let orders = api.records::<Order>(answers.first());
+    orders.into_iter().find(|order| holds_parcel(order, number)).ok_or(NOT_FOUND)
+}
+
+fn holds_parcel(order: &Order, number: &str) -> bool {
+    [&order.fulfillments, &order.shipments].into_iter().any(|list| {
+        elements(list).any(|parcel| matches!(&parcel.number, Field::Is(found) if found == number))
+    })
+}
+
+fn elements<T>(list: &Objects<T>) -> impl Iterator<Item = &T> {
+    let list = match list {
+        Field::Is(list) => list.as_slice(),
+        Field::Absent | Field::Bad => &[],
+    };
+    list.iter().filter_map(|element| match element {
+        Field::Is(Object(element)) => Some(element),
+        Field::Absent | Field::Bad => None,
+    })
 }
 
 /// The order that a payment is of. The Admin API finds no order by its payment; a refund changes its order, so the
@@ -72,12 +91,8 @@ pub(crate) fn order_of_payment(
             let answers = api.answers(&[path], reader.fetched)?;
             let orders = api.records::<Order>(answers.first());
             let has_it = |order: &Order| {
-                match &order.payments {
-                Field::Is(payments) => payments.iter().any(|payment| {
-                    matches!(payment, Field::Is(Object(payment)) if matches!(&payment.id, Field::Is(Id(id)) if id == payment_id))
-                }),
-                _ => false,
-            }
+                elements(&order.payments)
+                    .any(|payment| matches!(&payment.id, Field::Is(Id(id)) if id == payment_id))
             };
             let order = orders.into_iter().find(has_it).ok_or(NOT_FOUND)?;
             let Order { id, number, email, currency, .. } = order;

@@ -46,8 +46,8 @@ pub(crate) fn facts(
 ) -> Reading {
     let content = content(reader, &mut order)?;
     let dropped = &mut reader.dropped;
+    let state = dropped.take("state", order.state);
     if order.completed_at == Field::Absent {
-        let state = dropped.take("state", order.state);
         let created_at = dropped.take("created_at", order.created_at);
         return cart::facts(content, state.as_deref(), created_at);
     }
@@ -62,7 +62,11 @@ pub(crate) fn facts(
     refunds.extend(refund::of_payments(reader, order.payments, content.currency));
 
     let told_at = reader.told_at();
-    let canceled_at = canceled_at.or((step == Step::Canceled).then_some(told_at));
+    // Cancelled by hand or by a release that keeps no time of it: the last change is the nearest there is.
+    let is_canceled = order.status.is("canceled") || state.is_some_and(|state| state == "canceled");
+    let canceled_at = canceled_at
+        .or((step == Step::Canceled).then_some(told_at))
+        .or(is_canceled.then_some(content.updated_at));
     let fulfilled = step == Step::Fulfilled || status.is_some_and(|status| parcel::is_sent(&status));
     let last_sent = shipments.iter().map(|shipment| shipment.at).max();
     Ok(vec![Fact::Order(OrderSnapshot {

@@ -33,6 +33,7 @@ pub(crate) struct Order {
     pub id: Field<Id>,
     pub number: Field<String>,
     pub state: Field<String>,
+    pub status: Field<String>,
     pub email: Field<String>,
     pub currency: Field<Currency>,
     pub locale: Field<String>,

@@ -34,7 +34,7 @@ pub(crate) enum Step {
     Fulfilled,
 }
 
-/// The topic of an order that was polled.
+/// The topic of an order that was polled. No delivery has it.
 pub(crate) const POLLED: &str = "order.polled";
 
 impl Topic {
@@ -49,13 +49,9 @@ impl Topic {
             "order" if removed => Self::Nothing("order_deleted"),
             "cart" if removed => Self::Nothing("cart_deleted"),
             "order" => Self::Order(match event {
-                "placed"
-                | "completed"
-                | "paid"
-                | "approved"
-                | "resumed"
-                | "resend_confirmation_email"
-                | "polled" => Step::Changed,
+                "placed" | "completed" | "paid" | "approved" | "resumed" | "resend_confirmation_email" => {
+                    Step::Changed
+                }
                 "canceled" => Step::Canceled,
                 "shipped" | "fulfilled" | "delivered" => Step::Fulfilled,
                 _ if changed => Step::Changed,

@@ -55,7 +55,8 @@ impl Platform for Wix {
                         "title": "Instance ID",
                         "description": "The id of the app's instance on the site. Deliveries of other instances \
                                         are then ignored. Needed where the app is installed on several sites, \
-                                        and to ask Wix's API with the app's credentials.",
+                                        to ask Wix's API with the app's credentials, and to end the connection \
+                                        when the app is removed.",
                         "examples": ["7f0b5a2e-3c1d-4e8a-9b6f-2d4c8e1a0b3c"]
                     },
                     "site_id": {
@@ -216,7 +217,20 @@ fn read(topic: Topic, reader: &mut Reader<'_>) -> Reading {
         Topic::ProductCreated => catalog::created(reader),
         Topic::ProductChanged => catalog::changed(reader),
         Topic::ProductDeleted => catalog::deleted(reader),
-        Topic::Removed => Ok(vec![Fact::Disconnected { at: Some(reader.happened_at()) }]),
+        Topic::Removed => removed(reader),
         Topic::Nothing(reason) => Err(Silence::Ignore(reason)),
+    }
+}
+
+/// The end of the connection, which cannot be undone. One key proves the deliveries of all sites that have the app,
+/// so it counts only where the settings say which of them the connection is for.
+fn removed(reader: &Reader<'_>) -> Reading {
+    let own = reader.connection.text("instance_id");
+    let named = reader.event.instance_id.as_deref();
+    match own.zip(named) {
+        Some((own, named)) if named.eq_ignore_ascii_case(own) => {
+            Ok(vec![Fact::Disconnected { at: Some(reader.happened_at()) }])
+        }
+        _ => Err(Silence::Ignore("instance_not_confirmed")),
     }
 }

@@ -77,7 +77,8 @@ fn a_page_gives_its_orders_and_the_request_of_the_next() {
     let ids: Vec<_> = page.records.iter().map(|record| record.delivery_id.as_str()).collect();
     assert_eq!(ids, ["or_a@2026-03-14T08:10:00.250Z", "or_b"]);
     let next = page.next.unwrap();
-    assert_eq!(next.url, FIRST.replace("&page=1", "&page=2"));
+    // From where this page ends: an order that leaves the list meanwhile pulls no other one over the edge.
+    assert_eq!(next.url, FIRST.replace("T08:00:00Z", "T08:10:00Z"));
     assert_eq!(next.headers, feed.request.headers);
 
     let record = &page.records[0];
@@ -93,6 +94,17 @@ fn a_page_gives_its_orders_and_the_request_of_the_next() {
     let Mapping::Facts { facts, dropped } = Spree.facts(&delivery, &connection, &[]) else { panic!("facts") };
     assert_eq!(serde_json::to_value(&facts).unwrap()[0]["order_id"], "R100000001");
     assert!(dropped.is_empty(), "{dropped:?}");
+}
+
+#[test]
+fn pages_are_numbered_where_a_whole_page_has_one_time() {
+    let connection = polling();
+    let feed = feeds(&connection).remove(0);
+    for data in [json!([{"id": "or_a", "updated_at": "2026-03-14T08:00:00.900Z"}]), json!([{"id": "or_a"}])] {
+        let body = json!({"data": data, "meta": {"page": 1, "next": 2}});
+        let page = Spree.page(&connection, &feed, &answer(200, &body)).unwrap();
+        assert_eq!(page.next.unwrap().url, FIRST.replace("&page=1", "&page=2"), "{data}");
+    }
 }
 
 #[test]

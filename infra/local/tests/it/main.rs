@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
 
+mod product;
 mod sqs;
 mod ssm;
 mod stack;

@@ -62,7 +62,7 @@ impl Topic {
             "shipment" | "fulfillment" => Self::Shipment,
             "line_item" => Self::LineItem,
             "refund" if removed => Self::Nothing("refund_deleted"),
-            "refund" => Self::Refund,
+            "refund" if changed => Self::Refund,
             "reimbursement" if event == "reimbursed" => Self::Reimbursed,
             "reimbursement" => Self::Nothing("reimbursement_not_paid"),
             // Orders bring what there is to say about payments; refunds come as refunds.
@@ -71,7 +71,12 @@ impl Topic {
             "user" | "customer" if changed => Self::Customer,
             "admin" => Self::Nothing("staff"),
             "newsletter_subscriber" if removed => Self::SubscriberDeleted,
-            "newsletter_subscriber" => Self::Subscriber,
+            // Not every event: one that is not known must not become a consent.
+            "newsletter_subscriber"
+                if changed || matches!(event, "verified" | "subscribed" | "subscription_requested") =>
+            {
+                Self::Subscriber
+            }
             "product" if removed => Self::ProductDeleted,
             "product" => Self::Product,
             "variant" => Self::Variant,

@@ -98,11 +98,11 @@ pub(crate) fn order(reader: &mut Reader<'_>, record: &mut Record) -> Reading {
         (Channel::Email, either_flag(order.kl_email_consent, extension.kl_email_consent)),
         (Channel::Sms, either_flag(order.kl_sms_consent, extension.kl_sms_consent)),
     ];
-    let agreed_at = created_at.unwrap_or(last_change);
+    // Without the time of the order nobody knows when: any other could undo a later unsubscription.
     let consents: Vec<_> = consents
         .into_iter()
         .filter(|(_, given)| *given)
-        .filter_map(|(channel, _)| consent(&person, channel, agreed_at))
+        .filter_map(|(channel, _)| consent(&person, channel, created_at?))
         .collect();
 
     let mut facts = vec![Fact::Order(OrderSnapshot {

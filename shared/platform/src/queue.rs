@@ -169,7 +169,7 @@ impl Delivery {
 
 impl Message {
     fn into_parcel(self, claim: Option<(Claim, Vec<Vec<u8>>)>) -> Result<Parcel, TooLarge> {
-        let message = serde_json::to_string(&self).map_err(|_| TooLarge)?;
+        let message = escaped(serde_json::to_string(&self).map_err(|_| TooLarge)?);
         if message.len() > MAX_MESSAGE_BYTES { Err(TooLarge) } else { Ok(Parcel { message, claim }) }
     }
 
@@ -183,6 +183,16 @@ impl Message {
             headers: self.headers,
             body,
         }
+    }
+}
+
+/// SQS refuses messages with U+FFFE or U+FFFF; inside of JSON's strings, where alone they can be, they have another
+/// writing. Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>.
+fn escaped(json: String) -> String {
+    if json.contains(['\u{fffe}', '\u{ffff}']) {
+        json.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
+    } else {
+        json
     }
 }
 
@@ -248,6 +258,14 @@ mod tests {
         assert_eq!(Delivery::from_claimed(&parcel.message, &parts.concat()).unwrap().body, body);
         assert!(Delivery::from_claimed(&parcel.message, &parts[0]).is_err());
         assert!(delivery(body).to_message().is_err());
+    }
+
+    #[test]
+    fn characters_that_the_queue_refuses_are_written_in_another_way() {
+        let body = "{\"note\":\"a\u{fffe}b\u{ffff}\"}".as_bytes().to_vec();
+        let message = delivery(body.clone()).to_message().unwrap();
+        assert!(!message.contains(['\u{fffe}', '\u{ffff}']));
+        assert_eq!(Delivery::from_message(&message).unwrap().body, body);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::encodings::Body;
@@ -11,7 +12,7 @@ use aws_lambda_events::http::{HeaderMap, HeaderName, HeaderValue};
 use aws_sdk_sqs::error::DisplayErrorContext;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, join_all};
 use jiff::Timestamp;
 use runtime::{Clients, Clock, Config};
 use serde_json::json;
@@ -22,6 +23,8 @@ use crate::envelope::Unverified;
 use crate::queue::{MAX_BODY_BYTES, Parcel};
 use crate::secret_store::SecretStore;
 
+/// When a request is answered at the latest: the function's time-out is 10 s, and platforms have no more patience.
+const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 /// How long a connection and its secrets are used before they are read again.
 const FRESH_MS: i64 = 60_000;
 /// A signature that does not match makes the receiver read the secrets again at most this often: a rotation takes
@@ -29,12 +32,17 @@ const FRESH_MS: i64 = 60_000;
 const REREAD_MS: i64 = 5_000;
 /// How often what was refused or ignored is written down.
 const NOTE_EVERY_MS: i64 = 10_000;
+/// How long an answer waits for that, and for how many connections; the others' turn comes next time.
+const NOTE_WITHIN: Duration = Duration::from_secs(1);
+const NOTED_AT_ONCE: usize = 20;
 /// How long a public key is used before it is fetched again: a day, as Adobe asks.
 const KEY_FRESH_MS: i64 = 24 * 3_600_000;
 /// Public keys remembered before all are forgotten.
 const MAX_KEYS: usize = 100;
 /// Connections remembered before all are forgotten: a bound, not a tuning.
 const MAX_REMEMBERED: usize = 10_000;
+/// Ids of connections are not longer.
+const MAX_ID: usize = 64;
 
 /// Answers deliveries of one platform.
 pub struct Receiver {
@@ -121,6 +129,12 @@ pub fn decide(
     }
 }
 
+/// Whether a text may be a connection's id: what is none costs no look into the table.
+fn is_id(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    (1..=MAX_ID).contains(&text.len()) && text.bytes().all(plain)
+}
+
 fn too_large() -> Decision {
     error(413, "too_large", "the body is larger than this receiver takes")
 }
@@ -163,7 +177,11 @@ impl Receiver {
 
     /// Serves one request of the HTTP API. Always answers: what fails here is the platform's to send again.
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> anyhow::Result<ApiGatewayV2httpResponse> {
-        let (status, outcome, body) = match self.serve(event).await {
+        let decision = match tokio::time::timeout(ANSWER_WITHIN, self.serve(event)).await {
+            Ok(decision) => decision,
+            Err(_) => self.unavailable(&anyhow::anyhow!("it takes too long")),
+        };
+        let (status, outcome, body) = match decision {
             Decision::Answer { status, outcome, body, .. } => (status, outcome, body),
             Decision::Refuse(rejection) => {
                 tracing::info!(platform = self.platform.name(), reason = %rejection, "delivery refused");
@@ -190,7 +208,7 @@ impl Receiver {
     }
 
     async fn serve(&self, event: ApiGatewayV2httpRequest) -> Decision {
-        let Some(id) = event.path_parameters.get("connection_id").cloned() else {
+        let Some(id) = event.path_parameters.get("connection_id").filter(|id| is_id(id)).cloned() else {
             return error(404, "unknown_connection", "the address names no connection");
         };
         let encoded = event.body.unwrap_or_default();
@@ -225,11 +243,11 @@ impl Receiver {
             Ok(None) => return error(404, "unknown_connection", "there is no such connection"),
             Err(unavailable) => return self.unavailable(&unavailable),
         };
-        let mut decision = self.judge(&mut request, body.clone(), &known).await;
+        let mut decision = self.judge(&mut request, &body, &known).await;
         if matches!(decision, Decision::Refuse(Rejection::Mismatch | Rejection::NoSecret)) {
             match self.known(&id, REREAD_MS).await {
                 Ok(Some(newer)) if newer.read_at_ms > known.read_at_ms => {
-                    decision = self.judge(&mut request, body, &newer).await;
+                    decision = self.judge(&mut request, &body, &newer).await;
                 }
                 Ok(_) => {}
                 Err(unavailable) => return self.unavailable(&unavailable),
@@ -284,35 +302,42 @@ impl Receiver {
                 return;
             }
             waiting.noted_at_ms = now_ms;
-            std::mem::take(&mut waiting.health)
+            waiting.health.extract_if(|_, _| true).take(NOTED_AT_ONCE).collect::<Vec<_>>()
         };
-        for (connection, health) in due {
+        let notes = due.into_iter().map(|(connection, health)| async move {
             if let Err(error) = self.store.note_health(&connection, &health).await {
                 tracing::warn!(connection, error = %error, "health not noted");
             }
+        });
+        if tokio::time::timeout(NOTE_WITHIN, join_all(notes)).await.is_err() {
+            tracing::warn!("health not noted in time");
         }
     }
 
     /// Decides; if the platform signs with keys it publishes, fetches those that are not at hand and decides again.
-    async fn judge(&self, request: &mut Request, body: Vec<u8>, known: &Known) -> Decision {
+    async fn judge(&self, request: &mut Request, body: &[u8], known: &Known) -> Decision {
         let now = self.clock.now();
-        let judge = |request: &Request, body| {
-            decide(self.platform, request, body, &known.connection, &known.secrets, now)
+        let judge = |request: &Request| {
+            decide(self.platform, request, body.to_vec(), &known.connection, &known.secrets, now)
         };
-        let addresses = match judge(request, body.clone()) {
+        let addresses = match judge(request) {
             Decision::FetchKeys(addresses) => addresses,
             decision => return decision,
         };
-        for address in addresses {
-            match self.key(&address, now).await {
-                Ok(key) => request.keys.insert(address, key),
-                Err(unavailable) => return self.unavailable(&unavailable),
-            };
+        let keys = join_all(addresses.iter().map(|address| self.key(address, now))).await;
+        let mut missing = None;
+        for (address, key) in addresses.into_iter().zip(keys) {
+            match key {
+                Ok(key) => drop(request.keys.insert(address, key)),
+                Err(error) => missing = Some(error),
+            }
         }
-        match judge(request, body) {
+        match (judge(request), missing) {
+            // Of several keys one may be enough; if not, the others are still needed.
+            (Decision::FetchKeys(_), Some(error)) => self.unavailable(&error),
             // Asked twice for the same: there is no such key.
-            Decision::FetchKeys(_) => Decision::Refuse(Rejection::NoSecret),
-            decision => decision,
+            (Decision::FetchKeys(_), None) => Decision::Refuse(Rejection::NoSecret),
+            (decision, _) => decision,
         }
     }
 
@@ -348,16 +373,17 @@ impl Receiver {
         if let Some(known) = remembered.filter(|known| now_ms - known.read_at_ms < max_age_ms) {
             return Ok(Some(known));
         }
-        let (record, secrets) = futures::join!(self.store.connection(id), self.secrets.get(id));
         let usable = |record: &ConnectionRecord| {
             record.platform == self.platform.name() && record.status != ConnectionStatus::Disabled
         };
-        let Some(record) = record?.filter(usable) else {
+        let Some(record) = self.store.connection(id).await?.filter(usable) else {
             self.remembered.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
             return Ok(None);
         };
+        // Only now: invented ids must not use up what Parameter Store answers in a second.
+        let secrets = self.secrets.get(id).await?;
         let connection = Connection { id: record.id, platform: record.platform, settings: record.settings };
-        let known = Arc::new(Known { connection, secrets: secrets?, read_at_ms: now_ms });
+        let known = Arc::new(Known { connection, secrets, read_at_ms: now_ms });
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= MAX_REMEMBERED {
             remembered.clear();

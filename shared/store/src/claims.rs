@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::table::{self, number};
 use crate::{Error, Result, Store};
@@ -12,17 +13,20 @@ use crate::{Error, Result, Store};
 const KEPT_FOR_S: i64 = 20 * 24 * 3600;
 /// More parts than the largest body has.
 const MAX_PARTS: usize = 32;
+/// Parts that are written at the same time: whoever sent the body waits for an answer.
+const CONCURRENCY: usize = 4;
 
 impl Store {
     /// Stores a body's parts. Storing the same again changes nothing but their end.
     pub async fn put_claim(&self, id: &str, parts: Vec<Vec<u8>>, now_s: i64) -> Result<()> {
-        for (index, part) in parts.into_iter().enumerate() {
+        let writes = parts.into_iter().enumerate().map(|(index, part)| {
             let mut item = table::key(&partition(id), &sort(index));
             item.insert("bytes".to_owned(), AttributeValue::B(Blob::new(part)));
             item.insert("expires".to_owned(), number(now_s + KEPT_FOR_S));
-            self.put(&self.orders, item, None).await?;
-        }
-        Ok(())
+            self.put(&self.orders, item, None)
+        });
+        let writes: Vec<_> = writes.collect();
+        stream::iter(writes).buffer_unordered(CONCURRENCY).try_collect().await
     }
 
     /// A body's parts in a row; `None` if one is not there any more.

@@ -47,8 +47,9 @@ impl Health {
     /// Counts what nothing is kept of. A topic that is no plain word is somebody's joke.
     pub fn ignore(&mut self, topic: &str) {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._/-:{}".contains(&byte);
-        let topic =
-            if (1..=MAX_TOPIC).contains(&topic.len()) && topic.bytes().all(plain) { topic } else { OTHER };
+        let is_plain = (1..=MAX_TOPIC).contains(&topic.len()) && topic.bytes().all(plain);
+        let fits = self.ignored.contains_key(topic) || self.ignored.len() < MAX_TOPICS;
+        let topic = if is_plain && fits { topic } else { OTHER };
         *self.ignored.entry(topic.to_owned()).or_default() += 1;
     }
 

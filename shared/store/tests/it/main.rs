@@ -5,6 +5,7 @@ mod claims;
 mod erasure;
 mod evaluation;
 mod events;
+mod health;
 mod identity;
 mod merging;
 mod profiles;

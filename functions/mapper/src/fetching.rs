@@ -15,7 +15,7 @@ use platform::{ApiRequest, Connection, Delivery, Fetched, Mapping, Platform, Sec
 use runtime::metrics::count;
 use runtime::{Clients, Clock, Config};
 
-use crate::{CONNECTION_FRESH_MS, Failure, Mapper};
+use crate::{CONNECTION_FRESH_MS, Failure, MAX_REMEMBERED, Mapper};
 
 /// Rounds of requests that one delivery may ask for.
 const MAX_ROUNDS: usize = 6;
@@ -27,8 +27,6 @@ const CONCURRENCY: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(35);
 /// Credentials that are refused make the mapper read the secrets again at most this often.
 const REREAD_MS: i64 = 5_000;
-/// Connections whose secrets are remembered before all are forgotten: a bound, not a tuning.
-const MAX_REMEMBERED: usize = 10_000;
 /// How long a delivery waits at first; each time it waits twice as long as before.
 const FIRST_DELAY_S: u64 = 15;
 /// The longest delay that SQS knows.

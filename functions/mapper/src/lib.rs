@@ -34,6 +34,8 @@ pub use failure::Failure;
 const CONCURRENCY: usize = 10;
 /// How long a connection's settings are used before they are read again.
 const CONNECTION_FRESH_MS: i64 = 30_000;
+/// Metrics and connections remembered before all are forgotten: a bound, not a tuning.
+const MAX_REMEMBERED: usize = 10_000;
 /// The platform's name of deliveries that came through the HTTP API.
 pub const API: &str = "api";
 
@@ -110,6 +112,7 @@ impl Mapper {
         let delivery = match self.unpack(&body).await {
             Ok(delivery) => delivery,
             Err(Failure::Retry(error)) => {
+                count("mapped", "unknown", "retry", 1);
                 tracing::warn!(message_id = id, error, "delivery will be tried again");
                 return Some(id);
             }
@@ -216,6 +219,9 @@ impl Mapper {
             self.store.connection(id).await?.ok_or_else(|| Failure::dead("the connection was deleted"))?;
         let connection = Connection { id: record.id, platform: record.platform, settings: record.settings };
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        if connections.len() >= MAX_REMEMBERED {
+            connections.clear();
+        }
         connections.insert(id.to_owned(), (now_ms, connection.clone()));
         Ok(connection)
     }
@@ -238,7 +244,11 @@ impl Mapper {
                 updated_at: now,
             })
             .await?;
-        self.metrics.lock().unwrap_or_else(PoisonError::into_inner).insert(key, metric.id.clone());
+        let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        if metrics.len() >= MAX_REMEMBERED {
+            metrics.clear();
+        }
+        metrics.insert(key, metric.id.clone());
         Ok(metric.id)
     }
 }

@@ -22,9 +22,14 @@ const OVERLAP_MS: i64 = 10 * 60_000;
 /// The widest and the narrowest window.
 const WIDEST_MS: i64 = 24 * 3_600_000;
 const NARROWEST_MS: i64 = 15 * 60_000;
-/// How long one call goes on; the function's time-out is 300 s, and a lease outlives both.
-const RUN_MS: i64 = 240_000;
+/// How often the function is called, as the template says.
+const CALLED_MS: i64 = 5 * 60_000;
+/// How long one call goes on asking. Its last page may take a minute and more; the function's time-out is 300 s, and a
+/// lease outlives all that.
+const RUN_MS: i64 = 200_000;
 const LEASE_MS: i64 = 330_000;
+/// Whoever's turn comes with less than this left waits for the next call.
+const ENOUGH_MS: i64 = RUN_MS / 2;
 /// A platform that asks for more patience than this is asked again in the next run.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Tries of one page.
@@ -91,8 +96,13 @@ impl Poller {
 
     /// One call. The event's content does not matter.
     pub async fn handle(&self, _event: serde_json::Value) -> anyhow::Result<Report> {
-        let deadline_ms = self.clock.now_ms() + RUN_MS;
-        let connections = self.store.connections().await?;
+        let now_ms = self.clock.now_ms();
+        let deadline_ms = now_ms + RUN_MS;
+        let mut connections = self.store.connections().await?;
+        // Each call begins with another one: backlogs at the front must not keep the last from ever being asked.
+        let turn = usize::try_from(now_ms / CALLED_MS).unwrap_or_default();
+        let first = turn % connections.len().max(1);
+        connections.rotate_left(first);
         let runs = connections
             .into_iter()
             .filter(|record| record.status == ConnectionStatus::Active)
@@ -119,7 +129,8 @@ impl Poller {
         let created_ms = record.created_at.as_millis();
         let connection = Connection { id: record.id, platform: record.platform, settings: record.settings };
         let now = self.clock.now();
-        if platform.feeds(&connection, now, now).is_empty() || now.as_millisecond() > deadline_ms {
+        if platform.feeds(&connection, now, now).is_empty() || now.as_millisecond() > deadline_ms - ENOUGH_MS
+        {
             return None;
         }
         let poll = match self.store.claim_poll(&connection.id, now.as_millisecond(), LEASE_MS).await {
@@ -173,14 +184,17 @@ impl Poller {
                 let wait_ms = if until_ms < started_ms { 0 } else { EVERY_MS + spread_ms(&connection.id) };
                 next.next_ms = finished_ms + wait_ms;
             }
-            Err(Broken::OutOfTime) => {
+            // Half of it may succeed: it has fewer pages, each with a chance to fail, and smaller ones.
+            Err(broken) => {
                 next.window_ms = Some((window_ms / 2).max(NARROWEST_MS));
-                next.next_ms = finished_ms;
-                run.error =
-                    Some("the window holds more than one run can take; the next is half as wide".to_owned());
-            }
-            Err(Broken::Error(error)) => {
-                next.next_ms = finished_ms + AGAIN_MS;
+                let (wait_ms, error) = match broken {
+                    Broken::OutOfTime => (
+                        0,
+                        "the window holds more than one run can take; the next is half as wide".to_owned(),
+                    ),
+                    Broken::Error(error) => (AGAIN_MS, error),
+                };
+                next.next_ms = finished_ms + wait_ms;
                 run.error = Some(error);
             }
         }

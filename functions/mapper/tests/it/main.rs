@@ -5,6 +5,7 @@ mod api;
 mod batches;
 mod crashes;
 mod fetching;
+mod large;
 mod parking;
 mod people;
 mod scenarios;

@@ -169,6 +169,16 @@ fn poller(world: &World) -> Poller {
     Poller::new(&world.config(), &world.clients, world.clock(), PLATFORMS).unwrap()
 }
 
+/// A clock that a test moves while a run goes on.
+fn moving_clock(world: &World) -> (runtime::Clock, Arc<std::sync::atomic::AtomicI64>) {
+    let now_ms = Arc::new(std::sync::atomic::AtomicI64::new(world.now().as_millis()));
+    let moved = Arc::clone(&now_ms);
+    let clock = runtime::Clock::from_fn(move || {
+        Timestamp::from_millisecond(moved.load(std::sync::atomic::Ordering::SeqCst)).unwrap()
+    });
+    (clock, now_ms)
+}
+
 fn polled(records: u64, failed: u64) -> Report {
     Report { polled: 1, failed, records }
 }
@@ -269,13 +279,7 @@ async fn a_backlog_is_worked_off_in_windows_of_a_day() {
 async fn a_window_that_takes_too_long_is_halved_until_it_does_not() {
     let stage = Stage::set(ConnectionStatus::Active).await;
     stage.world.pass(DAY);
-    let now_ms = Arc::new(std::sync::atomic::AtomicI64::new(stage.world.now().as_millis()));
-    let clock = {
-        let now_ms = Arc::clone(&now_ms);
-        runtime::Clock::from_fn(move || {
-            Timestamp::from_millisecond(now_ms.load(std::sync::atomic::Ordering::SeqCst)).unwrap()
-        })
-    };
+    let (clock, now_ms) = moving_clock(&stage.world);
     static PLATFORMS: &[&dyn Platform] = &[&AskShop];
     let poller = Poller::new(&stage.world.config(), &stage.world.clients, clock, PLATFORMS).unwrap();
     let slow = Arc::clone(&now_ms);
@@ -288,6 +292,68 @@ async fn a_window_that_takes_too_long_is_halved_until_it_does_not() {
     stage.asked();
     assert_eq!(poller.handle(Value::Null).await.unwrap(), polled(4, 0));
     assert_eq!(stage.asked()[0].1, NOW_MS + DAY / 2);
+}
+
+#[tokio::test]
+async fn a_run_that_breaks_off_is_tried_again_with_half_the_window() {
+    let stage = Stage::set(ConnectionStatus::Active).await;
+    stage.world.pass(DAY);
+    *stage.shop.broken_page.lock().unwrap() = Some((2, 404));
+    assert_eq!(stage.poll().await, polled(2, 1));
+    stage.asked();
+    *stage.shop.broken_page.lock().unwrap() = None;
+    assert_eq!(stage.poll().await, Report::default(), "not at once");
+    stage.world.pass(6 * MINUTE);
+    for until in [NOW_MS + DAY / 2, NOW_MS + DAY + 6 * MINUTE] {
+        assert_eq!(stage.poll().await, polled(4, 0));
+        assert_eq!(stage.asked()[0].1, until, "then wider again");
+    }
+}
+
+#[tokio::test]
+async fn whose_turn_comes_late_waits_for_the_next_call() {
+    let stage = Stage::set(ConnectionStatus::Active).await;
+    let settings = stage.world.store.connection(SHOP).await.unwrap().unwrap().settings;
+    for number in 2..=6 {
+        let id = format!("C{number}");
+        stage.world.put_secrets(&id, &json!({"token": {"current": "secret"}}));
+        stage.connect(&id, ConnectionStatus::Active, Value::Object(settings.clone())).await;
+    }
+    let (clock, now_ms) = moving_clock(&stage.world);
+    static PLATFORMS: &[&dyn Platform] = &[&AskShop];
+    let poller = Poller::new(&stage.world.config(), &stage.world.clients, clock, PLATFORMS).unwrap();
+    let slow = Arc::clone(&now_ms);
+    *stage.shop.on_answer.lock().unwrap() = Some(Box::new(move || {
+        slow.fetch_add(26_000, std::sync::atomic::Ordering::SeqCst);
+    }));
+    // Four connections have their first pages after 104 seconds, and their second ones after 208.
+    let first = poller.handle(Value::Null).await.unwrap();
+    assert!(first.polled < 6 && first.failed == 0, "{first:?}");
+    let second = poller.handle(Value::Null).await.unwrap();
+    assert_eq!((first.polled + second.polled, second.failed), (6, 0), "and none was cut short");
+    stage.world.take_sent(RAW_QUEUE);
+}
+
+#[tokio::test]
+async fn each_call_begins_with_another_connection() {
+    let stage = Stage::set(ConnectionStatus::Active).await;
+    let settings = stage.world.store.connection(SHOP).await.unwrap().unwrap().settings;
+    stage.connect("C2", ConnectionStatus::Active, Value::Object(settings)).await;
+    let mut firsts = std::collections::BTreeSet::new();
+    for _ in 0..2 {
+        let leased = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&leased);
+        stage.world.intercept(move |call| {
+            if call.body["Key"]["pk"]["S"] == "poll" {
+                seen.lock().unwrap().push(call.body["Key"]["sk"]["S"].to_string());
+            }
+            std::future::ready(testing::Answer::Pass)
+        });
+        stage.poll().await;
+        firsts.insert(leased.lock().unwrap()[0].clone());
+        stage.world.pass(25 * MINUTE);
+    }
+    assert_eq!(firsts.len(), 2);
 }
 
 #[tokio::test]

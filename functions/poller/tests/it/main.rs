@@ -18,6 +18,7 @@ use store::{ConnectionRecord, ConnectionStatus};
 use testing::{NOW_MS, RAW_QUEUE, World};
 use tokio::net::TcpListener;
 
+const PLATFORMS: &[&dyn Platform] = &[&AskShop];
 const SHOP: &str = "C1";
 const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -165,7 +166,6 @@ impl Stage {
 }
 
 fn poller(world: &World) -> Poller {
-    static PLATFORMS: &[&dyn Platform] = &[&AskShop];
     Poller::new(&world.config(), &world.clients, world.clock(), PLATFORMS).unwrap()
 }
 
@@ -280,7 +280,6 @@ async fn a_window_that_takes_too_long_is_halved_until_it_does_not() {
     let stage = Stage::set(ConnectionStatus::Active).await;
     stage.world.pass(DAY);
     let (clock, now_ms) = moving_clock(&stage.world);
-    static PLATFORMS: &[&dyn Platform] = &[&AskShop];
     let poller = Poller::new(&stage.world.config(), &stage.world.clients, clock, PLATFORMS).unwrap();
     let slow = Arc::clone(&now_ms);
     *stage.shop.on_answer.lock().unwrap() = Some(Box::new(move || {
@@ -320,7 +319,6 @@ async fn whose_turn_comes_late_waits_for_the_next_call() {
         stage.connect(&id, ConnectionStatus::Active, Value::Object(settings.clone())).await;
     }
     let (clock, now_ms) = moving_clock(&stage.world);
-    static PLATFORMS: &[&dyn Platform] = &[&AskShop];
     let poller = Poller::new(&stage.world.config(), &stage.world.clients, clock, PLATFORMS).unwrap();
     let slow = Arc::clone(&now_ms);
     *stage.shop.on_answer.lock().unwrap() = Some(Box::new(move || {

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 /// | variable | what | who reads it |
 /// |---|---|---|
 /// | `PROFILES_TABLE` | table of profiles, events, states and memberships | mapper, segment-evaluator, clock, jobs, api |
-/// | `ORDERS_TABLE` | table of order, checkout and cart ledgers | mapper, jobs, api |
+/// | `ORDERS_TABLE` | table of order, checkout and cart ledgers, and of large bodies | receivers, poller, mapper, jobs, api |
 /// | `REGISTRY_TABLE` | table of connections, metrics, segments, keys, jobs, catalog | all |
-/// | `RAW_DELIVERIES_QUEUE_URL` | queue from receivers and the API to the mapper | receivers, mapper, api |
+/// | `RAW_DELIVERIES_QUEUE_URL` | queue from receivers, poller and API to the mapper | receivers, poller, mapper, api |
 /// | `RAW_DELIVERIES_DLQ_URL` | where the mapper sets aside what can never succeed | mapper |
 /// | `JOBS_QUEUE_URL` | queue of job chunks | api, clock, jobs |
-/// | `SECRETS_PATH` | path in Parameter Store under which secrets live | receivers, mapper, api |
-/// | `FETCH_PRIVATE_HOSTS` | `true` lets requests to platforms go to private hosts and by HTTP; only for tests and the local stack | mapper |
+/// | `SECRETS_PATH` | path in Parameter Store under which secrets live | receivers, poller, mapper, api |
+/// | `FETCH_PRIVATE_HOSTS` | `true` lets requests to platforms go to private hosts and by HTTP; only for tests and the local stack | poller, mapper |
 /// | `PUBLIC_URL` | address of the API as the outside sees it; the request's own host if absent | api |
 /// | `TIME_ZONE` | the account's IANA time zone for day windows; UTC if absent | segment-evaluator, jobs, api |
 #[derive(Clone, Debug, Default)]

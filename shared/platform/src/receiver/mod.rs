@@ -1,6 +1,9 @@
 //! The receiver: one Lambda function per platform, all of them this code with another adapter. It verifies, wraps,
 //! enqueues and answers; it parses nothing that is not verified, and keeps nothing in memory between requests but
-//! connections and their secrets.
+//! connections and their secrets, public keys, and counts that are not written down yet.
+
+mod key_cache;
+mod notes;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,16 +15,20 @@ use aws_lambda_events::http::{HeaderMap, HeaderName, HeaderValue};
 use aws_sdk_sqs::error::DisplayErrorContext;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use futures::future::{BoxFuture, join_all};
 use jiff::Timestamp;
 use runtime::{Clients, Clock, Config};
 use serde_json::json;
-use store::{ConnectionRecord, ConnectionStatus, Health, Store};
+use store::{ConnectionRecord, ConnectionStatus, Store};
 
 use crate::adapter::{Connection, Headers, Platform, Rejection, Request, Secrets, Verdict};
 use crate::envelope::Unverified;
 use crate::queue::{MAX_BODY_BYTES, Parcel};
 use crate::secret_store::SecretStore;
+
+pub use key_cache::KeySource;
+
+use key_cache::KeyCache;
+use notes::Notes;
 
 /// When a request is answered at the latest: the function's time-out is 10 s, and platforms have no more patience.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
@@ -30,15 +37,6 @@ const FRESH_MS: i64 = 60_000;
 /// A signature that does not match makes the receiver read the secrets again at most this often: a rotation takes
 /// effect at once, and a flood of bad signatures does not become a flood of reads.
 const REREAD_MS: i64 = 5_000;
-/// How often what was refused or ignored is written down.
-const NOTE_EVERY_MS: i64 = 10_000;
-/// How long an answer waits for that, and for how many connections; the others' turn comes next time.
-const NOTE_WITHIN: Duration = Duration::from_secs(1);
-const NOTED_AT_ONCE: usize = 20;
-/// How long a public key is used before it is fetched again: a day, as Adobe asks.
-const KEY_FRESH_MS: i64 = 24 * 3_600_000;
-/// Public keys remembered before all are forgotten.
-const MAX_KEYS: usize = 100;
 /// Connections remembered before all are forgotten: a bound, not a tuning.
 const MAX_REMEMBERED: usize = 10_000;
 /// Ids of connections are not longer.
@@ -53,22 +51,8 @@ pub struct Receiver {
     queue_url: String,
     clock: Clock,
     remembered: Mutex<HashMap<String, Arc<Known>>>,
-    key_source: Option<Arc<dyn KeySource>>,
-    keys: Mutex<HashMap<String, (i64, String)>>,
-    waiting: Mutex<Waiting>,
-}
-
-/// Health that is not written yet, by connection.
-#[derive(Default)]
-struct Waiting {
-    health: HashMap<String, Health>,
-    noted_at_ms: i64,
-}
-
-/// Fetches public keys, for platforms that sign with keys they publish.
-pub trait KeySource: Send + Sync {
-    /// The text (PEM) at an address, which the adapter has checked.
-    fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, anyhow::Result<String>>;
+    keys: KeyCache,
+    notes: Notes,
 }
 
 struct Known {
@@ -163,16 +147,15 @@ impl Receiver {
             queue_url: config.required("RAW_DELIVERIES_QUEUE_URL")?,
             clock,
             remembered: Mutex::default(),
-            key_source: None,
-            keys: Mutex::default(),
-            waiting: Mutex::default(),
+            keys: KeyCache::default(),
+            notes: Notes::default(),
         })
     }
 
     /// With a source of public keys.
     #[must_use]
     pub fn with_keys(self, key_source: Arc<dyn KeySource>) -> Self {
-        Self { key_source: Some(key_source), ..self }
+        Self { keys: KeyCache::new(key_source), ..self }
     }
 
     /// Serves one request of the HTTP API. Always answers: what fails here is the platform's to send again.
@@ -256,7 +239,7 @@ impl Receiver {
         let (parcel, answer) = match decision {
             Decision::Enqueue { parcel, answer } => (parcel, answer),
             other => {
-                self.note(&id, &other).await;
+                self.notes.take(&self.store, &id, &other, self.clock.now_ms()).await;
                 return other;
             }
         };
@@ -281,39 +264,6 @@ impl Receiver {
         }
     }
 
-    /// Counts what never reaches the mapper, for the connection's health. Written at once when it was quiet before,
-    /// then at most every ten seconds: bad requests must not become writes one for one.
-    async fn note(&self, connection: &str, decision: &Decision) {
-        let now_ms = self.clock.now_ms();
-        let due = {
-            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            if waiting.health.len() >= MAX_REMEMBERED {
-                waiting.health.clear();
-            }
-            let health = waiting.health.entry(connection.to_owned()).or_default();
-            match decision {
-                Decision::Refuse(rejection) => health.reject(&rejection.to_string()),
-                Decision::Answer { status: 200, topic: Some(topic), .. } => health.ignore(topic),
-                Decision::Answer { status: 200, outcome, .. } => health.ignore(outcome),
-                Decision::Answer { outcome, .. } => health.reject(outcome),
-                Decision::Enqueue { .. } | Decision::FetchKeys(_) => {}
-            }
-            if now_ms - waiting.noted_at_ms < NOTE_EVERY_MS {
-                return;
-            }
-            waiting.noted_at_ms = now_ms;
-            waiting.health.extract_if(|_, _| true).take(NOTED_AT_ONCE).collect::<Vec<_>>()
-        };
-        let notes = due.into_iter().map(|(connection, health)| async move {
-            if let Err(error) = self.store.note_health(&connection, &health).await {
-                tracing::warn!(connection, error = %error, "health not noted");
-            }
-        });
-        if tokio::time::timeout(NOTE_WITHIN, join_all(notes)).await.is_err() {
-            tracing::warn!("health not noted in time");
-        }
-    }
-
     /// Decides; if the platform signs with keys it publishes, fetches those that are not at hand and decides again.
     async fn judge(&self, request: &mut Request, body: &[u8], known: &Known) -> Decision {
         let now = self.clock.now();
@@ -324,14 +274,7 @@ impl Receiver {
             Decision::FetchKeys(addresses) => addresses,
             decision => return decision,
         };
-        let keys = join_all(addresses.iter().map(|address| self.key(address, now))).await;
-        let mut missing = None;
-        for (address, key) in addresses.into_iter().zip(keys) {
-            match key {
-                Ok(key) => drop(request.keys.insert(address, key)),
-                Err(error) => missing = Some(error),
-            }
-        }
+        let missing = self.keys.fetch(addresses, now, &mut request.keys).await;
         match (judge(request), missing) {
             // Of several keys one may be enough; if not, the others are still needed.
             (Decision::FetchKeys(_), Some(error)) => self.unavailable(&error),
@@ -339,22 +282,6 @@ impl Receiver {
             (Decision::FetchKeys(_), None) => Decision::Refuse(Rejection::NoSecret),
             (decision, _) => decision,
         }
-    }
-
-    async fn key(&self, address: &str, now: Timestamp) -> anyhow::Result<String> {
-        let now_ms = now.as_millisecond();
-        let remembered = self.keys.lock().unwrap_or_else(PoisonError::into_inner).get(address).cloned();
-        if let Some((_, key)) = remembered.filter(|(read_at_ms, _)| now_ms - read_at_ms < KEY_FRESH_MS) {
-            return Ok(key);
-        }
-        let source = self.key_source.as_ref().ok_or_else(|| anyhow::anyhow!("no source of public keys"))?;
-        let key = source.fetch(address).await?;
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if keys.len() >= MAX_KEYS {
-            keys.clear();
-        }
-        keys.insert(address.to_owned(), (now_ms, key.clone()));
-        Ok(key)
     }
 
     fn unavailable(&self, cause: &anyhow::Error) -> Decision {
@@ -395,7 +322,7 @@ impl Receiver {
 
 /// What a receiver's `main` does: logs, configuration, clients once, serve.
 pub async fn run(platform: &'static dyn Platform) -> Result<(), lambda_runtime::Error> {
-    serve(platform, None).await
+    serve(platform, |receiver| receiver).await
 }
 
 /// [`run`], for a platform that signs with keys it publishes.
@@ -403,15 +330,15 @@ pub async fn run_with_keys(
     platform: &'static dyn Platform,
     key_source: Arc<dyn KeySource>,
 ) -> Result<(), lambda_runtime::Error> {
-    serve(platform, Some(key_source)).await
+    serve(platform, |receiver| receiver.with_keys(key_source)).await
 }
 
 async fn serve(
     platform: &'static dyn Platform,
-    key_source: Option<Arc<dyn KeySource>>,
+    complete: impl FnOnce(Receiver) -> Receiver,
 ) -> Result<(), lambda_runtime::Error> {
     runtime::init();
     let receiver = Receiver::new(platform, &Config::from_env(), &Clients::from_env().await, Clock::system())?;
-    let receiver = Receiver { key_source, ..receiver };
+    let receiver = complete(receiver);
     runtime::run(|event| receiver.handle(event)).await
 }

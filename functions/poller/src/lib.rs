@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use aws_sdk_sqs::error::DisplayErrorContext;
 use canonical::Instant;
 use fetch::Fetcher;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use platform::{Connection, Delivery, Feed, Fetched, Platform, Record, SecretStore, Secrets};
+use platform::{Connection, Delivery, Feed, Fetched, Platform, RawQueue, Record, SecretStore, Secrets};
 use runtime::{Clients, Clock, Config};
 use serde::Serialize;
 use store::{ConnectionRecord, ConnectionStatus, Health, Poll, PollRun, Store};
@@ -43,8 +42,7 @@ pub struct Poller {
     store: Store,
     secrets: SecretStore,
     fetcher: Fetcher,
-    sqs: aws_sdk_sqs::Client,
-    queue_url: String,
+    queue: RawQueue,
     clock: Clock,
 }
 
@@ -83,13 +81,14 @@ impl Poller {
         platforms: &'static [&'static dyn Platform],
     ) -> anyhow::Result<Self> {
         let (orders, registry) = (config.required("ORDERS_TABLE")?, config.required("REGISTRY_TABLE")?);
+        let store = Store::new(clients.dynamodb.clone(), String::new(), orders, registry);
+        let queue_url = config.required("RAW_DELIVERIES_QUEUE_URL")?;
         Ok(Self {
             platforms,
-            store: Store::new(clients.dynamodb.clone(), String::new(), orders, registry),
+            queue: RawQueue::new(clients.sqs.clone(), queue_url, store.clone()),
+            store,
             secrets: SecretStore::new(clients.ssm.clone(), &config.required("SECRETS_PATH")?),
             fetcher: Fetcher::new(config, clock.clone())?,
-            sqs: clients.sqs.clone(),
-            queue_url: config.required("RAW_DELIVERIES_QUEUE_URL")?,
             clock,
         })
     }
@@ -260,13 +259,8 @@ impl Poller {
             headers: record.headers,
             body: record.body,
         };
-        let parcel = delivery.to_parcel()?;
-        if let Some((claim, parts)) = parcel.claim {
-            self.store.put_claim(&claim.id, parts, self.clock.now().as_second()).await?;
-        }
-        let send = self.sqs.send_message().queue_url(&self.queue_url).message_body(parcel.message);
-        let sent = send.message_group_id(&connection.id).send().await;
-        sent.map(drop).map_err(|error| Broken::Error(DisplayErrorContext(error).to_string()))
+        let now = delivery.received_at;
+        Ok(self.queue.send(&connection.id, delivery.to_parcel()?, now).await?)
     }
 }
 

@@ -3,7 +3,6 @@
 use canonical::fact::{Cancellation, OrderDetail, OrderSnapshot, Refund, RefundPolicy, Shipment};
 use canonical::money::{Decimal, decimal_to_json};
 use canonical::{Currency, Fact, Instant, Money, Person};
-use platform::Connection;
 use platform::lenient::{self, Field, Id, Object};
 use serde_json::Value;
 
@@ -116,7 +115,7 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
         shipments,
         refunds,
         fully_refunded: is(&order.financial_status, "refunded"),
-        refund_policy: refund_policy(reader.connection),
+        refund_policy: reader.connection.refund_policy(RefundPolicy::FullOnly),
         backfill: false,
     })])
 }
@@ -140,7 +139,7 @@ pub(crate) fn fulfillment(reader: &mut Reader<'_>) -> Reading {
         order_id,
         person: Person { email, ..Person::default() },
         shipments: vec![shipment],
-        refund_policy: refund_policy(reader.connection),
+        refund_policy: reader.connection.refund_policy(RefundPolicy::FullOnly),
         ..OrderSnapshot::default()
     })])
 }
@@ -158,7 +157,7 @@ pub(crate) fn refund_created(reader: &mut Reader<'_>) -> Reading {
     Ok(vec![Fact::Order(OrderSnapshot {
         order_id,
         refunds: vec![refund],
-        refund_policy: refund_policy(reader.connection),
+        refund_policy: reader.connection.refund_policy(RefundPolicy::FullOnly),
         ..OrderSnapshot::default()
     })])
 }
@@ -229,13 +228,6 @@ fn only_tests(transactions: &payload::Objects<payload::Transaction>) -> bool {
     let Field::Is(transactions) = transactions else { return false };
     let test = |entry: &Field<Object<payload::Transaction>>| matches!(entry, Field::Is(Object(transaction)) if transaction.test == Field::Is(true));
     !transactions.is_empty() && transactions.iter().all(test)
-}
-
-fn refund_policy(connection: &Connection) -> RefundPolicy {
-    match connection.text("refund_policy") {
-        Some("each") => RefundPolicy::Each,
-        _ => RefundPolicy::FullOnly,
-    }
 }
 
 /// An amount of a set.

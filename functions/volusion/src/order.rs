@@ -5,7 +5,6 @@ use canonical::fact::{
     Refund, RefundPolicy, Shipment,
 };
 use canonical::{Currency, Fact, Instant, Money};
-use platform::Connection;
 use platform::address::Address;
 use platform::lenient::{Dropped, Field, Id, Object, Objects};
 use platform::reading::{Reader, Reading};
@@ -75,7 +74,7 @@ pub(crate) fn order(reader: &mut Reader<'_>, order: Entity) -> Reading {
         shipments,
         refunds,
         fully_refunded,
-        refund_policy: refund_policy(connection),
+        refund_policy: connection.refund_policy(RefundPolicy::Each),
         backfill,
     };
     let mut facts = vec![Fact::Order(order)];
@@ -208,11 +207,4 @@ fn discount_codes(dropped: &mut Dropped, discounts: Objects<AppliedDiscount>) ->
         codes.extend(criteria.and_then(|Object(criteria)| dropped.take(name, criteria.coupon_code)));
     }
     codes
-}
-
-fn refund_policy(connection: &Connection) -> RefundPolicy {
-    match connection.text("refund_policy") {
-        Some("full_only") => RefundPolicy::FullOnly,
-        _ => RefundPolicy::Each,
-    }
 }

@@ -2,7 +2,6 @@
 
 use canonical::fact::{Cancellation, OrderDetail, OrderSnapshot, RefundPolicy};
 use canonical::{Fact, Instant, Money};
-use platform::Connection;
 use platform::address::Address;
 use platform::lenient::{self, Object, Objects};
 use platform::reading::{Reading, Silence};
@@ -48,7 +47,7 @@ pub(crate) fn legacy(reader: &mut Reader<'_>) -> Reading {
 pub(crate) fn named(reader: &mut Reader<'_>, order_id: &str) -> Result<OrderSnapshot, Silence> {
     let thin = OrderSnapshot {
         order_id: order_id.to_owned(),
-        refund_policy: refund_policy(reader.connection),
+        refund_policy: reader.connection.refund_policy(RefundPolicy::Each),
         ..OrderSnapshot::default()
     };
     let Some(id) = api::segment(order_id) else { return Ok(thin) };
@@ -129,7 +128,7 @@ fn snapshot(reader: &mut Reader<'_>, order: payload::Order) -> Result<OrderSnaps
             .map(|at| Cancellation { at, reason: None }),
         fulfilled_at: first("ORDER_FULFILLED").filter(|_| order.fulfillment_status.is("FULFILLED")),
         fully_refunded: order.payment_status.is("FULLY_REFUNDED"),
-        refund_policy: refund_policy(reader.connection),
+        refund_policy: reader.connection.refund_policy(RefundPolicy::Each),
         ..OrderSnapshot::default()
     })
 }
@@ -142,11 +141,4 @@ fn activities(reader: &mut Reader<'_>, activities: Objects<payload::Activity>) -
         Some((activity.kind.ok()?, at))
     });
     times.collect()
-}
-
-fn refund_policy(connection: &Connection) -> RefundPolicy {
-    match connection.text("refund_policy") {
-        Some("full_only") => RefundPolicy::FullOnly,
-        _ => RefundPolicy::Each,
-    }
 }

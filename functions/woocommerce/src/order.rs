@@ -143,7 +143,7 @@ fn placed_or_not(
         shipments: Vec::new(),
         refunds,
         fully_refunded,
-        refund_policy: refund_policy(connection),
+        refund_policy: connection.refund_policy(RefundPolicy::Each),
         backfill: false,
     };
     Ok(std::iter::once(Fact::Order(snapshot)).chain(decisions).collect())
@@ -283,11 +283,4 @@ fn covers(refunds: &[Refund], total: Option<Decimal>) -> bool {
     let paid = refunds.iter().filter_map(|refund| refund.amount);
     let paid = paid.map(|money| money.amount).try_fold(Decimal::ZERO, Decimal::checked_add);
     matches!((paid, total), (Some(paid), Some(total)) if total > Decimal::ZERO && paid >= total)
-}
-
-fn refund_policy(connection: &Connection) -> RefundPolicy {
-    match connection.text("refund_policy") {
-        Some("full_only") => RefundPolicy::FullOnly,
-        _ => RefundPolicy::Each,
-    }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use canonical::fact::RefundPolicy;
 use canonical::{Currency, Fact};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -67,6 +68,15 @@ impl Connection {
     /// A text setting; empty counts as absent. It is trimmed.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.settings.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    /// Which refunds become events, by the setting `refund_policy` (`each` or `full_only`).
+    pub fn refund_policy(&self, default: RefundPolicy) -> RefundPolicy {
+        match self.text("refund_policy") {
+            Some("each") => RefundPolicy::Each,
+            Some("full_only") => RefundPolicy::FullOnly,
+            _ => default,
+        }
     }
 
     /// The time zone that a setting names (IANA), for a platform that writes local times without saying whose.

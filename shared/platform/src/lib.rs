@@ -6,6 +6,7 @@ pub mod address;
 mod envelope;
 pub mod lenient;
 mod queue;
+mod raw_queue;
 pub mod reading;
 pub mod receiver;
 mod secret_store;
@@ -17,5 +18,6 @@ pub use adapter::{
 };
 pub use envelope::{Delivery, Unverified, Verified};
 pub use queue::{Claim, MAX_BODY_BYTES, MessageError, Parcel, TooLarge};
+pub use raw_queue::RawQueue;
 pub use secret_store::{SecretError, SecretStore};
 pub use signature::Proof;

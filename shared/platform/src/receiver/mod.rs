@@ -12,7 +12,6 @@ use std::time::Duration;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::{HeaderMap, HeaderName, HeaderValue};
-use aws_sdk_sqs::error::DisplayErrorContext;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -23,6 +22,7 @@ use store::{ConnectionRecord, ConnectionStatus, Store};
 use crate::adapter::{Connection, Headers, Platform, Rejection, Request, Secrets, Verdict};
 use crate::envelope::Unverified;
 use crate::queue::{MAX_BODY_BYTES, Parcel};
+use crate::raw_queue::RawQueue;
 use crate::secret_store::SecretStore;
 
 pub use key_cache::KeySource;
@@ -47,8 +47,7 @@ pub struct Receiver {
     platform: &'static dyn Platform,
     store: Store,
     secrets: SecretStore,
-    sqs: aws_sdk_sqs::Client,
-    queue_url: String,
+    queue: RawQueue,
     clock: Clock,
     remembered: Mutex<HashMap<String, Arc<Known>>>,
     keys: KeyCache,
@@ -139,12 +138,13 @@ impl Receiver {
     ) -> anyhow::Result<Self> {
         // The profiles are out of reach: the function's role allows nothing there.
         let (orders, registry) = (config.required("ORDERS_TABLE")?, config.required("REGISTRY_TABLE")?);
+        let store = Store::new(clients.dynamodb.clone(), String::new(), orders, registry);
+        let queue_url = config.required("RAW_DELIVERIES_QUEUE_URL")?;
         Ok(Self {
             platform,
-            store: Store::new(clients.dynamodb.clone(), String::new(), orders, registry),
+            queue: RawQueue::new(clients.sqs.clone(), queue_url, store.clone()),
+            store,
             secrets: SecretStore::new(clients.ssm.clone(), &config.required("SECRETS_PATH")?),
-            sqs: clients.sqs.clone(),
-            queue_url: config.required("RAW_DELIVERIES_QUEUE_URL")?,
             clock,
             remembered: Mutex::default(),
             keys: KeyCache::default(),
@@ -243,24 +243,11 @@ impl Receiver {
                 return other;
             }
         };
-        if let Some((claim, parts)) = parcel.claim {
-            let stored = self.store.put_claim(&claim.id, parts, self.clock.now().as_second()).await;
-            if let Err(error) = stored {
-                return self.unavailable(&error.into());
-            }
-        }
-        // The group gives one shop's flood no precedence over the others (fair queues).
-        let send = self
-            .sqs
-            .send_message()
-            .queue_url(&self.queue_url)
-            .message_body(parcel.message)
-            .message_group_id(&id);
-        match send.send().await {
-            Ok(_) => {
+        match self.queue.send(&id, parcel, self.clock.now()).await {
+            Ok(()) => {
                 Decision::Answer { status: 200, outcome: "accepted", topic: None, body: answer.to_owned() }
             }
-            Err(error) => self.unavailable(&anyhow::anyhow!("{}", DisplayErrorContext(error))),
+            Err(error) => self.unavailable(&error),
         }
     }
 

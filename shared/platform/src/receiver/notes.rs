@@ -13,7 +13,7 @@ use super::Decision;
 const EVERY_MS: i64 = 10_000;
 /// How long an answer waits for that, and for how many connections; the others' turn comes next time.
 const WITHIN: Duration = Duration::from_secs(1);
-const AT_ONCE: usize = 20;
+const AT_ONCE: usize = 5;
 /// Connections that wait before all are forgotten: a bound, not a tuning.
 const MAX_WAITING: usize = 10_000;
 

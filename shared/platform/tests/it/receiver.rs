@@ -378,20 +378,22 @@ async fn what_is_refused_or_ignored_is_counted_but_not_write_by_write() {
 async fn notes_of_many_connections_are_spread_over_answers() {
     let entrance = Entrance::open().await;
     assert_eq!(entrance.token("wrong").await, 401);
-    for number in 0..50 {
-        let id = format!("M{number}");
-        entrance.connect(&id, "door", ConnectionStatus::Active).await;
-        entrance.send(request(&id, &[], "")).await;
+    let ids: Vec<String> = (0..12).map(|number| format!("M{number}")).collect();
+    for id in &ids {
+        entrance.connect(id, "door", ConnectionStatus::Active).await;
+        entrance.send(request(id, &[], "")).await;
     }
     let writes = entrance.count("UpdateItem");
-    for expected in [20, 40, 50, 51] {
+    // Which connections' turn it is first is not said; after three times all had one.
+    for _ in 0..3 {
+        let before = writes.load(Ordering::SeqCst);
         entrance.world.pass(10_000);
         assert_eq!(entrance.token("wrong").await, 401);
-        assert!((expected..=expected + 2).contains(&writes.load(Ordering::SeqCst)));
+        assert!((1..=5).contains(&(writes.load(Ordering::SeqCst) - before)));
     }
-    for number in 0..50 {
-        let health = entrance.world.store.health(&format!("M{number}")).await.unwrap();
-        assert_eq!(health.rejected.len(), 1, "{number}");
+    for id in &ids {
+        let health = entrance.world.store.health(id).await.unwrap();
+        assert_eq!(health.rejected.len(), 1, "{id}");
     }
 }
 

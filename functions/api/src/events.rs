@@ -51,6 +51,7 @@ impl Api {
             delivery_id: self.long_id("delivery"),
             received_at: now.timestamp(),
             headers: Headers::default(),
+            backfill: false,
             body: serde_json::to_vec(&event).map_err(ApiError::unavailable)?,
         };
         let message = delivery.to_message().map_err(|_| {

@@ -163,7 +163,7 @@ impl Api {
             Endpoint::DeleteConnection => self.delete_connection(id).await,
             Endpoint::ListPlatforms => Ok(self.list_platforms(&asked)),
             Endpoint::GetPlatform => self.get_platform(&asked, id),
-            Endpoint::GetSchemas => Ok(Answer::schema(custom::schemas())),
+            Endpoint::GetSchemas => Ok(Answer::schema(contract::schemas())),
         }
     }
 }

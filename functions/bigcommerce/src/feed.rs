@@ -61,7 +61,7 @@ pub(crate) fn page(connection: &Connection, feed: &Feed, answer: &Fetched) -> Re
     let next = if entries.len() < PAGE_SIZE { None } else { Some(next(&api, feed, &entries)?) };
     let entries = entries.into_iter().filter_map(Field::ok);
     let records = entries.filter_map(|Object(entry)| record(connection, entry)).collect();
-    Ok(Page { records, next })
+    Ok(Page { records, next, ..Page::default() })
 }
 
 /// The next page begins just before the time that this one ends with: an order that changes meanwhile moves to the

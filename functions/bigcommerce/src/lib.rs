@@ -18,8 +18,8 @@ use platform::lenient::{self, Field, Object};
 use platform::reading::{self, Reader, Reading, Silence};
 use platform::signature::{Window, standard_webhooks, token};
 use platform::{
-    Connection, Delivery, Description, Feed, Fetched, Headers, Mapping, Page, Platform, Proof, Rejection,
-    Request, Secrets, Unverified, Verdict,
+    Connection, Delivery, Description, Feed, Fetched, Headers, Mapping, Page, Period, Platform, Proof,
+    Rejection, Request, Secrets, Unverified, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -188,11 +188,17 @@ impl Platform for Bigcommerce {
         reading::mapping(reading, session.reader.dropped)
     }
 
-    fn feeds(&self, connection: &Connection, since: Timestamp, until: Timestamp) -> Vec<Feed> {
-        feed::orders(connection, since, until).into_iter().collect()
+    fn feeds(&self, connection: &Connection, period: &Period) -> Vec<Feed> {
+        feed::orders(connection, period.since, period.until).into_iter().collect()
     }
 
-    fn page(&self, connection: &Connection, feed: &Feed, answer: &Fetched) -> Result<Page, String> {
+    fn page(
+        &self,
+        connection: &Connection,
+        feed: &Feed,
+        answer: &Fetched,
+        _joined: &[Fetched],
+    ) -> Result<Page, String> {
         feed::page(connection, feed, answer)
     }
 }

@@ -88,7 +88,7 @@ pub(crate) fn page(feed: &Feed, answer: &Fetched) -> Result<Page, String> {
         return Err("the page does not go on after the last one".to_owned());
     }
     let next = left.then(|| ApiRequest { url: format!("{after}={last}"), ..feed.request.clone() });
-    Ok(Page { records, next })
+    Ok(Page { records, next, ..Page::default() })
 }
 
 fn record(topic: &str, id: Option<String>, fields: Map<String, Value>) -> Record {

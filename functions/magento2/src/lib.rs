@@ -18,8 +18,8 @@ mod topic;
 use jiff::Timestamp;
 use platform::reading::{self, Reader, Reading, Silence};
 use platform::{
-    Connection, Delivery, Description, Feed, Fetched, Mapping, Page, Platform, Request, Secrets, Unverified,
-    Verdict,
+    Connection, Delivery, Description, Feed, Fetched, Mapping, Page, Period, Platform, Request, Secrets,
+    Unverified, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -56,11 +56,17 @@ impl Platform for Magento2 {
         reading::mapping(reading, reader.dropped)
     }
 
-    fn feeds(&self, connection: &Connection, since: Timestamp, until: Timestamp) -> Vec<Feed> {
-        feeds::feeds(connection, since, until)
+    fn feeds(&self, connection: &Connection, period: &Period) -> Vec<Feed> {
+        feeds::feeds(connection, period.since, period.until)
     }
 
-    fn page(&self, _connection: &Connection, feed: &Feed, answer: &Fetched) -> Result<Page, String> {
+    fn page(
+        &self,
+        _connection: &Connection,
+        feed: &Feed,
+        answer: &Fetched,
+        _joined: &[Fetched],
+    ) -> Result<Page, String> {
         feeds::page(feed, answer)
     }
 }

@@ -1,7 +1,8 @@
 //! What each kind of fact leads to.
 
 use canonical::fact::{
-    CartSnapshot, CheckoutSnapshot, ConsentChange, CustomerSnapshot, ErasureRequest, Line, OrderSnapshot,
+    CartSnapshot, CheckoutSnapshot, ConsentChange, ConsentStatus, CustomerSnapshot, ErasureRequest, Line,
+    OrderSnapshot,
 };
 use canonical::identity::Identifiers;
 use canonical::{Event, Fact, Instant, Person, activity, cart, checkout, order, profile};
@@ -87,6 +88,7 @@ impl Mapper {
         event: Event,
         context: &Context,
     ) -> Result<(), Failure> {
+        let event = Event { backfill: event.backfill || context.backfill, ..event };
         match self.person(person, at, context, |_| false).await? {
             Who::Known(profile) => self.put_events(&profile, &context.source.platform, vec![event]).await,
             Who::Unknown => {
@@ -112,6 +114,11 @@ impl Mapper {
     }
 
     async fn consent(&self, change: ConsentChange, context: &Context) -> Result<(), Failure> {
+        if context.backfill && change.status == ConsentStatus::Subscribed {
+            // Nobody can tell what somebody decided since: an import may take consent away, but never grant it.
+            count("facts", &context.source.platform, "imported_consent", 1);
+            return Ok(());
+        }
         let apply = |profile: &mut canonical::Profile| {
             let changed = profile.apply_consent(&change).is_some();
             if changed && let Some(consent) = profile.consent.get_mut(&change.channel) {
@@ -124,6 +131,7 @@ impl Mapper {
                 // Told whether or not it changed the profile: after a crash between the two it comes again, and
                 // its id makes it one.
                 let event = profile::consent_event(&change, &context.source);
+                let event = event.map(|event| Event { backfill: context.backfill, ..event });
                 self.put_events(&profile, &context.source.platform, event.into_iter().collect()).await
             }
             Who::Unknown => {
@@ -197,7 +205,7 @@ impl Mapper {
         Ok(())
     }
 
-    /// Adds what only the catalog knows to lines: categories, brand, picture, page.
+    /// Adds what only the catalog knows to lines: name, categories, brand, picture, page.
     pub(crate) async fn enrich(&self, lines: &mut [Line], context: &Context) -> Result<(), Failure> {
         let mut products: Vec<&str> = lines.iter().filter_map(|line| line.product_id.as_deref()).collect();
         products.sort_unstable();
@@ -212,6 +220,11 @@ impl Mapper {
             else {
                 continue;
             };
+            if line.name.is_empty()
+                && let Some(title) = &item.title
+            {
+                line.name.clone_from(title);
+            }
             if line.categories.is_empty() {
                 line.categories.clone_from(&item.categories);
             }

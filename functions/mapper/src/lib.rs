@@ -56,6 +56,8 @@ pub struct Mapper {
 struct Context {
     source: Source,
     received_at: Instant,
+    /// Of a historical import.
+    backfill: bool,
 }
 
 impl Mapper {
@@ -200,7 +202,7 @@ impl Mapper {
         for field in dropped {
             count("dropped_fields", &delivery.platform, field, 1);
         }
-        let context = Context { source, received_at };
+        let context = Context { source, received_at, backfill: delivery.backfill };
         for fact in facts {
             self.fact(fact, &context).await?;
         }

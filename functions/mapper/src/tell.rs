@@ -61,6 +61,9 @@ impl Mapper {
                 after.profile_id = Some(profile.clone());
             }
             let mut waiting = std::mem::take(&mut after.parked);
+            for event in &mut events {
+                event.backfill |= context.backfill;
+            }
             waiting.extend(events);
             if let Some(profile) = after.profile_id.clone() {
                 let current =

@@ -6,7 +6,9 @@ use canonical::Instant;
 use fetch::Fetcher;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use platform::{Connection, Delivery, Feed, Fetched, Platform, RawQueue, Record, SecretStore, Secrets};
+use platform::{
+    Connection, Delivery, Feed, Fetched, Period, Platform, RawQueue, Record, SecretStore, Secrets,
+};
 use runtime::{Clients, Clock, Config};
 use serde::Serialize;
 use store::{ConnectionRecord, ConnectionStatus, Health, Poll, PollRun, Store};
@@ -128,7 +130,8 @@ impl Poller {
         let created_ms = record.created_at.as_millis();
         let connection = Connection { id: record.id, platform: record.platform, settings: record.settings };
         let now = self.clock.now();
-        if platform.feeds(&connection, now, now).is_empty() || now.as_millisecond() > deadline_ms - ENOUGH_MS
+        if platform.feeds(&connection, &Period::changes(now, now)).is_empty()
+            || now.as_millisecond() > deadline_ms - ENOUGH_MS
         {
             return None;
         }
@@ -210,7 +213,7 @@ impl Poller {
     ) -> Result<(), Broken> {
         let secrets = self.secrets.get(&connection.id).await?;
         let (since, until) = (Timestamp::from_millisecond(since_ms)?, Timestamp::from_millisecond(until_ms)?);
-        for mut feed in platform.feeds(connection, since, until) {
+        for mut feed in platform.feeds(connection, &Period::changes(since, until)) {
             for page in 0.. {
                 if page == MAX_PAGES {
                     return Err(Broken::Error(format!("{} does not end", feed.name)));
@@ -219,7 +222,7 @@ impl Poller {
                     return Err(Broken::OutOfTime);
                 }
                 let answer = self.ask(connection, &feed, &secrets).await?;
-                let page = platform.page(connection, &feed, &answer);
+                let page = platform.page(connection, &feed, &answer, &[]);
                 let page = page.map_err(|error| Broken::Error(format!("{}: {error}", feed.name)))?;
                 run.pages += 1;
                 for record in page.records {
@@ -257,6 +260,7 @@ impl Poller {
             delivery_id: record.delivery_id,
             received_at: self.clock.now(),
             headers: record.headers,
+            backfill: false,
             body: record.body,
         };
         let now = delivery.received_at;

@@ -56,7 +56,7 @@ pub(crate) fn page(feed: &Feed, answer: &Fetched) -> Result<Page, String> {
         url: format!("{address}&offset={}", offset + PAGE_SIZE),
         ..feed.request.clone()
     });
-    Ok(Page { records: rows.into_iter().map(polled).collect(), next })
+    Ok(Page { records: rows.into_iter().map(polled).collect(), next, ..Page::default() })
 }
 
 type Rows = Map<String, Value>;

@@ -18,8 +18,8 @@ use platform::lenient::Field;
 use platform::reading::{self, Reader, Reading, Silence};
 use platform::signature::token;
 use platform::{
-    Connection, Delivery, Description, Feed, Fetched, Headers, Mapping, Page, Platform, Request, Secrets,
-    Unverified, Verdict,
+    Connection, Delivery, Description, Feed, Fetched, Headers, Mapping, Page, Period, Platform, Request,
+    Secrets, Unverified, Verdict,
 };
 use serde::Deserialize;
 
@@ -74,15 +74,21 @@ impl Platform for Shift4shop {
         reading::mapping(reading, reader.dropped)
     }
 
-    fn feeds(&self, connection: &Connection, since: Timestamp, until: Timestamp) -> Vec<Feed> {
+    fn feeds(&self, connection: &Connection, period: &Period) -> Vec<Feed> {
         if !connection.flag("poll", false) {
             return Vec::new();
         }
         let store = Store::of(connection).ok();
-        store.and_then(|store| api::orders(&store, since, until)).into_iter().collect()
+        store.and_then(|store| api::orders(&store, period.since, period.until)).into_iter().collect()
     }
 
-    fn page(&self, _connection: &Connection, feed: &Feed, answer: &Fetched) -> Result<Page, String> {
+    fn page(
+        &self,
+        _connection: &Connection,
+        feed: &Feed,
+        answer: &Fetched,
+        _joined: &[Fetched],
+    ) -> Result<Page, String> {
         api::page(feed, answer)
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn page(connection: &Connection, feed: &Feed, answer: &Fetched) -> Re
     let records = orders.iter().filter(|order| order.is_object());
     let records = records.map(|order| record(connection, order)).collect();
     let next = if orders.len() < LIMIT { None } else { Some(next(&feed.request)?) };
-    Ok(Page { records, next })
+    Ok(Page { records, next, ..Page::default() })
 }
 
 fn record(connection: &Connection, order: &Value) -> Record {

@@ -17,8 +17,8 @@ use jiff::Timestamp;
 use platform::reading::{self, Reader, Reading, Silence};
 use platform::signature::hmac::{self, Encoding};
 use platform::{
-    Connection, Delivery, Description, Feed, Fetched, Headers, Mapping, Page, Platform, Request, Secrets,
-    Unverified, Verdict,
+    Connection, Delivery, Description, Feed, Fetched, Headers, Mapping, Page, Period, Platform, Request,
+    Secrets, Unverified, Verdict,
 };
 use serde_json::json;
 
@@ -145,11 +145,17 @@ impl Platform for Shopbase {
         reading::mapping(reading, reader.dropped)
     }
 
-    fn feeds(&self, connection: &Connection, since: Timestamp, until: Timestamp) -> Vec<Feed> {
-        feed::feeds(connection, since, until)
+    fn feeds(&self, connection: &Connection, period: &Period) -> Vec<Feed> {
+        feed::feeds(connection, period.since, period.until)
     }
 
-    fn page(&self, connection: &Connection, feed: &Feed, answer: &Fetched) -> Result<Page, String> {
+    fn page(
+        &self,
+        connection: &Connection,
+        feed: &Feed,
+        answer: &Fetched,
+        _joined: &[Fetched],
+    ) -> Result<Page, String> {
         feed::page(connection, feed, answer)
     }
 }

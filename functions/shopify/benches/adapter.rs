@@ -45,6 +45,7 @@ fn delivery() -> Delivery {
         delivery_id: "b1946ac9-2492-4d23-8f62-000000000001".to_owned(),
         received_at: Timestamp::UNIX_EPOCH,
         headers: headers(),
+        backfill: false,
         body: order(),
     }
 }

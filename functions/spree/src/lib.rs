@@ -23,8 +23,8 @@ use jiff::Timestamp;
 use platform::lenient::{self, Dropped, Field, Id};
 use platform::reading::{self, Reading, Silence};
 use platform::{
-    Connection, Delivery, Description, Feed, Fetched, Headers, Mapping, Page, Platform, Rejection, Request,
-    Secrets, Unverified, Verdict,
+    Connection, Delivery, Description, Feed, Fetched, Headers, Mapping, Page, Period, Platform, Rejection,
+    Request, Secrets, Unverified, Verdict,
 };
 
 use crate::payload::Head;
@@ -95,11 +95,17 @@ impl Platform for Spree {
         }
     }
 
-    fn feeds(&self, connection: &Connection, since: Timestamp, until: Timestamp) -> Vec<Feed> {
-        poll::feeds(connection, since, until)
+    fn feeds(&self, connection: &Connection, period: &Period) -> Vec<Feed> {
+        poll::feeds(connection, period.since, period.until)
     }
 
-    fn page(&self, connection: &Connection, feed: &Feed, answer: &Fetched) -> Result<Page, String> {
+    fn page(
+        &self,
+        connection: &Connection,
+        feed: &Feed,
+        answer: &Fetched,
+        _joined: &[Fetched],
+    ) -> Result<Page, String> {
         poll::page(connection, feed, answer)
     }
 }

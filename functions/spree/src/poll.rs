@@ -58,7 +58,7 @@ pub(crate) fn page(connection: &Connection, feed: &Feed, answer: &Fetched) -> Re
     let records = orders.iter().filter_map(record).collect();
     let last = orders.iter().rev().find_map(changed_at);
     let next = read.meta.next.map(|next| following(connection, &feed.request, last, next));
-    Ok(Page { records, next: next.transpose()?.flatten() })
+    Ok(Page { records, next: next.transpose()?.flatten(), ..Page::default() })
 }
 
 /// An order as a delivery. Without an id it cannot be named.

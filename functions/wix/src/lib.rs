@@ -22,8 +22,8 @@ use platform::lenient::Dropped;
 use platform::reading::{self, Reading, Silence};
 use platform::signature::{Window, jwt};
 use platform::{
-    Connection, Delivery, Description, Feed, Fetched, Headers, Mapping, Page, Platform, Request, Secrets,
-    Unverified, Verdict,
+    Connection, Delivery, Description, Feed, Fetched, Headers, Mapping, Page, Period, Platform, Request,
+    Secrets, Unverified, Verdict,
 };
 use serde_json::json;
 
@@ -186,11 +186,17 @@ impl Platform for Wix {
         reading::mapping(reading, reader.dropped)
     }
 
-    fn feeds(&self, connection: &Connection, since: Timestamp, until: Timestamp) -> Vec<Feed> {
-        poll::feeds(connection, since, until)
+    fn feeds(&self, connection: &Connection, period: &Period) -> Vec<Feed> {
+        poll::feeds(connection, period.since, period.until)
     }
 
-    fn page(&self, connection: &Connection, feed: &Feed, answer: &Fetched) -> Result<Page, String> {
+    fn page(
+        &self,
+        connection: &Connection,
+        feed: &Feed,
+        answer: &Fetched,
+        _joined: &[Fetched],
+    ) -> Result<Page, String> {
         poll::page(connection, feed, answer)
     }
 }

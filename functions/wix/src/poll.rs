@@ -42,7 +42,7 @@ pub(crate) fn page(connection: &Connection, feed: &Feed, answer: &Fetched) -> Re
         let token = api::token(answer).ok_or("the API gave no token")?;
         let (since, until) = window.split_once('/').ok_or("the request names no window")?;
         let next = search(connection, &first_page(since, until), &api::with_token(token));
-        return Ok(Page { records: Vec::new(), next: Some(next) });
+        return Ok(Page { records: Vec::new(), next: Some(next), ..Page::default() });
     }
     let page: payload::OrderPage = lenient::object(body).map_err(|error| error.to_string())?;
     let Field::Is(orders) = page.orders else { return Err("the answer has no orders".to_owned()) };
@@ -54,7 +54,7 @@ pub(crate) fn page(connection: &Connection, feed: &Feed, answer: &Fetched) -> Re
         let next = json!({ "search": { "cursorPaging": { "limit": PAGE_SIZE, "cursor": cursor } } });
         ApiRequest { body: Some(next.to_string()), ..feed.request.clone() }
     });
-    Ok(Page { records, next })
+    Ok(Page { records, next, ..Page::default() })
 }
 
 /// Orders that are merely initialised are never among them.

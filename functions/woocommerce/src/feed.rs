@@ -94,14 +94,14 @@ pub(crate) fn page(connection: &Connection, feed: &Feed, answer: &Fetched) -> Re
         let last = records.last().and_then(|order| time(order, "date_modified_gmt"));
         let next = more.then(|| window.behind(last).request(&access, ORDERS));
         let records = records.iter().map(|order| record(order, "order", "order.updated")).collect();
-        return Ok(Page { records, next });
+        return Ok(Page { records, next, ..Page::default() });
     }
     let young = |customer: &&Value| time(customer, "date_created_gmt").is_none_or(|at| at > window.after);
     let more = more && records.last().as_ref().is_some_and(young);
     let next = more.then(|| Window { page: window.page + 1, ..window }.request(&access, CUSTOMERS));
     let records =
         records.iter().filter(young).map(|customer| record(customer, "customer", "customer.updated"));
-    Ok(Page { records: records.collect(), next })
+    Ok(Page { records: records.collect(), next, ..Page::default() })
 }
 
 fn time(record: &Value, name: &str) -> Option<i64> {

@@ -103,6 +103,7 @@ impl Case {
                 delivery_id: "polled-1".to_owned(),
                 received_at: now,
                 headers,
+                backfill: false,
                 body: self.body(),
             });
         }

@@ -2,6 +2,7 @@
 //! no clock, no network, no environment.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use canonical::fact::RefundPolicy;
 use canonical::{Currency, Fact};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::envelope::{Delivery, Unverified, Verified};
+use crate::oauth::OAuth;
 
 /// A platform's adapter.
 pub trait Platform: Send + Sync + 'static {
@@ -35,15 +37,33 @@ pub trait Platform: Send + Sync + 'static {
     /// with the answers, in the order of its requests; if it then asks for more, all answers so far come first.
     fn facts(&self, delivery: &Delivery, connection: &Connection, fetched: &[Fetched]) -> Mapping;
 
-    /// What to ask the platform for regularly: everything that changed between two instants. Empty for a platform
-    /// that tells everything by itself, and for a connection that lacks the settings.
-    fn feeds(&self, _connection: &Connection, _since: Timestamp, _until: Timestamp) -> Vec<Feed> {
+    /// What to ask the platform for: everything that changed in a period, or that was made in it. Empty for a platform
+    /// that has no API, and for a connection that lacks the settings; empty for [`Span::Changes`] also where a connection
+    /// does not want to be polled.
+    fn feeds(&self, _connection: &Connection, _period: &Period) -> Vec<Feed> {
         Vec::new()
     }
 
-    /// Reads one page of a feed. An error is a text without content; the page will be asked for again.
-    fn page(&self, _connection: &Connection, _feed: &Feed, _answer: &Fetched) -> Result<Page, String> {
+    /// Reads one page of a feed. `joined` are the answers to [`Page::joins`], of all rounds so far and in order; empty
+    /// at first. An error is a text without content; the page will be asked for again.
+    fn page(
+        &self,
+        _connection: &Connection,
+        _feed: &Feed,
+        _answer: &Fetched,
+        _joined: &[Fetched],
+    ) -> Result<Page, String> {
         Err("this platform has no feeds".to_owned())
+    }
+
+    /// How long after a poll the next one begins.
+    fn interval(&self, _connection: &Connection) -> Duration {
+        Duration::from_secs(15 * 60)
+    }
+
+    /// How a connection is authorised in a browser; `None` where keys are entered instead.
+    fn oauth(&self, _connection: &Connection) -> Option<OAuth> {
+        None
     }
 }
 
@@ -295,6 +315,20 @@ pub struct ApiRequest {
     pub body: Option<String>,
     /// How the request says who asks, where a header's text is not enough.
     pub authorization: Authorization,
+    /// For how long the answer may be used again by the same process: for what hardly changes, such as a shop's
+    /// currencies.
+    pub keep: Option<Duration>,
+    /// How often the connection's platform may be asked, where its answers do not say.
+    pub pace: Option<Pace>,
+}
+
+/// At most so many requests in so long a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Requests that may be made at once, and in all.
+    pub requests: u32,
+    /// In this time.
+    pub per: Duration,
 }
 
 impl ApiRequest {
@@ -310,6 +344,18 @@ impl ApiRequest {
         "POST".clone_into(&mut request.method);
         request.body = Some(body.to_string());
         request
+    }
+
+    /// With an answer that may be used again for so long.
+    #[must_use]
+    pub fn kept_for(self, time: Duration) -> Self {
+        Self { keep: Some(time), ..self }
+    }
+
+    /// At most so many requests in so long a time.
+    #[must_use]
+    pub fn paced(self, requests: u32, per: Duration) -> Self {
+        Self { pace: Some(Pace { requests, per }), ..self }
     }
 
     /// With one more header.
@@ -365,7 +411,43 @@ pub struct Fetched {
     pub body: Vec<u8>,
 }
 
-/// One thing that a platform is asked for regularly, such as its orders.
+/// What a feed is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// From here on.
+    pub since: Timestamp,
+    /// Up to here.
+    pub until: Timestamp,
+    /// By which of a record's times.
+    pub span: Span,
+    /// How far each feed has come that counts its records instead of dating them: [`Page::mark`] of its last page, by
+    /// the feed's name. Always empty for [`Span::History`].
+    pub marks: BTreeMap<String, String>,
+}
+
+impl Period {
+    /// What changed between two instants.
+    pub fn changes(since: Timestamp, until: Timestamp) -> Self {
+        Self { since, until, span: Span::Changes, marks: BTreeMap::new() }
+    }
+
+    /// What was made between two instants.
+    pub fn history(since: Timestamp, until: Timestamp) -> Self {
+        Self { since, until, span: Span::History, marks: BTreeMap::new() }
+    }
+}
+
+/// Which records belong to a [`Period`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// Those that changed in it: a poll.
+    Changes,
+    /// Those that were made in it: a historical import, or a count. A record that changed since is asked for as it is
+    /// now. Where the platform can only be asked by change, `until` is not a bound: older records may come as well.
+    History,
+}
+
+/// One thing that a platform is asked for, such as its orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Feed {
     /// Its name within the platform, such as `orders`.
@@ -377,10 +459,15 @@ pub struct Feed {
 /// One page of a feed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Page {
+    /// What must be asked before this page can be read, such as the customers of its orders; nothing else is taken from
+    /// the page then.
+    pub joins: Vec<ApiRequest>,
     /// What it holds: each goes into the queue as a delivery.
     pub records: Vec<Record>,
     /// The request of the next page; `None` after the last.
     pub next: Option<ApiRequest>,
+    /// How far the feed has come with this page, where it counts its records: handed back in [`Period::marks`].
+    pub mark: Option<String>,
 }
 
 /// One record of a page.

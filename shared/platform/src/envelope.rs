@@ -75,6 +75,8 @@ pub struct Delivery {
     pub received_at: Timestamp,
     /// The headers that the adapter kept.
     pub headers: Headers,
+    /// Whether it is of a historical import: what it tells moves segments, but starts no flow and grants no consent.
+    pub backfill: bool,
     /// The body that was signed.
     pub body: Vec<u8>,
 }

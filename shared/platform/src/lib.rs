@@ -5,6 +5,7 @@ mod adapter;
 pub mod address;
 mod envelope;
 pub mod lenient;
+mod oauth;
 mod queue;
 mod raw_queue;
 pub mod reading;
@@ -13,10 +14,11 @@ mod secret_store;
 pub mod signature;
 
 pub use adapter::{
-    ApiRequest, Authorization, Connection, Description, Feed, Fetched, Headers, Mapping, Page, Platform,
-    Record, Rejection, Request, Secrets, Verdict,
+    ApiRequest, Authorization, Connection, Description, Feed, Fetched, Headers, Mapping, Pace, Page, Period,
+    Platform, Record, Rejection, Request, Secrets, Span, Verdict,
 };
 pub use envelope::{Delivery, Unverified, Verified};
+pub use oauth::{ClientProof, OAuth, learn_nothing};
 pub use queue::{Claim, MAX_BODY_BYTES, MessageError, Parcel, TooLarge};
 pub use raw_queue::RawQueue;
 pub use secret_store::{SecretError, SecretStore};

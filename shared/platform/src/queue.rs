@@ -36,6 +36,8 @@ struct Message {
     received_at: Timestamp,
     #[serde(default)]
     headers: Headers,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    backfill: bool,
     /// The body as it is, if it is UTF-8 and small.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     text: Option<String>,
@@ -94,6 +96,7 @@ impl Verified {
             delivery_id: self.delivery_id,
             received_at,
             headers: self.headers,
+            backfill: false,
             body: self.body,
         }
     }
@@ -119,6 +122,7 @@ impl Delivery {
             delivery_id: self.delivery_id,
             received_at: self.received_at,
             headers: self.headers,
+            backfill: self.backfill,
             text: None,
             gzip: None,
             claim: None,
@@ -181,6 +185,7 @@ impl Message {
             delivery_id: self.delivery_id,
             received_at: self.received_at,
             headers: self.headers,
+            backfill: self.backfill,
             body,
         }
     }
@@ -224,6 +229,7 @@ mod tests {
             delivery_id: "d-1".to_owned(),
             received_at: Timestamp::UNIX_EPOCH,
             headers: [("X-Topic", "orders/create")].into_iter().collect(),
+            backfill: body.len() % 2 == 1,
             body,
         }
     }

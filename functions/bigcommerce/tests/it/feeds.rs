@@ -20,7 +20,9 @@ fn polled() -> Connection {
 }
 
 fn feed() -> Feed {
-    Bigcommerce.feeds(&polled(), SINCE.parse().unwrap(), UNTIL.parse().unwrap()).remove(0)
+    Bigcommerce
+        .feeds(&polled(), &platform::Period::changes(SINCE.parse().unwrap(), UNTIL.parse().unwrap()))
+        .remove(0)
 }
 
 fn answer(body: &Value) -> Fetched {
@@ -36,7 +38,9 @@ fn entry(id: usize, minute: usize) -> Value {
 fn only_a_connection_that_wants_it_is_polled() {
     let feeds = |settings| {
         let connection = connection(settings);
-        Bigcommerce.feeds(&connection, SINCE.parse().unwrap(), UNTIL.parse().unwrap()).len()
+        Bigcommerce
+            .feeds(&connection, &platform::Period::changes(SINCE.parse().unwrap(), UNTIL.parse().unwrap()))
+            .len()
     };
     assert_eq!(feeds(json!({ "store_hash": "abc123def4", "poll": true })), 1);
     assert_eq!(feeds(json!({ "store_hash": "abc123def4" })), 0);
@@ -57,7 +61,7 @@ fn orders_are_asked_for_by_the_time_of_their_last_change() {
 
 #[test]
 fn each_order_becomes_a_record_that_is_read_like_a_delivery() {
-    let page = Bigcommerce.page(&polled(), &feed(), &answer(&json!([entry(218, 26)]))).unwrap();
+    let page = Bigcommerce.page(&polled(), &feed(), &answer(&json!([entry(218, 26)])), &[]).unwrap();
     assert_eq!(page.next, None);
     let [record] = page.records.as_slice() else { panic!("{:?}", page.records) };
     assert_eq!(record.topic, "store/order/updated");
@@ -77,7 +81,7 @@ fn attempts_to_pay_and_what_has_no_id_are_left_out() {
     let mut declined = entry(4, 1);
     declined["status_id"] = 6.into();
     let body = json!([incomplete, declined, { "status_id": 11 }, 7, null, entry(2, 2), { "id": 3 }]);
-    let page = Bigcommerce.page(&polled(), &feed(), &answer(&body)).unwrap();
+    let page = Bigcommerce.page(&polled(), &feed(), &answer(&body), &[]).unwrap();
     let ids: Vec<&str> = page.records.iter().map(|record| record.delivery_id.as_str()).collect();
     assert_eq!(ids, ["order-2-2026-03-14T09:02:00Z", "order-3-unknown"]);
 }
@@ -86,14 +90,14 @@ fn attempts_to_pay_and_what_has_no_id_are_left_out() {
 fn nothing_changed_is_an_empty_page() {
     for status in [204, 404] {
         let answer = Fetched { status, ..Fetched::default() };
-        assert_eq!(Bigcommerce.page(&polled(), &feed(), &answer).unwrap(), platform::Page::default());
+        assert_eq!(Bigcommerce.page(&polled(), &feed(), &answer, &[]).unwrap(), platform::Page::default());
     }
 }
 
 #[test]
 fn a_full_page_is_followed_from_just_before_the_time_that_it_ends_with() {
     let entries: Vec<Value> = (0..250).map(|index| entry(index + 1, index / 10)).collect();
-    let page = Bigcommerce.page(&polled(), &feed(), &answer(&entries.into())).unwrap();
+    let page = Bigcommerce.page(&polled(), &feed(), &answer(&entries.into()), &[]).unwrap();
     assert_eq!(page.records.len(), 250);
     let url = page.next.unwrap().url;
     assert!(
@@ -108,7 +112,7 @@ fn a_full_page_of_one_time_is_followed_by_number() {
     let entries: Vec<Value> = (0..250).map(|index| entry(index + 1, 0)).collect();
     let mut feed = feed();
     for number in 2..4 {
-        let page = Bigcommerce.page(&polled(), &feed, &answer(&entries.clone().into())).unwrap();
+        let page = Bigcommerce.page(&polled(), &feed, &answer(&entries.clone().into()), &[]).unwrap();
         feed.request = page.next.unwrap();
         assert!(feed.request.url.ends_with(&format!("&page={number}")), "{}", feed.request.url);
     }
@@ -118,7 +122,7 @@ fn a_full_page_of_one_time_is_followed_by_number() {
 fn a_page_that_cannot_be_read_is_asked_for_again() {
     let page = |status, body: &[u8]| {
         let answer = Fetched { status, body: body.to_vec(), ..Fetched::default() };
-        Bigcommerce.page(&polled(), &feed(), &answer).unwrap_err()
+        Bigcommerce.page(&polled(), &feed(), &answer, &[]).unwrap_err()
     };
     assert_eq!(page(400, b"[]"), "the API answered 400");
     assert_eq!(page(200, b"<xml/>"), "the answer is not a list of orders");

@@ -18,6 +18,7 @@ fn delivery() -> Delivery {
         delivery_id: "msg_1".to_owned(),
         received_at: conformance::NOW.parse().unwrap(),
         headers: Headers::default(),
+        backfill: false,
         body: br#"{"scope": "store/order/updated", "data": {"type": "order", "id": 1}}"#.to_vec(),
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::suite::SUITE;
 
 fn validator() -> Validator {
-    jsonschema::draft202012::options().should_validate_formats(true).build(&custom::schemas()).unwrap()
+    jsonschema::draft202012::options().should_validate_formats(true).build(&contract::schemas()).unwrap()
 }
 
 /// A body that is JSON.
@@ -56,7 +56,7 @@ fn what_the_schema_refuses_the_adapter_refuses_and_the_reverse_but_for_what_is_n
 
 #[test]
 fn every_definition_is_explained_and_every_reference_leads_somewhere() {
-    let schemas = custom::schemas();
+    let schemas = contract::schemas();
     let text = schemas.to_string();
     let definitions = schemas["$defs"].as_object().unwrap();
     for (name, definition) in definitions {

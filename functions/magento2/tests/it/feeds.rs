@@ -13,7 +13,10 @@ fn connection(settings: Value) -> Connection {
 }
 
 fn feeds(settings: Value) -> Vec<Feed> {
-    Magento2.feeds(&connection(settings), SINCE.parse().unwrap(), UNTIL.parse().unwrap())
+    Magento2.feeds(
+        &connection(settings),
+        &platform::Period::changes(SINCE.parse().unwrap(), UNTIL.parse().unwrap()),
+    )
 }
 
 fn polled() -> Vec<Feed> {
@@ -23,7 +26,7 @@ fn polled() -> Vec<Feed> {
 fn page(feed: &Feed, status: u16, body: &Value) -> Result<Page, String> {
     let body = body.to_string().into_bytes();
     let answer = Fetched { status, body, ..Fetched::default() };
-    Magento2.page(&connection(json!({})), feed, &answer)
+    Magento2.page(&connection(json!({})), feed, &answer, &[])
 }
 
 #[test]

@@ -16,6 +16,7 @@ fn requests(settings: Value, topic: &str, body: &Value) -> Mapping {
         delivery_id: "d-1".to_owned(),
         received_at: conformance::NOW.parse().unwrap(),
         headers: Headers::from_iter(BTreeMap::<String, String>::new()),
+        backfill: false,
         body: body.to_string().into_bytes(),
     };
     Magento2.facts(&delivery, &connection, &[])

@@ -123,6 +123,7 @@ fn delivery(platform: &str, connection: &str, topic: &str, body: String) -> Stri
         delivery_id: format!("{topic}-1"),
         received_at: Timestamp::from_millisecond(NOW_MS).unwrap(),
         headers: Headers::default(),
+        backfill: false,
         body: body.into_bytes(),
     };
     delivery.to_message().unwrap()

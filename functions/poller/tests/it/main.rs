@@ -43,14 +43,14 @@ impl Platform for AskShop {
         Mapping::Ignore("polled")
     }
 
-    fn feeds(&self, connection: &Connection, since: Timestamp, until: Timestamp) -> Vec<Feed> {
+    fn feeds(&self, connection: &Connection, period: &platform::Period) -> Vec<Feed> {
         let Some(url) = connection.text("url") else { return Vec::new() };
-        let (since, until) = (since.as_millisecond(), until.as_millisecond());
+        let (since, until) = (period.since.as_millisecond(), period.until.as_millisecond());
         let request = ApiRequest::get(format!("{url}/orders?since={since}&until={until}&page=1"));
         vec![Feed { name: "orders", request: request.header("x-token", "{secret:token}") }]
     }
 
-    fn page(&self, _: &Connection, feed: &Feed, answer: &Fetched) -> Result<Page, String> {
+    fn page(&self, _: &Connection, feed: &Feed, answer: &Fetched, _: &[Fetched]) -> Result<Page, String> {
         if answer.status != 200 {
             return Err(format!("answered {}", answer.status));
         }
@@ -65,7 +65,7 @@ impl Platform for AskShop {
             let (url, _) = feed.request.url.rsplit_once('=').unwrap();
             ApiRequest { url: format!("{url}={page}"), ..feed.request.clone() }
         });
-        Ok(Page { records: records.collect(), next })
+        Ok(Page { records: records.collect(), next, ..Page::default() })
     }
 }
 

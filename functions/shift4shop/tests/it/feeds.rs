@@ -21,7 +21,10 @@ fn connection(settings: &Value) -> Connection {
 fn feeds(settings: &Value) -> Vec<Feed> {
     let time = |text: &str| text.parse::<Timestamp>().unwrap();
     // In New York it is still the evening of the 13th.
-    Shift4shop.feeds(&connection(settings), time("2026-03-14T03:30:00Z"), time("2026-03-14T09:30:00Z"))
+    Shift4shop.feeds(
+        &connection(settings),
+        &platform::Period::changes(time("2026-03-14T03:30:00Z"), time("2026-03-14T09:30:00Z")),
+    )
 }
 
 fn answer(status: u16, body: &Value) -> Fetched {
@@ -63,7 +66,8 @@ fn days_are_those_of_the_store_and_the_day_after_is_included() {
 
 #[test]
 fn a_page_gives_its_orders_without_card_data() {
-    let page = Shift4shop.page(&connection(&json!({})), &feed(URL), &answer(200, &orders(1..3))).unwrap();
+    let page =
+        Shift4shop.page(&connection(&json!({})), &feed(URL), &answer(200, &orders(1..3)), &[]).unwrap();
     assert_eq!(page.next, None);
     let bodies: Vec<_> =
         page.records.iter().map(|record| String::from_utf8(record.body.clone()).unwrap()).collect();
@@ -75,15 +79,16 @@ fn a_page_gives_its_orders_without_card_data() {
 #[test]
 fn full_pages_are_followed_until_one_is_not() {
     let connection = connection(&json!({}));
-    let first = Shift4shop.page(&connection, &feed(URL), &answer(200, &orders(1..301))).unwrap();
+    let first = Shift4shop.page(&connection, &feed(URL), &answer(200, &orders(1..301)), &[]).unwrap();
     let second = first.next.unwrap();
     assert_eq!(second.url, format!("{URL}&offset=300"));
     let second = Feed { name: "orders", request: second };
-    let third = Shift4shop.page(&connection, &second, &answer(200, &orders(301..601))).unwrap().next.unwrap();
+    let third =
+        Shift4shop.page(&connection, &second, &answer(200, &orders(301..601)), &[]).unwrap().next.unwrap();
     assert_eq!(third.url, format!("{URL}&offset=600"));
     let third = Feed { name: "orders", request: third };
     for status in [404, 400] {
-        let last = Shift4shop.page(&connection, &third, &answer(status, &json!([]))).unwrap();
+        let last = Shift4shop.page(&connection, &third, &answer(status, &json!([])), &[]).unwrap();
         assert_eq!((last.records.len(), last.next), (0, None), "{status}");
     }
 }
@@ -91,8 +96,14 @@ fn full_pages_are_followed_until_one_is_not() {
 #[test]
 fn no_rows_is_an_answer_and_a_refusal_is_not() {
     let connection = connection(&json!({}));
-    assert_eq!(Shift4shop.page(&connection, &feed(URL), &answer(404, &json!([]))).unwrap().records.len(), 0);
-    assert_eq!(Shift4shop.page(&connection, &feed(URL), &answer(200, &json!([]))).unwrap().records.len(), 0);
-    Shift4shop.page(&connection, &feed(URL), &answer(400, &json!([]))).unwrap_err();
-    Shift4shop.page(&connection, &feed(URL), &answer(200, &json!("busy"))).unwrap_err();
+    assert_eq!(
+        Shift4shop.page(&connection, &feed(URL), &answer(404, &json!([])), &[]).unwrap().records.len(),
+        0
+    );
+    assert_eq!(
+        Shift4shop.page(&connection, &feed(URL), &answer(200, &json!([])), &[]).unwrap().records.len(),
+        0
+    );
+    Shift4shop.page(&connection, &feed(URL), &answer(400, &json!([])), &[]).unwrap_err();
+    Shift4shop.page(&connection, &feed(URL), &answer(200, &json!("busy")), &[]).unwrap_err();
 }

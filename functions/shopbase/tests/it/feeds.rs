@@ -16,7 +16,7 @@ fn polled() -> Connection {
 
 fn feeds(connection: &Connection) -> Vec<Feed> {
     let since: Timestamp = "2026-03-14T08:00:00.987654321Z".parse().unwrap();
-    Shopbase.feeds(connection, since, "2026-03-14T09:00:00.5Z".parse().unwrap())
+    Shopbase.feeds(connection, &platform::Period::changes(since, "2026-03-14T09:00:00.5Z".parse().unwrap()))
 }
 
 fn answer(status: u16, body: &str) -> Fetched {
@@ -80,13 +80,13 @@ fn each_order_becomes_a_record_that_its_bytes_name() {
     let connection = polled();
     let feed = feeds(&connection).remove(0);
     let body = r#"{"orders":[{"id":6210049876543210987,"total_price":41.94},null,{"id":2}]}"#;
-    let page = Shopbase.page(&connection, &feed, &answer(200, body)).unwrap();
+    let page = Shopbase.page(&connection, &feed, &answer(200, body), &[]).unwrap();
     assert_eq!(page.next, None);
     assert_eq!(page.records.len(), 2, "what is no order is left out");
     assert_eq!(page.records[0].topic, "orders/updated");
     assert_eq!(page.records[0].body, br#"{"id":6210049876543210987,"total_price":41.94}"#);
     assert_ne!(page.records[0].delivery_id, page.records[1].delivery_id);
-    let again = Shopbase.page(&connection, &feed, &answer(200, body)).unwrap();
+    let again = Shopbase.page(&connection, &feed, &answer(200, body), &[]).unwrap();
     assert_eq!(again, page);
 }
 
@@ -94,15 +94,15 @@ fn each_order_becomes_a_record_that_its_bytes_name() {
 fn a_full_page_has_a_next_one() {
     let connection = polled();
     let feed = feeds(&connection).remove(0);
-    let page = Shopbase.page(&connection, &feed, &orders(250)).unwrap();
+    let page = Shopbase.page(&connection, &feed, &orders(250), &[]).unwrap();
     assert_eq!(page.records.len(), 250);
     let next = page.next.unwrap();
     assert!(next.url.ends_with("&updated_at_max=2026-03-14T09:00:00Z&page=2"), "{}", next.url);
     assert_eq!(next.headers, feed.request.headers);
     let second = Feed { request: next, ..feed };
-    let page = Shopbase.page(&connection, &second, &orders(250)).unwrap();
+    let page = Shopbase.page(&connection, &second, &orders(250), &[]).unwrap();
     assert!(page.next.unwrap().url.ends_with("&page=3"));
-    assert_eq!(Shopbase.page(&connection, &second, &orders(249)).unwrap().next, None);
+    assert_eq!(Shopbase.page(&connection, &second, &orders(249), &[]).unwrap().next, None);
 }
 
 #[test]
@@ -110,8 +110,8 @@ fn a_window_with_more_orders_than_can_be_asked_for_is_an_error() {
     let connection = polled();
     let mut feed = feeds(&connection).remove(0);
     feed.request.url = feed.request.url.replace("&page=1", "&page=400");
-    assert!(Shopbase.page(&connection, &feed, &orders(250)).is_err());
-    assert!(Shopbase.page(&connection, &feed, &orders(3)).is_ok());
+    assert!(Shopbase.page(&connection, &feed, &orders(250), &[]).is_err());
+    assert!(Shopbase.page(&connection, &feed, &orders(3), &[]).is_ok());
 }
 
 #[test]
@@ -124,8 +124,8 @@ fn answers_that_cannot_be_read_are_errors_without_content() {
         (answer(200, "[]"), "the answer has no orders"),
         (answer(200, r#"{"orders":{}}"#), "the answer has no orders"),
     ] {
-        assert_eq!(Shopbase.page(&connection, &feed, &answer), Err(error.to_owned()));
+        assert_eq!(Shopbase.page(&connection, &feed, &answer, &[]), Err(error.to_owned()));
     }
-    let none = Shopbase.page(&connection, &feed, &answer(200, r#"{"orders":null}"#)).unwrap();
+    let none = Shopbase.page(&connection, &feed, &answer(200, r#"{"orders":null}"#), &[]).unwrap();
     assert_eq!(none.records, []);
 }

@@ -22,7 +22,10 @@ fn polling() -> Connection {
 
 fn feeds(connection: &Connection) -> Vec<platform::Feed> {
     let time = |text: &str| text.parse::<Timestamp>().unwrap();
-    Spree.feeds(connection, time("2026-03-14T08:00:00Z"), time("2026-03-14T09:00:00Z"))
+    Spree.feeds(
+        connection,
+        &platform::Period::changes(time("2026-03-14T08:00:00Z"), time("2026-03-14T09:00:00Z")),
+    )
 }
 
 fn answer(status: u16, body: &Value) -> Fetched {
@@ -73,7 +76,7 @@ fn a_page_gives_its_orders_and_the_request_of_the_next() {
         ],
         "meta": {"page": 1, "limit": 100, "pages": 2, "next": 2}
     });
-    let page = Spree.page(&connection, &feed, &answer(200, &body)).unwrap();
+    let page = Spree.page(&connection, &feed, &answer(200, &body), &[]).unwrap();
     let ids: Vec<_> = page.records.iter().map(|record| record.delivery_id.as_str()).collect();
     assert_eq!(ids, ["or_a@2026-03-14T08:10:00.250Z", "or_b"]);
     let next = page.next.unwrap();
@@ -89,6 +92,7 @@ fn a_page_gives_its_orders_and_the_request_of_the_next() {
         delivery_id: record.delivery_id.clone(),
         received_at: "2026-03-14T09:27:00Z".parse().unwrap(),
         headers: record.headers.clone(),
+        backfill: false,
         body: record.body.clone(),
     };
     let Mapping::Facts { facts, dropped } = Spree.facts(&delivery, &connection, &[]) else { panic!("facts") };
@@ -102,7 +106,7 @@ fn pages_are_numbered_where_a_whole_page_has_one_time() {
     let feed = feeds(&connection).remove(0);
     for data in [json!([{"id": "or_a", "updated_at": "2026-03-14T08:00:00.900Z"}]), json!([{"id": "or_a"}])] {
         let body = json!({"data": data, "meta": {"page": 1, "next": 2}});
-        let page = Spree.page(&connection, &feed, &answer(200, &body)).unwrap();
+        let page = Spree.page(&connection, &feed, &answer(200, &body), &[]).unwrap();
         assert_eq!(page.next.unwrap().url, FIRST.replace("&page=1", "&page=2"), "{data}");
     }
 }
@@ -118,7 +122,8 @@ fn the_last_page_has_no_next() {
         json!({"page": 1, "next": 1}),
         json!({"page": 1, "next": 0}),
     ] {
-        let page = Spree.page(&connection, &feed, &answer(200, &json!({"data": [], "meta": meta}))).unwrap();
+        let page =
+            Spree.page(&connection, &feed, &answer(200, &json!({"data": [], "meta": meta})), &[]).unwrap();
         assert_eq!(page.next, None, "{meta}");
     }
 }
@@ -133,6 +138,6 @@ fn what_is_no_page_is_an_error_without_content() {
         (200, json!([1, 2]), "not a page of orders"),
         (200, json!({"data": "ann@example.com"}), "not a page of orders"),
     ] {
-        assert_eq!(Spree.page(&connection, &feed, &answer(status, &body)), Err(error.to_owned()));
+        assert_eq!(Spree.page(&connection, &feed, &answer(status, &body), &[]), Err(error.to_owned()));
     }
 }

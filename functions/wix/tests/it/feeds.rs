@@ -14,7 +14,10 @@ fn connection(settings: &Value) -> Connection {
 
 fn feeds(connection: &Connection) -> Vec<Feed> {
     let time = |text: &str| text.parse::<Timestamp>().unwrap();
-    Wix.feeds(connection, time("2026-03-14T08:00:00Z"), time("2026-03-14T09:00:00Z"))
+    Wix.feeds(
+        connection,
+        &platform::Period::changes(time("2026-03-14T08:00:00Z"), time("2026-03-14T09:00:00Z")),
+    )
 }
 
 fn answer(status: u16, body: &Value) -> Fetched {
@@ -67,8 +70,9 @@ fn every_order_becomes_a_delivery_and_the_cursor_leads_on() {
     let feed = feeds(&connection).remove(0);
     let orders = json!([{ "id": "o-1", "updatedDate": "2026-03-14T08:10:00Z" }, { "id": "o-2" }, "no order"]);
     let paging = json!({ "count": 2, "hasNext": true, "cursors": { "next": "c-2", "prev": "" } });
-    let page =
-        Wix.page(&connection, &feed, &answer(200, &json!({ "orders": orders, "metadata": paging }))).unwrap();
+    let page = Wix
+        .page(&connection, &feed, &answer(200, &json!({ "orders": orders, "metadata": paging })), &[])
+        .unwrap();
     let bodies: Vec<Value> =
         page.records.iter().take(2).map(|record| serde_json::from_slice(&record.body).unwrap()).collect();
     assert_eq!(bodies, orders.as_array().unwrap()[..2]);
@@ -82,7 +86,7 @@ fn every_order_becomes_a_delivery_and_the_cursor_leads_on() {
 
     let feed = Feed { request: next, ..feed };
     let last = json!({ "orders": [{ "id": "o-3" }], "pagingMetadata": { "hasNext": false, "cursors": { "next": "c-3" } } });
-    let page = Wix.page(&connection, &feed, &answer(200, &last)).unwrap();
+    let page = Wix.page(&connection, &feed, &answer(200, &last), &[]).unwrap();
     assert_eq!((page.records.len(), page.next), (1, None));
 }
 
@@ -92,7 +96,7 @@ fn one_state_of_an_order_has_one_delivery_id_and_another_state_another() {
     let feed = feeds(&connection).remove(0);
     let id = |order: Value| {
         let answer = answer(200, &json!({ "orders": [order] }));
-        Wix.page(&connection, &feed, &answer).unwrap().records.remove(0).delivery_id
+        Wix.page(&connection, &feed, &answer, &[]).unwrap().records.remove(0).delivery_id
     };
     let before = json!({ "id": "o-1", "updatedDate": "2026-03-14T08:10:00Z" });
     let after = json!({ "id": "o-1", "updatedDate": "2026-03-14T08:20:00Z" });
@@ -105,7 +109,7 @@ fn an_empty_page_ends_the_feed() {
     let connection = with_key();
     let feed = feeds(&connection).remove(0);
     let empty = json!({ "orders": [], "metadata": { "cursors": { "next": "c-9" } } });
-    let page = Wix.page(&connection, &feed, &answer(200, &empty)).unwrap();
+    let page = Wix.page(&connection, &feed, &answer(200, &empty), &[]).unwrap();
     assert_eq!((page.records.len(), page.next), (0, None));
 }
 
@@ -120,7 +124,7 @@ fn the_app_s_credentials_are_exchanged_for_a_token_first() {
     assert_eq!(body(&feed.request), exchange);
 
     let token = json!({ "access_token": "OauthNG.JWS.abc", "token_type": "Bearer", "expires_in": 14400 });
-    let page = Wix.page(&connection, &feed, &answer(200, &token)).unwrap();
+    let page = Wix.page(&connection, &feed, &answer(200, &token), &[]).unwrap();
     assert_eq!(page.records, []);
     let request = page.next.unwrap();
     assert_eq!(request.url, "https://proxy.example/ecom/v1/orders/search");
@@ -130,7 +134,7 @@ fn the_app_s_credentials_are_exchanged_for_a_token_first() {
 
     let first =
         json!({ "orders": [{ "id": "o-1" }], "metadata": { "hasNext": true, "cursors": { "next": "c-2" } } });
-    let page = Wix.page(&connection, &Feed { request, ..feed }, &answer(200, &first)).unwrap();
+    let page = Wix.page(&connection, &Feed { request, ..feed }, &answer(200, &first), &[]).unwrap();
     assert_eq!(header(&page.next.unwrap(), "authorization"), Some("OauthNG.JWS.abc"));
 }
 
@@ -143,14 +147,14 @@ fn what_is_no_answer_is_an_error_without_its_content() {
         (200, json!({ "message": "ann@example.com" }), "the answer has no orders"),
         (200, json!([]), "the body is not a JSON object"),
     ] {
-        assert_eq!(Wix.page(&connection, &feed, &answer(status, &body)), Err(error.to_owned()));
+        assert_eq!(Wix.page(&connection, &feed, &answer(status, &body), &[]), Err(error.to_owned()));
     }
     let settings = json!({ "poll": true, "app_id": "app", "instance_id": "instance" });
     let connection = self::connection(&settings);
     let feed = feeds(&connection).remove(0);
     for body in [json!({}), json!({ "access_token": "two\r\nlines" })] {
         assert_eq!(
-            Wix.page(&connection, &feed, &answer(200, &body)),
+            Wix.page(&connection, &feed, &answer(200, &body), &[]),
             Err("the API gave no token".to_owned())
         );
     }

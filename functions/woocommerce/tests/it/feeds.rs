@@ -18,7 +18,10 @@ fn shop() -> Connection {
 
 fn feeds(connection: &Connection) -> Vec<Feed> {
     let instant = |text: &str| text.parse::<Timestamp>().unwrap();
-    Woocommerce.feeds(connection, instant("2026-03-14T09:00:00.7Z"), instant("2026-03-14T09:30:00.2Z"))
+    Woocommerce.feeds(
+        connection,
+        &platform::Period::changes(instant("2026-03-14T09:00:00.7Z"), instant("2026-03-14T09:30:00.2Z")),
+    )
 }
 
 fn feed(name: &str) -> Feed {
@@ -31,7 +34,7 @@ fn answer(pages: Option<u32>, records: &[Value]) -> Fetched {
 }
 
 fn page(feed: &Feed, answer: &Fetched) -> Page {
-    Woocommerce.page(&shop(), feed, answer).unwrap()
+    Woocommerce.page(&shop(), feed, answer, &[]).unwrap()
 }
 
 /// The query of the next page.
@@ -196,7 +199,7 @@ fn customers_end_with_the_first_that_is_older_than_the_window() {
 #[test]
 fn what_is_no_list_is_asked_for_again() {
     let orders = feed("orders");
-    let refused = |answer: &Fetched| Woocommerce.page(&shop(), &orders, answer).unwrap_err();
+    let refused = |answer: &Fetched| Woocommerce.page(&shop(), &orders, answer, &[]).unwrap_err();
     let of =
         |status: u16, body: &str| Fetched { status, body: body.as_bytes().to_vec(), ..Fetched::default() };
     assert_eq!(refused(&of(404, "{}")), "the shop answered with 404");
@@ -212,5 +215,5 @@ fn a_page_is_asked_for_by_the_settings_alone() {
     let answered = page(&moved, &answer(Some(2), &[order(1, "2026-03-14T09:10:00")]));
     assert!(next(&answered).is_some(), "the host is the settings', as `next` has checked");
     let stopped = connection(json!({"shop_url": "https://thistle-and-thread.example", "poll": false}));
-    assert!(Woocommerce.page(&stopped, &moved, &answer(Some(1), &[])).is_err());
+    assert!(Woocommerce.page(&stopped, &moved, &answer(Some(1), &[]), &[]).is_err());
 }

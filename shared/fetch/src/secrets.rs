@@ -15,6 +15,8 @@ pub(crate) enum Writing {
     Json,
     /// Within a form (`application/x-www-form-urlencoded`).
     Form,
+    /// Within the text of an XML element.
+    Xml,
 }
 
 impl Writing {
@@ -24,6 +26,8 @@ impl Writing {
             Self::Json
         } else if content_type.starts_with("application/x-www-form-urlencoded") {
             Self::Form
+        } else if content_type.contains("xml") {
+            Self::Xml
         } else {
             Self::Plain
         }
@@ -37,6 +41,9 @@ impl Writing {
                 into.push_str(&quoted[1..quoted.len() - 1]);
             }
             Self::Form => crate::oauth1::encode(value, into),
+            Self::Xml => {
+                into.push_str(&value.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"));
+            }
         }
     }
 }
@@ -77,6 +84,7 @@ mod tests {
         secrets.rotate("token", "old".to_owned());
         secrets.rotate("token", "s3cret".to_owned());
         secrets.rotate("odd", "a\"b\\c d&ü".to_owned());
+        secrets.rotate("marked", "a<b>&amp;".to_owned());
         secrets.rotate("nested", "{secret:token}".to_owned());
         secrets.rotate("broken", "a\r\nx-evil: 1".to_owned());
         secrets
@@ -92,8 +100,23 @@ mod tests {
             ("{secret:nested}", Writing::Plain, "{secret:token}"),
             ("{\"password\":\"{secret:odd}\"}", Writing::Json, "{\"password\":\"a\\\"b\\\\c d&ü\"}"),
             ("password={secret:odd}&x=1", Writing::Form, "password=a%22b%5Cc%20d%26%C3%BC&x=1"),
+            ("<a>{secret:marked}</a>", Writing::Xml, "<a>a&lt;b&gt;&amp;amp;</a>"),
         ] {
             assert_eq!(fill(text, &secrets(), writing).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_content_type_tells_the_writing() {
+        for (content_type, writing) in [
+            ("application/json; charset=utf-8", Writing::Json),
+            ("application/x-www-form-urlencoded", Writing::Form),
+            ("text/xml", Writing::Xml),
+            ("application/soap+xml", Writing::Xml),
+            ("text/plain", Writing::Plain),
+            ("", Writing::Plain),
+        ] {
+            assert_eq!(Writing::of(content_type), writing, "{content_type}");
         }
     }
 

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::gate::{Gate, Shut};
 use crate::hosts::Hosts;
 use crate::http::{Http, Limits, Trouble};
+use crate::kept::Kept;
 use crate::oauth1::{self, Credentials, Stamp};
 use crate::quota;
 use crate::secrets::{Writing, fill};
@@ -23,20 +24,19 @@ use crate::secrets::{Writing, fill};
 pub struct Fetcher {
     http: Http,
     gate: Gate,
+    kept: Kept,
     clock: Clock,
 }
 
 impl Fetcher {
     /// From the function's configuration.
     pub fn new(config: &Config, clock: Clock) -> anyhow::Result<Self> {
-        let is_private_allowed = config.optional("FETCH_PRIVATE_HOSTS").as_deref() == Some("true");
-        let hosts = if is_private_allowed { Hosts::Any } else { Hosts::Public };
-        Self::with_limits(hosts, Limits::default(), clock)
+        Self::with_limits(Hosts::from_config(config), Limits::default(), clock)
     }
 
     /// With limits of one's own.
     pub fn with_limits(hosts: Hosts, limits: Limits, clock: Clock) -> anyhow::Result<Self> {
-        Ok(Self { http: Http::new(hosts, limits)?, gate: Gate::default(), clock })
+        Ok(Self { http: Http::new(hosts, limits)?, gate: Gate::default(), kept: Kept::default(), clock })
     }
 
     /// Makes a request of a connection with its secrets. Answers are 2xx, redirects (which are not followed), and
@@ -47,16 +47,26 @@ impl Fetcher {
         request: &ApiRequest,
         secrets: &Secrets,
     ) -> Result<Fetched, Error> {
+        if let Some(fetched) = self.kept.get(connection, request, self.clock.now_ms()) {
+            return Ok(fetched);
+        }
+        let fetched = self.ask(connection, request, secrets).await?;
+        self.kept.put(connection, request, &fetched, self.clock.now_ms());
+        Ok(fetched)
+    }
+
+    async fn ask(&self, connection: &str, request: &ApiRequest, secrets: &Secrets) -> Result<Fetched, Error> {
         let (url, host) = self.http.address(&request.url)?;
-        let request = self.prepare(url, request, secrets)?;
-        self.gate.admit(connection, self.clock.now_ms()).map_err(|shut| {
+        let prepared = self.prepare(url, request, secrets)?;
+        self.gate.admit(connection, request.pace, self.clock.now_ms()).map_err(|shut| {
             let (reason, wait_ms) = match shut {
                 Shut::Failing(wait_ms) => ("is left alone after repeated failures", wait_ms),
                 Shut::Spent(wait_ms) => ("takes no more requests for now", wait_ms),
+                Shut::Paced(wait_ms) => ("was asked as often as it may be", wait_ms),
             };
             Error::Later { reason: format!("{host} {reason}"), after: Some(millis(wait_ms)) }
         })?;
-        let answer = self.http.send(request).await;
+        let answer = self.http.send(prepared).await;
         let now_ms = self.clock.now_ms();
         let fetched = match answer {
             Ok(fetched) => fetched,
@@ -79,7 +89,8 @@ impl Fetcher {
     fn judge(&self, connection: &str, host: &str, fetched: Fetched, now_ms: i64) -> Result<Fetched, Error> {
         let status = fetched.status;
         let is_broken = (500..600).contains(&status);
-        let is_later = is_broken || matches!(status, 408 | 425 | 429);
+        let is_later =
+            is_broken || matches!(status, 408 | 425 | 429) || quota::is_later_in_disguise(&fetched);
         let asked_ms = quota::retry_after_ms(&fetched.headers, now_ms).filter(|_| is_later);
         let wait_ms = asked_ms.max(quota::wait_ms(&fetched.headers, now_ms));
         if is_broken {

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use platform::Pace;
+
 use crate::circuit::Circuit;
 
 /// Connections remembered: a bound, not a tuning.
@@ -15,6 +17,8 @@ pub(crate) enum Shut {
     Failing(i64),
     /// It asked to be left alone.
     Spent(i64),
+    /// It was asked as often as it may be.
+    Paced(i64),
 }
 
 /// The state of every connection that was asked lately. Each process has its own.
@@ -25,17 +29,29 @@ pub(crate) struct Gate(Mutex<HashMap<String, State>>);
 struct State {
     circuit: Circuit,
     not_before_ms: i64,
+    /// When the bucket of its pace will be full again, in microseconds.
+    full_at_us: i64,
 }
 
 impl Gate {
     /// Lets a request of a connection through, or not.
-    pub(crate) fn admit(&self, connection: &str, now_ms: i64) -> Result<(), Shut> {
+    pub(crate) fn admit(&self, connection: &str, pace: Option<Pace>, now_ms: i64) -> Result<(), Shut> {
         let mut states = self.lock();
-        let Some(state) = states.get_mut(connection) else { return Ok(()) };
+        // Only who has trouble, or a pace, has a state.
+        if pace.is_none() && !states.contains_key(connection) {
+            return Ok(());
+        }
+        let state = state(&mut states, connection, now_ms);
         if now_ms < state.not_before_ms {
             return Err(Shut::Spent(state.not_before_ms - now_ms));
         }
-        state.circuit.admit(now_ms).map_err(Shut::Failing)
+        let full_at_us = match pace {
+            Some(pace) => after_one_more(state.full_at_us, pace, now_ms).map_err(Shut::Paced)?,
+            None => state.full_at_us,
+        };
+        state.circuit.admit(now_ms).map_err(Shut::Failing)?;
+        state.full_at_us = full_at_us;
+        Ok(())
     }
 
     /// A request was answered; `wait_ms` is how long the connection asks to be left alone.
@@ -66,10 +82,24 @@ fn hold(states: &mut HashMap<String, State>, connection: &str, wait_ms: Option<i
     }
 }
 
-/// The state of a connection, which is made if there is none. Only connections that have trouble have one.
+/// When a bucket that holds a pace's requests, and fills up again in its time, is full after one more is taken out; or how
+/// many milliseconds it takes until there is one.
+fn after_one_more(full_at_us: i64, pace: Pace, now_ms: i64) -> Result<i64, i64> {
+    let now_us = now_ms.saturating_mul(1000);
+    let whole_us = i64::try_from(pace.per.as_micros()).unwrap_or(i64::MAX);
+    let one_us = whole_us / i64::from(pace.requests.max(1));
+    let full_at_us = full_at_us.max(now_us).saturating_add(one_us);
+    let missing_us = full_at_us.saturating_sub(now_us.saturating_add(whole_us));
+    if missing_us > 0 { Err(missing_us.saturating_add(999) / 1000) } else { Ok(full_at_us) }
+}
+
+/// The state of a connection, which is made if there is none.
 fn state<'a>(states: &'a mut HashMap<String, State>, connection: &str, now_ms: i64) -> &'a mut State {
     if states.len() >= MAX_REMEMBERED && !states.contains_key(connection) {
-        states.retain(|_, state| state.circuit != Circuit::Closed || now_ms < state.not_before_ms);
+        states.retain(|_, state| {
+            let is_waiting = now_ms < state.not_before_ms || now_ms.saturating_mul(1000) < state.full_at_us;
+            state.circuit != Circuit::Closed || is_waiting
+        });
         if states.len() >= MAX_REMEMBERED {
             states.clear();
         }
@@ -79,6 +109,8 @@ fn state<'a>(states: &'a mut HashMap<String, State>, connection: &str, now_ms: i
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -86,9 +118,9 @@ mod tests {
         let gate = Gate::default();
         gate.answered("a", Some(5_000), 0);
         gate.answered("a", Some(2_000), 0);
-        assert_eq!(gate.admit("a", 1_000), Err(Shut::Spent(4_000)));
-        assert_eq!(gate.admit("b", 1_000), Ok(()));
-        assert_eq!(gate.admit("a", 5_000), Ok(()));
+        assert_eq!(gate.admit("a", None, 1_000), Err(Shut::Spent(4_000)));
+        assert_eq!(gate.admit("b", None, 1_000), Ok(()));
+        assert_eq!(gate.admit("a", None, 5_000), Ok(()));
     }
 
     #[test]
@@ -99,8 +131,62 @@ mod tests {
             gate.failed("b", None, 0);
             gate.answered("b", None, 0);
         }
-        assert_eq!(gate.admit("a", 0), Err(Shut::Failing(30_000)));
-        assert_eq!(gate.admit("b", 0), Ok(()));
+        assert_eq!(gate.admit("a", None, 0), Err(Shut::Failing(30_000)));
+        assert_eq!(gate.admit("b", None, 0), Ok(()));
+    }
+
+    #[test]
+    fn a_pace_is_a_bucket_that_fills_up_in_its_time() {
+        let pace = |requests, millis| Some(Pace { requests, per: Duration::from_millis(millis) });
+        let gate = Gate::default();
+        // Four at once, then one each quarter of a second.
+        for (now_ms, expected) in [
+            (0, Ok(())),
+            (0, Ok(())),
+            (0, Ok(())),
+            (0, Ok(())),
+            (0, Err(Shut::Paced(250))),
+            (200, Err(Shut::Paced(50))),
+            (250, Ok(())),
+            (250, Err(Shut::Paced(250))),
+            (1_000, Ok(())),
+            (1_000, Ok(())),
+            (1_000, Ok(())),
+            (1_000, Err(Shut::Paced(250))),
+            (9_000, Ok(())),
+        ] {
+            assert_eq!(gate.admit("a", pace(4, 1_000), now_ms), expected, "{now_ms}");
+        }
+        // Others have their own, and who names none is not held up.
+        assert_eq!(gate.admit("b", pace(1, 3_000), 0), Ok(()));
+        assert_eq!(gate.admit("b", pace(1, 3_000), 0), Err(Shut::Paced(3_000)));
+        assert_eq!(gate.admit("b", None, 0), Ok(()));
+        // Three in a second are one in 333 milliseconds and a third; none is one.
+        let odd = Gate::default();
+        for expected in [Ok(()), Ok(()), Ok(()), Err(Shut::Paced(334))] {
+            assert_eq!(odd.admit("a", pace(3, 1_000), 0), expected);
+        }
+        assert_eq!(odd.admit("b", pace(0, 1_000), 0), Ok(()));
+        assert_eq!(odd.admit("b", pace(0, 1_000), 0), Err(Shut::Paced(1_000)));
+    }
+
+    #[test]
+    fn what_an_open_circuit_or_a_spent_limit_refuses_takes_nothing_from_the_pace() {
+        let pace = Some(Pace { requests: 1, per: Duration::from_mins(1) });
+        let gate = Gate::default();
+        for _ in 0..5 {
+            gate.failed("a", Some(1_000), 0);
+        }
+        assert_eq!(gate.admit("a", pace, 0), Err(Shut::Spent(1_000)));
+        assert_eq!(gate.admit("a", pace, 1_000), Err(Shut::Failing(29_000)));
+        assert_eq!(gate.admit("a", pace, 30_000), Ok(()));
+        // And what the pace refuses is no probe.
+        gate.failed("a", None, 30_000);
+        let wait_ms = match gate.admit("a", pace, 60_000) {
+            Err(Shut::Paced(wait_ms)) => wait_ms,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(gate.admit("a", pace, 60_000 + wait_ms), Ok(()));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use runtime::Config;
 
 /// Which hosts may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,11 @@ pub enum Hosts {
 }
 
 impl Hosts {
+    pub(crate) fn from_config(config: &Config) -> Self {
+        let is_private_allowed = config.optional("FETCH_PRIVATE_HOSTS").as_deref() == Some("true");
+        if is_private_allowed { Self::Any } else { Self::Public }
+    }
+
     /// Whether an address may be connected to.
     pub(crate) fn admit(self, address: IpAddr) -> bool {
         self == Self::Any || is_public(address)

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
-use platform::Headers;
+use platform::{Fetched, Headers};
 
 /// The longest that any header can hold requests up.
 pub(crate) const LONGEST_MS: i64 = 15 * 60_000;
@@ -28,9 +28,33 @@ const WINDOWS: [(&str, &str, Reset); 3] = [
     ("x-ratelimit-remaining", "x-ratelimit-reset", Reset::SecondsOrInstant),
 ];
 
-/// Leaky buckets, `used/size`, which run empty in [`BUCKET_EMPTIES_MS`].
-const BUCKETS: [&str; 2] = ["x-shopify-shop-api-call-limit", "x-sb-shop-api-call-limit"];
-const BUCKET_EMPTIES_MS: i64 = 20_000;
+/// How fast a leaky bucket, `used/size`, runs empty.
+#[derive(Clone, Copy)]
+enum Leak {
+    /// Within a time, however large it is.
+    EmptyIn(i64),
+    /// By what a second header says per second; by one if it does not.
+    PerSecond(&'static str),
+    /// All at once, at the end of a second.
+    EachSecond,
+}
+
+const BUCKETS: [(&str, Leak); 4] = [
+    ("x-shopify-shop-api-call-limit", Leak::EmptyIn(20_000)),
+    ("x-sb-shop-api-call-limit", Leak::EmptyIn(20_000)),
+    // Lightspeed, whose requests cost different amounts: levels are broken, and may exceed the size.
+    ("x-ls-api-bucket-level", Leak::PerSecond("x-ls-api-drip-rate")),
+    ("x-ls-api-burst-level", Leak::EachSecond),
+];
+
+/// Whether a refusal by its text means a later time, although its status does not: Lightspeed's, known by its headers.
+pub(crate) fn is_later_in_disguise(fetched: &Fetched) -> bool {
+    const TEXT: &[u8] = b"Please try again later.";
+    fetched.status == 400
+        && fetched.headers.get("x-ls-api-bucket-level").is_some()
+        && fetched.body.len() <= 1024
+        && fetched.body.windows(TEXT.len()).any(|part| part == TEXT)
+}
 
 /// For how many milliseconds no further request should be made; `None` if there is no need to wait.
 pub(crate) fn wait_ms(headers: &Headers, now_ms: i64) -> Option<i64> {
@@ -39,7 +63,7 @@ pub(crate) fn wait_ms(headers: &Headers, now_ms: i64) -> Option<i64> {
         is_spent.then_some(until_ms(number(headers.get(reset)?)?, *kind, now_ms))
     });
     let policies = headers.get("ratelimit").into_iter().flat_map(policies);
-    let buckets = BUCKETS.iter().filter_map(|name| bucket(headers.get(name)?));
+    let buckets = BUCKETS.iter().filter_map(|(name, leak)| bucket(headers.get(name)?, *leak, headers));
     windows.chain(policies).chain(buckets).filter(|wait| *wait > 0).max().map(|wait| wait.min(LONGEST_MS))
 }
 
@@ -82,11 +106,29 @@ fn policies(text: &str) -> impl Iterator<Item = i64> {
 }
 
 /// Until more than the reserve has leaked out.
-fn bucket(text: &str) -> Option<i64> {
+fn bucket(text: &str, leak: Leak, headers: &Headers) -> Option<i64> {
     let (used, size) = text.split_once('/')?;
-    let (used, size) = (number(used)?, number(size)?.max(1));
-    let missing = (RESERVE + 1).saturating_sub(size.saturating_sub(used));
-    (missing > 0).then(|| missing.saturating_mul(BUCKET_EMPTIES_MS) / size)
+    let (used, size) = (thousandths(used)?, thousandths(size)?.max(1000));
+    let missing = ((RESERVE + 1) * 1000).saturating_sub(size.saturating_sub(used));
+    let wait_ms = match leak {
+        Leak::EmptyIn(time_ms) => missing.saturating_mul(time_ms) / size,
+        Leak::PerSecond(rate) => {
+            let rate = headers.get(rate).and_then(thousandths).filter(|rate| *rate > 0).unwrap_or(1000);
+            missing.saturating_mul(1000) / rate
+        }
+        Leak::EachSecond => 1000,
+    };
+    (missing > 0).then_some(wait_ms)
+}
+
+/// A number in thousandths; what is smaller is rounded up.
+fn thousandths(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+    if fraction.len() <= 3 {
+        return number(&format!("{whole}{fraction:0<3}"));
+    }
+    let (kept, rest) = fraction.split_at_checked(3)?;
+    number(&format!("{whole}{kept}.{rest}"))
 }
 
 /// A whole number; a broken one is rounded up.
@@ -112,7 +154,7 @@ mod tests {
 
     #[test]
     fn every_dialect() {
-        let table: [(Pairs<'_>, Option<i64>); 19] = [
+        let table: [(Pairs<'_>, Option<i64>); 31] = [
             (&[], None),
             (&[("X-Rate-Limit-Requests-Left", "149"), ("X-Rate-Limit-Time-Reset-Ms", "15000")], None),
             (&[("X-Rate-Limit-Requests-Left", "2"), ("X-Rate-Limit-Time-Reset-Ms", "15000")], Some(15_000)),
@@ -133,11 +175,46 @@ mod tests {
             (&[("X-Shopify-Shop-Api-Call-Limit", "40/40")], Some(1_500)),
             (&[("X-Sb-Shop-Api-Call-Limit", "38/40")], Some(500)),
             (&[("X-Sb-Shop-Api-Call-Limit", "full")], None),
+            (&[("X-Sb-Shop-Api-Call-Limit", "/40")], None),
+            (&[("X-LS-Api-Bucket-Level", "1/90"), ("X-LS-Api-Drip-Rate", "1")], None),
+            (&[("X-LS-Api-Bucket-Level", "86.9/90"), ("X-LS-Api-Drip-Rate", "1")], None),
+            (&[("X-LS-Api-Bucket-Level", "87.5/90"), ("X-LS-Api-Drip-Rate", "1")], Some(500)),
+            (&[("X-LS-Api-Bucket-Level", "92.57/90"), ("X-LS-Api-Drip-Rate", "1")], Some(5_570)),
+            (&[("X-LS-Api-Bucket-Level", "92.57/90"), ("X-LS-Api-Drip-Rate", "2.5")], Some(2_228)),
+            (&[("X-LS-Api-Bucket-Level", "92.57/90")], Some(5_570)),
+            (&[("X-LS-Api-Bucket-Level", "60.0001/60"), ("X-LS-Api-Drip-Rate", "0")], Some(3_001)),
+            (&[("X-LS-Api-Bucket-Level", "99999/90"), ("X-LS-Api-Drip-Rate", "1")], Some(LONGEST_MS)),
+            (&[("X-LS-API-Burst-Level", "17/20")], None),
+            (&[("X-LS-API-Burst-Level", "18/20")], Some(1_000)),
+            (
+                &[
+                    ("X-LS-Api-Bucket-Level", "95/90"),
+                    ("X-LS-Api-Drip-Rate", "4"),
+                    ("X-LS-API-Burst-Level", "20/20"),
+                ],
+                Some(2_000),
+            ),
         ];
         for (headers, expected) in table {
             let headers: Headers = headers.iter().copied().collect();
             assert_eq!(wait_ms(&headers, NOW_MS), expected, "{headers:?}");
         }
+    }
+
+    #[test]
+    fn only_lightspeed_says_later_by_a_text() {
+        let body = br#"{"httpCode":"400","message":"Please try again later."}"#;
+        let refusal = |status, headers: Pairs<'_>, body: &[u8]| Fetched {
+            status,
+            headers: headers.iter().copied().collect(),
+            body: body.to_vec(),
+        };
+        let lightspeed: Pairs<'_> = &[("X-LS-Api-Bucket-Level", "1/90")];
+        assert!(is_later_in_disguise(&refusal(400, lightspeed, body)));
+        assert!(!is_later_in_disguise(&refusal(400, &[], body)));
+        assert!(!is_later_in_disguise(&refusal(422, lightspeed, body)));
+        assert!(!is_later_in_disguise(&refusal(400, lightspeed, br#"{"message":"Invalid query"}"#)));
+        assert!(!is_later_in_disguise(&refusal(400, lightspeed, &[&[b' '; 1024][..], body].concat())));
     }
 
     #[test]
@@ -159,7 +236,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_header_panics_or_waits_for_longer_than_the_bound(text in "[-0-9./;,=rt\" ]{0,40}") {
-            let names = ["ratelimit", "retry-after", BUCKETS[0]].into_iter();
+            let names = ["ratelimit", "retry-after", "x-ls-api-drip-rate"].into_iter();
+            let names = names.chain(BUCKETS.iter().map(|(name, _)| *name));
             let windows = WINDOWS.iter().flat_map(|(remaining, reset, _)| [*remaining, *reset]);
             let headers: Headers = names.chain(windows).map(|name| (name, text.clone())).collect();
             prop_assert!(wait_ms(&headers, NOW_MS).is_none_or(|wait| (1..=LONGEST_MS).contains(&wait)));

@@ -58,7 +58,7 @@ pub trait Platform: Send + Sync + 'static {
 
     /// How long after a poll the next one begins.
     fn interval(&self, _connection: &Connection) -> Duration {
-        Duration::from_secs(15 * 60)
+        Duration::from_mins(15)
     }
 
     /// How a connection is authorised in a browser; `None` where keys are entered instead.
@@ -303,7 +303,7 @@ impl Mapping {
 /// A request to the platform's API, to be made with the connection's credentials. `{secret:NAME}` in a header, in
 /// the body or in the authorization is replaced by that secret when the request is made. The host must come from
 /// the platform's documentation or from the connection's settings, never from a delivery.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ApiRequest {
     /// `GET`, mostly.
     pub method: String,
@@ -323,7 +323,7 @@ pub struct ApiRequest {
 }
 
 /// At most so many requests in so long a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pace {
     /// Requests that may be made at once, and in all.
     pub requests: u32,
@@ -374,7 +374,7 @@ impl ApiRequest {
 }
 
 /// How a request says who asks. Every text may hold `{secret:NAME}`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Authorization {
     /// By its headers, if at all.
     #[default]

@@ -18,7 +18,7 @@ pub use adapter::{
     Platform, Record, Rejection, Request, Secrets, Span, Verdict,
 };
 pub use envelope::{Delivery, Unverified, Verified};
-pub use oauth::{ClientProof, OAuth, learn_nothing};
+pub use oauth::{ClientProof, Learn, OAuth, learn_nothing};
 pub use queue::{Claim, MAX_BODY_BYTES, MessageError, Parcel, TooLarge};
 pub use raw_queue::RawQueue;
 pub use secret_store::{SecretError, SecretStore};

@@ -30,8 +30,11 @@ pub struct OAuth {
     pub account: Option<ApiRequest>,
     /// Reads settings that the grant decides, such as the account's id: from the token's answer and, if `account` is
     /// set, from the account's. An error is a text without content.
-    pub learn: fn(token: &Value, account: Option<&Fetched>) -> Result<Map<String, Value>, String>,
+    pub learn: Learn,
 }
+
+/// Reads what a grant decides: see [`OAuth::learn`].
+pub type Learn = fn(token: &Value, account: Option<&Fetched>) -> Result<Map<String, Value>, String>;
 
 /// How an application proves itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -105,3 +105,56 @@ async fn a_shop_that_fails_again_and_again_is_left_alone_and_then_probed() {
         assert_eq!(shop.get("/").await.unwrap().status, 200);
     }
 }
+
+#[tokio::test]
+async fn an_answer_that_may_be_kept_is_asked_for_once() {
+    let shop = Shop::open(in_turn(vec![
+        || answer(503, &[], ""),
+        || answer(200, &[("x-page", "1")], "[\"EUR\"]"),
+        || answer(200, &[], "[\"EUR\",\"USD\"]"),
+    ]))
+    .await;
+    let list = ApiRequest::get(shop.url("/currencies")).kept_for(Duration::from_mins(1));
+    assert_eq!(shop.ask("C1", &list).await, Err(later("127.0.0.1 answered 503", None)));
+    for _ in 0..3 {
+        let fetched = shop.ask("C1", &list).await.unwrap();
+        assert_eq!(fetched.body, b"[\"EUR\"]");
+        assert_eq!(fetched.headers.get("x-page"), Some("1"));
+    }
+    assert_eq!(shop.requests(), 2);
+    assert_eq!(shop.ask("C2", &list).await.unwrap().body, b"[\"EUR\",\"USD\"]");
+    shop.pass(60_000);
+    assert_eq!(shop.ask("C1", &list).await.unwrap().body, b"[\"EUR\",\"USD\"]");
+    assert_eq!(shop.requests(), 4);
+}
+
+#[tokio::test]
+async fn a_connection_with_a_pace_is_asked_no_more_often() {
+    let shop = Shop::open(|_| answer(200, &[], "")).await;
+    let request = ApiRequest::get(shop.url("/")).paced(2, Duration::from_mins(1));
+    let kept = ApiRequest::get(shop.url("/kept")).paced(2, Duration::from_mins(1)).kept_for(Duration::MAX);
+    assert_eq!(shop.ask("C1", &kept).await.unwrap().status, 200);
+    assert_eq!(shop.ask("C1", &request).await.unwrap().status, 200);
+    let expected = later("127.0.0.1 was asked as often as it may be", Some(Duration::from_secs(30)));
+    assert_eq!(shop.ask("C1", &request).await, Err(expected));
+    // What is kept costs nothing.
+    assert_eq!(shop.ask("C1", &kept).await.unwrap().status, 200);
+    assert_eq!(shop.ask("C2", &request).await.unwrap().status, 200);
+    shop.pass(30_000);
+    assert_eq!(shop.ask("C1", &request).await.unwrap().status, 200);
+    assert_eq!(shop.requests(), 4);
+}
+
+#[tokio::test]
+async fn a_bucket_whose_level_is_broken_is_waited_for() {
+    let shop = Shop::open(in_turn(vec![
+        || answer(200, &[("x-ls-api-bucket-level", "92.57/90"), ("x-ls-api-drip-rate", "1")], ""),
+        || answer(400, &[("x-ls-api-bucket-level", "1/90")], "{\"message\":\"Please try again later.\"}"),
+    ]))
+    .await;
+    assert_eq!(shop.get("/").await.unwrap().status, 200);
+    let wait = Some(Duration::from_millis(5_570));
+    assert_eq!(shop.get("/").await, Err(later("127.0.0.1 takes no more requests for now", wait)));
+    shop.pass(5_570);
+    assert_eq!(shop.get("/").await, Err(later("127.0.0.1 answered 400", None)));
+}

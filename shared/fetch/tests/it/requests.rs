@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use axum::extract::Request;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use fetch::Error;
 use platform::{ApiRequest, Authorization};
@@ -10,7 +11,7 @@ use serde_json::json;
 
 use crate::{NOW_MS, Shop, answer};
 
-type Heads = Arc<Mutex<Vec<(String, axum::http::HeaderMap)>>>;
+type Heads = Arc<Mutex<Vec<(String, HeaderMap)>>>;
 
 /// Notes requests without their bodies.
 fn recorder(heads: &Heads) -> impl Fn(Request) -> Response + Clone + Send + Sync + 'static {

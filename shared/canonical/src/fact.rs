@@ -220,6 +220,9 @@ pub struct Line {
     /// A gift card: money, not goods.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub gift_card: bool,
+    /// Properties of Ordered Product that have no canonical name, such as a batch.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub extra: BTreeMap<String, Value>,
 }
 
 impl Line {

@@ -196,7 +196,8 @@ impl Order<'_> {
             .text("Brand", line.brand.as_deref())
             .text("ImageURL", line.image_url.as_deref())
             .text("ProductURL", line.product_url.as_deref())
-            .text("Email Domain", self.email_domain());
+            .text("Email Domain", self.email_domain())
+            .extra(&line.extra);
         if line.gift_card {
             properties = properties.set("Gift Card", true);
         }

@@ -21,6 +21,7 @@ fn placed() -> OrderSnapshot {
         brand: Some("Wool & Co".into()),
         image_url: Some("https://shop.example.com/scarf.png".into()),
         product_url: Some("https://shop.example.com/scarf".into()),
+        extra: BTreeMap::from([("batch".to_owned(), json!("B7")), ("SKU".to_owned(), json!("not this one"))]),
         ..line("l1", "2", "20.00")
     };
     let voucher = Line { gift_card: true, ..line("l2", "1", "5.94") };
@@ -116,7 +117,7 @@ fn an_ordered_product_is_worth_its_line() {
             "Name": "Thing l1", "Variant Name": "Red", "Quantity": 2, "Price": 20,
             "Categories": ["Scarves", "Winter"], "Brand": "Wool & Co",
             "ImageURL": "https://shop.example.com/scarf.png", "ProductURL": "https://shop.example.com/scarf",
-            "Email Domain": "example.com",
+            "Email Domain": "example.com", "batch": "B7",
         })
     );
     assert_eq!(events[2].value, Some(euros("5.94")));

@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod api;
 mod catalog;
 mod checkout;
 mod customer;
+mod feed;
 mod line;
 mod order;
 mod payload;
@@ -17,7 +19,8 @@ use platform::lenient::Dropped;
 use platform::reading::{self, Reading, Silence};
 use platform::signature::hmac::{self, Encoding};
 use platform::{
-    Connection, Delivery, Description, Fetched, Mapping, Platform, Request, Secrets, Unverified, Verdict,
+    Connection, Delivery, Description, Feed, Fetched, Mapping, OAuth, Page, Period, Platform, Request, Secrets,
+    Unverified, Verdict,
 };
 use serde_json::json;
 
@@ -43,8 +46,24 @@ impl Platform for Shopify {
                         "type": "string",
                         "title": "Shop domain",
                         "description": "The shop's myshopify.com domain, without https://. Deliveries of other \
-                                        shops are then ignored. Needed where one app serves several shops.",
+                                        shops are then ignored. Needed where one app serves several shops, to \
+                                        ask the shop's API, and to be authorised for it.",
                         "examples": ["larch-and-linen.myshopify.com"]
+                    },
+                    "poll": {
+                        "type": "boolean",
+                        "title": "Ask the shop's API",
+                        "description": "Whether the shop is asked regularly for what lost deliveries would have \
+                                        told. Needs the shop domain and the access token, as does the import of \
+                                        its history.",
+                        "default": false
+                    },
+                    "api_url": {
+                        "type": "string",
+                        "title": "API address",
+                        "description": "What stands in for https:// and the shop domain. Only for tests and \
+                                        proxies: the access token is sent there.",
+                        "examples": ["https://proxy.example"]
                     },
                     "include_test_orders": {
                         "type": "boolean",
@@ -72,6 +91,28 @@ impl Platform for Shopify {
                         "title": "Webhook secret",
                         "description": "The app's client secret; for webhooks that were made by hand under \
                                         Settings, Notifications, Webhooks: the secret shown on that page.",
+                        "minLength": 1,
+                        "writeOnly": true
+                    },
+                    "access_token": {
+                        "type": "string",
+                        "title": "Access token",
+                        "description": "The custom app's Admin API access token, for asking the shop's API. An \
+                                        app that is authorised in the browser gets its own.",
+                        "minLength": 1,
+                        "writeOnly": true
+                    },
+                    "client_id": {
+                        "type": "string",
+                        "title": "Client ID",
+                        "description": "Of the app, for authorising it in the browser.",
+                        "minLength": 1,
+                        "writeOnly": true
+                    },
+                    "client_secret": {
+                        "type": "string",
+                        "title": "Client secret",
+                        "description": "Of the app, for authorising it in the browser.",
                         "minLength": 1,
                         "writeOnly": true
                     }
@@ -128,6 +169,24 @@ impl Platform for Shopify {
         let mut reader = Reader { delivery, connection, dropped: Dropped::default() };
         let reading = read(topic, &mut reader);
         reading::mapping(reading, reader.dropped)
+    }
+
+    fn feeds(&self, connection: &Connection, period: &Period) -> Vec<Feed> {
+        feed::feeds(connection, period)
+    }
+
+    fn page(
+        &self,
+        connection: &Connection,
+        feed: &Feed,
+        answer: &Fetched,
+        _joined: &[Fetched],
+    ) -> Result<Page, String> {
+        feed::page(connection, feed, answer)
+    }
+
+    fn oauth(&self, connection: &Connection) -> Option<OAuth> {
+        api::oauth(connection)
     }
 }
 

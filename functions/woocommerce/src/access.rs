@@ -5,15 +5,21 @@ use platform::{ApiRequest, Connection};
 /// Longest list that the API gives at once.
 pub(crate) const PER_PAGE: usize = 100;
 
-/// Where the shop's API is. Only for connections that want it asked.
+/// Where the shop's API is.
 pub(crate) struct Access {
     base: String,
 }
 
 impl Access {
-    /// Of a connection that allows it and has a usable address: https, for the key goes with every request.
+    /// Of a connection that wants the shop asked regularly.
     pub(crate) fn of(connection: &Connection) -> Option<Self> {
-        let shop = connection.text("shop_url").filter(|_| connection.flag("poll", false))?;
+        Self::any(connection).filter(|_| connection.flag("poll", false))
+    }
+
+    /// Of a connection that has a usable address: https, for the key goes with every request. What stands in for it
+    /// in tests may do without.
+    pub(crate) fn any(connection: &Connection) -> Option<Self> {
+        let shop = connection.text("shop_url")?;
         let (scheme, rest) = shop.split_at_checked("https://".len())?;
         let rest = rest.trim_end_matches('/');
         let (host, folder) = rest.split_once('/').unwrap_or((rest, ""));
@@ -22,7 +28,12 @@ impl Access {
             && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte))
             && folder.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/.-_~".contains(&byte))
             && !folder.split('/').any(|part| part.starts_with('.'));
-        usable.then(|| Self { base: format!("https://{rest}/wp-json/wc/v3") })
+        let shop = match connection.text("api_url").map(|url| url.trim_end_matches('/')) {
+            Some(url) if url.starts_with("https://") || url.starts_with("http://") => url.to_owned(),
+            Some(_) => return None,
+            None => format!("https://{rest}"),
+        };
+        usable.then(|| Self { base: format!("{shop}/wp-json/wc/v3") })
     }
 
     /// A request for a path with a query; both are made here, of fixed words, digits and dates.

@@ -1,8 +1,9 @@
-//! What the shop is asked for regularly: a shop does not repeat a delivery that failed.
+//! What the shop is asked for: regularly, for a shop does not repeat a delivery that failed, and for its history.
 //!
-//! **Orders** are asked for by their last change, oldest first. An order that changes while pages are read leaves
-//! its place, and with page numbers alone its successor would slip from an unread page into one that was read. So
-//! the next page begins at the last order's time, and pages are counted only within one second.
+//! **Orders** are asked for by their last change, oldest first; for the history orders and **products** by their
+//! creation. A record that changes while pages are read leaves its place, and with page numbers alone its successor
+//! would slip from an unread page into one that was read. So the next page begins at the last record's time, and pages
+//! are counted only within one second.
 //!
 //! **Customers** cannot be asked for by their change, only be sorted by registration: the newest come first, until
 //! they are older than the window. Changes of older ones come by webhook alone.
@@ -10,19 +11,23 @@
 use canonical::{Instant, hash};
 use jiff::Timestamp;
 use platform::lenient::{Lenient, Moment};
-use platform::{ApiRequest, Connection, Feed, Fetched, Page, Record};
+use platform::{ApiRequest, Connection, Feed, Fetched, Page, Period, Record, Span};
 use serde_json::Value;
 
 use crate::access::{Access, PER_PAGE};
 
 const ORDERS: &str = "orders";
 const CUSTOMERS: &str = "customers";
+const PRODUCTS: &str = "products";
+/// Marks the requests of an import. A fragment is never sent.
+const HISTORY: &str = "#history";
 /// Later pages are not asked for: no shop has so many, but a broken one may repeat the same page for ever.
 const MAX_PAGES: u32 = 10_000;
 
 /// A stretch of time in whole seconds, its ends left out, and the page in it.
 #[derive(Clone, Copy)]
 struct Window {
+    span: Span,
     after: i64,
     before: i64,
     page: u32,
@@ -32,32 +37,44 @@ impl Window {
     fn request(self, access: &Access, feed: &str) -> ApiRequest {
         let Self { page, .. } = self;
         let (after, before) = (date(self.after), date(self.before));
-        access.get(&if feed == ORDERS {
-            format!(
-                "orders?modified_after={after}&modified_before={before}&dates_are_gmt=true\
-                 &orderby=modified&order=asc&per_page={PER_PAGE}&page={page}"
-            )
-        } else {
+        let mark = if self.span == Span::History { HISTORY } else { "" };
+        let query = if feed == CUSTOMERS {
             // The shop takes no notice of the first two: they say here where to end.
             format!(
-                "customers?registered_after={after}&registered_before={before}\
-                 &orderby=registered_date&order=desc&per_page={PER_PAGE}&page={page}"
+                "registered_after={after}&registered_before={before}&orderby=registered_date&order=desc"
             )
-        })
+        } else {
+            let (by, orderby) = if self.span == Span::History { ("", "date") } else { ("modified_", "modified") };
+            format!("{by}after={after}&{by}before={before}&dates_are_gmt=true&orderby={orderby}&order=asc")
+        };
+        access.get(&format!("{feed}?{query}&per_page={PER_PAGE}&page={page}{mark}"))
     }
 
     /// Reads back what [`Self::request`] wrote.
     fn of(request: &ApiRequest) -> Option<Self> {
         let (_, query) = request.url.split_once('?')?;
+        let (query, span) = match query.strip_suffix(HISTORY) {
+            Some(query) => (query, Span::History),
+            None => (query, Span::Changes),
+        };
         let value = |names: &[&str]| {
             let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
             pairs.find(|(name, _)| names.contains(name)).map(|(_, value)| value)
         };
         Some(Self {
-            after: second(value(&["modified_after", "registered_after"])?)?,
-            before: second(value(&["modified_before", "registered_before"])?)?,
+            span,
+            after: second(value(&["after", "modified_after", "registered_after"])?)?,
+            before: second(value(&["before", "modified_before", "registered_before"])?)?,
             page: value(&["page"])?.parse().ok()?,
         })
+    }
+
+    /// The connection's API, if it may be asked for this.
+    fn access(self, connection: &Connection) -> Option<Access> {
+        match self.span {
+            Span::Changes => Access::of(connection),
+            Span::History => Access::any(connection),
+        }
     }
 
     /// The window of the page behind one that ends with a record of this time.
@@ -70,17 +87,23 @@ impl Window {
     }
 }
 
-/// What changed between two instants.
-pub(crate) fn feeds(connection: &Connection, since: Timestamp, until: Timestamp) -> Vec<Feed> {
-    let Some(access) = Access::of(connection) else { return Vec::new() };
-    let window = Window { after: since.as_second() - 1, before: until.as_second() + 1, page: 1 };
-    [ORDERS, CUSTOMERS].map(|name| Feed { name, request: window.request(&access, name) }).into()
+/// What changed between two instants, or was made. The history begins with the customers, so that the orders find
+/// their buyers.
+pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
+    let (after, before) = (period.since.as_second() - 1, period.until.as_second() + 1);
+    let window = Window { span: period.span, after, before, page: 1 };
+    let Some(access) = window.access(connection) else { return Vec::new() };
+    let names: &[&'static str] = match period.span {
+        Span::Changes => &[ORDERS, CUSTOMERS],
+        Span::History => &[CUSTOMERS, PRODUCTS, ORDERS],
+    };
+    names.iter().map(|name| Feed { name, request: window.request(&access, name) }).collect()
 }
 
-/// One page of either.
+/// One page.
 pub(crate) fn page(connection: &Connection, feed: &Feed, answer: &Fetched) -> Result<Page, String> {
-    let access = Access::of(connection).ok_or("the connection does not allow to ask the shop")?;
     let window = Window::of(&feed.request).ok_or("a request that was not made here")?;
+    let access = window.access(connection).ok_or("the connection does not allow to ask the shop")?;
     if answer.status != 200 {
         return Err(format!("the shop answered with {}", answer.status));
     }
@@ -90,10 +113,13 @@ pub(crate) fn page(connection: &Connection, feed: &Feed, answer: &Fetched) -> Re
     let more = pages.map_or(records.len() >= PER_PAGE, |pages| window.page < pages);
     let more = more && !records.is_empty() && window.page < MAX_PAGES;
 
-    if feed.name == ORDERS {
-        let last = records.last().and_then(|order| time(order, "date_modified_gmt"));
-        let next = more.then(|| window.behind(last).request(&access, ORDERS));
-        let records = records.iter().map(|order| record(order, "order", "order.updated")).collect();
+    if feed.name != CUSTOMERS {
+        let by = if window.span == Span::History { "date_created_gmt" } else { "date_modified_gmt" };
+        let last = records.last().and_then(|record| time(record, by));
+        let next = more.then(|| window.behind(last).request(&access, feed.name));
+        let (kind, topic) =
+            if feed.name == ORDERS { ("order", "order.updated") } else { ("product", "product.updated") };
+        let records = records.iter().map(|record| self::record(record, kind, topic)).collect();
         return Ok(Page { records, next, ..Page::default() });
     }
     let young = |customer: &&Value| time(customer, "date_created_gmt").is_none_or(|at| at > window.after);

@@ -53,6 +53,13 @@ impl Platform for Woocommerce {
                                         one. Needed for asking the shop's API; it also names the shop on events.",
                         "examples": ["https://thistle-and-thread.example"]
                     },
+                    "api_url": {
+                        "type": "string",
+                        "title": "API address",
+                        "description": "What stands in for the shop's address when its API is asked, without \
+                                        /wp-json. Only for tests and proxies: the API key is sent there.",
+                        "examples": ["https://proxy.example"]
+                    },
                     "poll": {
                         "type": "boolean",
                         "title": "Ask the shop's API",
@@ -175,7 +182,7 @@ impl Platform for Woocommerce {
     }
 
     fn feeds(&self, connection: &Connection, period: &Period) -> Vec<Feed> {
-        feed::feeds(connection, period.since, period.until)
+        feed::feeds(connection, period)
     }
 
     fn page(

@@ -8,12 +8,14 @@ mod fixtures;
 mod properties;
 mod scenarios;
 mod vectors;
+mod walk;
 
 use platform::{Platform, Request, Secrets};
 
 pub use case::{Case, NOW};
 pub use events::{summary, without_currency};
 pub use scenarios::Scenario;
+pub use walk::{Walk, read, walk};
 
 /// What is tested, and with what.
 #[derive(Clone, Copy)]

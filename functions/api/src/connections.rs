@@ -4,7 +4,7 @@ use canonical::Instant;
 use http::StatusCode;
 use platform::{Platform, Secrets};
 use serde_json::{Map, Value, json};
-use store::{ConnectionRecord, ConnectionStatus, Health, PollRun};
+use store::{ConnectionRecord, ConnectionStatus, Health, Poll, PollRun};
 
 use crate::Api;
 use crate::body::{self, Fields, Node};
@@ -75,8 +75,9 @@ impl Api {
         let mut resource = self.connection_resource(asked, &connection);
         if let Some(health) = resource.pointer_mut("/attributes/health").and_then(Value::as_object_mut) {
             health.extend(health_of(&self.store.health(id).await?));
-            if let Some((run, next_ms)) = self.store.last_poll(id).await? {
-                health.insert("poll".to_owned(), poll_of(&run, next_ms));
+            let poll = self.store.poll(id).await?;
+            if !poll.runs.is_empty() {
+                health.insert("poll".to_owned(), poll_of(&poll));
             }
         }
         Ok(Answer::ok(single(asked, resource, None)))
@@ -179,15 +180,26 @@ impl Api {
     }
 }
 
-/// The last poll of a connection.
-fn poll_of(run: &PollRun, next_ms: i64) -> Value {
+/// The polls of a connection: the last one, when the next is due, and those before.
+fn poll_of(poll: &Poll) -> Value {
+    let runs: Vec<Value> = poll.runs.iter().map(run_of).collect();
+    let mut last = runs.first().cloned().unwrap_or_default();
+    last["next"] = Instant::from_millis(poll.next_ms).map(time).into();
+    last["runs"] = runs.into();
+    last
+}
+
+fn run_of(run: &PollRun) -> Value {
     json!({
         "started": time(run.started_at),
         "finished": time(run.finished_at),
-        "pages": run.pages,
-        "records": run.records,
+        "duration_ms": run.finished_at.as_millis() - run.started_at.as_millis(),
+        "since": time(run.since),
+        "until": time(run.until),
+        "pages": run.tally.pages,
+        "records": run.tally.records,
+        "requests": run.tally.requests,
         "error": run.error,
-        "next": Instant::from_millis(next_ms).map(time),
     })
 }
 

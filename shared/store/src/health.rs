@@ -109,6 +109,17 @@ impl Store {
         Ok(item.map(|item| read(&item)).unwrap_or_default())
     }
 
+    /// Forgets the last error: what caused it has been put right.
+    pub async fn forget_error(&self, connection: &str) -> Result<()> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.registry)
+            .set_key(Some(table::key(HEALTH, connection)))
+            .update_expression("REMOVE last_error, last_error_at");
+        request.send().await.map(drop).map_err(|error| Error::of(&error))
+    }
+
     pub(crate) async fn delete_health(&self, connection: &str) -> Result<()> {
         self.delete(&self.registry, HEALTH, connection).await
     }

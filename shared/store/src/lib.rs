@@ -1,11 +1,14 @@
 #![doc = include_str!("../README.md")]
 
+mod authorizations;
+mod bulk;
 mod claims;
 mod erase;
 mod error;
 mod events;
 mod health;
 mod identity;
+mod imports;
 mod keys;
 mod ledgers;
 mod merge;
@@ -16,14 +19,17 @@ mod registry;
 mod segments;
 mod table;
 
+pub use authorizations::{Authorization, GrantLease, Ticket};
+pub use bulk::{BulkError, BulkImport, BulkOutcome, BulkPlace, BulkProgress, BulkRow};
 pub use error::{Error, Result};
 pub use events::{EventFilter, EventOrder, Put, StoredEvent, read_event_image};
 pub use health::{Health, OTHER};
 pub use identity::Resolved;
+pub use imports::{Import, ImportStatus};
 pub use keys::{ItemKind, PROFILE_SHARDS, metric_id, profile_of_key};
 pub use ledgers::{Subject, SubjectKey};
 pub use page::{Cursor, Page};
-pub use polls::{Poll, PollRun};
+pub use polls::{MAX_RUNS, Poll, PollRun, Tally};
 pub use profiles::{ProfileImage, ProfileSort, Versioned, read_profile_image};
 pub use registry::{
     ApiKey, CatalogEntry, ConnectionRecord, ConnectionStatus, Job, JobKind, JobMessage, JobStatus,

@@ -148,6 +148,8 @@ pub enum JobKind {
         /// The connection.
         connection: String,
     },
+    /// Writes the profiles of a bulk import, which has the job's id.
+    ImportProfiles,
 }
 
 /// What the queue of jobs carries: one part of a job, to be worked on from the cursor on.
@@ -207,6 +209,8 @@ impl Store {
     pub async fn delete_connection(&self, id: &str) -> Result<()> {
         self.delete(&self.registry, CONNECTION, id).await?;
         self.delete_poll(id).await?;
+        self.delete_grant(id).await?;
+        self.delete_imports(id).await?;
         self.delete_health(id).await
     }
 
@@ -400,6 +404,11 @@ impl Store {
         let doomed =
             items.iter().filter_map(|item| Some(table::key(&partition, item_text(item, "sk")?))).collect();
         self.batch_delete(&self.registry, doomed).await
+    }
+
+    /// The writing of a new job, as a part of a transaction.
+    pub(crate) fn put_job(&self, job: &Job) -> Result<TransactWriteItem> {
+        self.registry_put(job_item(job)?)
     }
 
     fn registry_put(&self, item: Item) -> Result<TransactWriteItem> {

@@ -28,6 +28,8 @@ pub const DEAD_LETTER_QUEUE: &str = "http://queues.example.com/dead";
 
 /// The queue of raw deliveries, as [`World::config`] names it.
 pub const RAW_QUEUE: &str = "http://queues.example.com/raw";
+/// The queue of polls, as [`World::config`] names it.
+pub const POLLS_QUEUE: &str = "http://queues.example.com/polls";
 /// Where secrets lie, as [`World::config`] says.
 pub const SECRETS_PATH: &str = "/tillstream/test";
 
@@ -74,6 +76,7 @@ impl World {
             ("REGISTRY_TABLE", "registry"),
             ("JOBS_QUEUE_URL", JOBS_QUEUE),
             ("RAW_DELIVERIES_QUEUE_URL", RAW_QUEUE),
+            ("POLLS_QUEUE_URL", POLLS_QUEUE),
             ("RAW_DELIVERIES_DLQ_URL", DEAD_LETTER_QUEUE),
             ("SECRETS_PATH", SECRETS_PATH),
             // The servers that tests start are on this machine.
@@ -130,6 +133,17 @@ impl World {
     /// Sets a connection's secrets, as Parameter Store's text.
     pub fn put_secrets(&self, connection: &str, text: &Value) {
         self.wire.put_parameter(format!("{SECRETS_PATH}/connections/{connection}"), text.to_string());
+    }
+
+    /// A connection's grant, as Parameter Store's text; `None` if it has none.
+    pub fn grant(&self, connection: &str) -> Option<Value> {
+        let text = self.wire.parameter(&format!("{SECRETS_PATH}/connections/{connection}/grant"))?;
+        Some(serde_json::from_str(&text).unwrap())
+    }
+
+    /// Sets a connection's grant, as Parameter Store's text.
+    pub fn put_grant(&self, connection: &str, text: &Value) {
+        self.wire.put_parameter(format!("{SECRETS_PATH}/connections/{connection}/grant"), text.to_string());
     }
 
     /// All items of a table in DynamoDB's JSON, by key.

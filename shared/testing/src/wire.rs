@@ -97,6 +97,19 @@ impl Wire {
         }
     }
 
+    /// The queue service, for as many messages as one request brings.
+    fn send_message_batch(&self, body: &Value) -> Value {
+        let entries = body["Entries"].as_array().into_iter().flatten();
+        let taken = entries.map(|entry| {
+            let mut message = entry.clone();
+            message["QueueUrl"] = body["QueueUrl"].clone();
+            let mut answer = self.send_message(&message);
+            answer["Id"] = entry["Id"].clone();
+            answer
+        });
+        json!({"Successful": taken.collect::<Vec<_>>(), "Failed": []})
+    }
+
     /// The queue service.
     fn send_message(&self, body: &Value) -> Value {
         let text = |value: &Value| value.as_str().map(str::to_owned);
@@ -112,13 +125,28 @@ impl Wire {
         json!({"MessageId": sent.len().to_string(), "MD5OfMessageBody": ""})
     }
 
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        self.parameters.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
     /// Parameter Store.
-    fn parameter(&self, body: &Value) -> HttpResponse {
-        let name = body["Name"].as_str().unwrap_or_default();
-        match self.parameters.lock().unwrap_or_else(PoisonError::into_inner).get(name) {
-            Some(value) => answered(200, &json!({"Parameter": {"Name": name, "Value": value}})),
-            None => refusal(400, "ParameterNotFound"),
-        }
+    fn parameters(&self, operation: &str, body: &Value) -> HttpResponse {
+        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        let name = text("Name");
+        let mut parameters = self.parameters.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = match operation {
+            "GetParameter" => {
+                let found = parameters.get(&name);
+                found.map(|value| json!({"Parameter": {"Name": name, "Value": value}}))
+            }
+            "PutParameter" => {
+                parameters.insert(name, text("Value"));
+                Some(json!({"Version": 1, "Tier": "Standard"}))
+            }
+            "DeleteParameter" => parameters.remove(&name).map(|_| json!({})),
+            _ => panic!("{operation}"),
+        };
+        found.map_or_else(|| refusal(400, "ParameterNotFound"), |found| answered(200, &found))
     }
 }
 
@@ -184,13 +212,14 @@ impl HttpConnector for WireConnector {
             }
             let response = match service.as_str() {
                 "AmazonSQS" => {
-                    assert_eq!(call.operation, "SendMessage");
-                    answered(200, &wire.send_message(&call.body))
+                    let answer = match call.operation.as_str() {
+                        "SendMessage" => wire.send_message(&call.body),
+                        "SendMessageBatch" => wire.send_message_batch(&call.body),
+                        other => panic!("SQS {other}"),
+                    };
+                    answered(200, &answer)
                 }
-                "AmazonSSM" => {
-                    assert_eq!(call.operation, "GetParameter");
-                    wire.parameter(&call.body)
-                }
+                "AmazonSSM" => wire.parameters(&call.operation, &call.body),
                 _ => inner.call(request).await?,
             };
             Ok(if answer == Answer::Lose { refusal(500, "InternalServerError") } else { response })

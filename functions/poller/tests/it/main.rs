@@ -1,6 +1,7 @@
 //! The poller over a real (embedded) DynamoDB, a queue that records, and a shop that answers.
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails like a test")]
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Query, State};
@@ -12,10 +13,10 @@ use platform::{
     ApiRequest, Connection, Delivery, Description, Feed, Fetched, Mapping, Page, Platform, Record, Request,
     Secrets, Unverified, Verdict,
 };
-use poller::{Poller, Report};
+use poller::Poller;
 use serde_json::{Map, Value, json};
-use store::{ConnectionRecord, ConnectionStatus};
-use testing::{NOW_MS, RAW_QUEUE, World};
+use store::{ConnectionRecord, ConnectionStatus, Import, ImportStatus, PollRun, Tally};
+use testing::{NOW_MS, POLLS_QUEUE, RAW_QUEUE, World, at};
 use tokio::net::TcpListener;
 
 const PLATFORMS: &[&dyn Platform] = &[&AskShop];
@@ -69,13 +70,17 @@ impl Platform for AskShop {
     }
 }
 
+type Pass = Box<dyn Fn() -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
 /// What the shop is asked, and what goes wrong.
 #[derive(Default)]
 struct Shop {
     asked: Mutex<Vec<(i64, i64, u32)>>,
     broken_page: Mutex<Option<(u32, u16)>>,
     /// How long an answer takes, as far as the poller's clock says.
-    on_answer: Mutex<Option<Box<dyn Fn() + Send>>>,
+    on_answer: Mutex<Option<Pass>>,
+    /// The statuses of the next answers.
+    bad_answers: Mutex<Vec<u16>>,
 }
 
 #[derive(serde::Deserialize)]
@@ -95,8 +100,16 @@ async fn orders(
     if headers.get("x-token").is_none_or(|token| token != "secret") {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    if let Some(pass) = &*shop.on_answer.lock().unwrap() {
-        pass();
+    let pass = shop.on_answer.lock().unwrap().as_ref().map(|pass| pass());
+    if let Some(pass) = pass {
+        pass.await;
+    }
+    let bad = {
+        let mut statuses = shop.bad_answers.lock().unwrap();
+        if statuses.is_empty() { 200 } else { statuses.remove(0) }
+    };
+    if bad != 200 {
+        return StatusCode::from_u16(bad).unwrap().into_response();
     }
     match *shop.broken_page.lock().unwrap() {
         Some((page, status)) if page == asked.page => StatusCode::from_u16(status).unwrap().into_response(),
@@ -139,8 +152,23 @@ impl Stage {
         self.world.store.create_connection(&record).await.unwrap();
     }
 
-    async fn poll(&self) -> Report {
-        self.poller.handle(Value::Null).await.unwrap()
+    /// Everybody's turn, as the schedule and the queue would have it; how many there were.
+    async fn poll(&self) -> usize {
+        take_turns(&self.world, &self.poller).await
+    }
+
+    async fn last_run(&self) -> PollRun {
+        self.world.store.poll(SHOP).await.unwrap().runs[0].clone()
+    }
+
+    async fn import(&self, since_ms: i64, until_ms: i64) {
+        let now = self.world.now();
+        let import = Import::new("I1".to_owned(), SHOP.to_owned(), [at(since_ms), at(until_ms)], now);
+        self.world.store.create_import(&import).await.unwrap();
+    }
+
+    async fn imported(&self) -> Import {
+        self.world.store.import("I1").await.unwrap().unwrap()
     }
 
     /// The ids of the deliveries in the queue since the last look.
@@ -161,7 +189,7 @@ impl Stage {
     }
 
     async fn error(&self) -> Option<String> {
-        self.world.store.last_poll(SHOP).await.unwrap().unwrap().0.error
+        self.last_run().await.error
     }
 }
 
@@ -170,109 +198,165 @@ fn poller(world: &World) -> Poller {
 }
 
 /// A clock that a test moves while a run goes on.
-fn moving_clock(world: &World) -> (runtime::Clock, Arc<std::sync::atomic::AtomicI64>) {
-    let now_ms = Arc::new(std::sync::atomic::AtomicI64::new(world.now().as_millis()));
+fn moving_clock(world: &World) -> (runtime::Clock, Arc<AtomicI64>) {
+    let now_ms = Arc::new(AtomicI64::new(world.now().as_millis()));
     let moved = Arc::clone(&now_ms);
-    let clock = runtime::Clock::from_fn(move || {
-        Timestamp::from_millisecond(moved.load(std::sync::atomic::Ordering::SeqCst)).unwrap()
-    });
+    let clock =
+        runtime::Clock::from_fn(move || Timestamp::from_millisecond(moved.load(Ordering::SeqCst)).unwrap());
     (clock, now_ms)
 }
 
-fn polled(records: u64, failed: u64) -> Report {
-    Report { polled: 1, failed, records }
+/// Calls whoever is due, and lets all turns be taken, those that follow from them included.
+async fn take_turns(world: &World, poller: &Poller) -> usize {
+    poller.handle(Value::Null).await.unwrap();
+    let mut turns = 0;
+    loop {
+        let messages = world.take_sent(POLLS_QUEUE);
+        if messages.is_empty() {
+            return turns;
+        }
+        for message in messages {
+            let event = json!({"Records": [{"messageId": "m", "body": message.body, "messageAttributes": {}, "attributes": {}}]});
+            assert_eq!(poller.handle(event).await.unwrap()["batchItemFailures"], json!([]));
+            turns += 1;
+        }
+    }
 }
 
 #[tokio::test]
 async fn everything_since_the_last_run_goes_into_the_queue() {
     let stage = Stage::set(ConnectionStatus::Active).await;
     stage.world.pass(MINUTE);
-    assert_eq!(stage.poll().await, polled(4, 0));
+    assert_eq!(stage.poll().await, 1);
     assert_eq!(stage.queued(), ["1", "2", "3", "4"]);
     let until = NOW_MS + MINUTE;
     assert_eq!(stage.asked(), [(NOW_MS - 10 * MINUTE, until, 1), (NOW_MS - 10 * MINUTE, until, 2)]);
-    let (run, next_ms) = stage.world.store.last_poll(SHOP).await.unwrap().unwrap();
-    assert_eq!((run.pages, run.records, run.error), (2, 4, None));
-    assert!((until + 15 * MINUTE..until + 16 * MINUTE).contains(&next_ms));
+    let poll = stage.world.store.poll(SHOP).await.unwrap();
+    let run = &poll.runs[0];
+    assert_eq!((run.tally, run.error.clone()), (Tally { pages: 2, records: 4, requests: 2 }, None));
+    assert_eq!((run.since, run.until), (at(NOW_MS - 10 * MINUTE), at(until)));
+    assert!((until + 15 * MINUTE..until + 16 * MINUTE).contains(&poll.next_ms));
 
     // Not due again before.
     stage.world.pass(14 * MINUTE);
-    assert_eq!(stage.poll().await, Report::default());
+    assert_eq!(stage.poll().await, 0);
     stage.world.pass(2 * MINUTE);
-    assert_eq!(stage.poll().await, polled(4, 0));
+    assert_eq!(stage.poll().await, 1);
     assert_eq!(stage.asked()[0].0, until - 10 * MINUTE);
+    assert_eq!(stage.world.store.poll(SHOP).await.unwrap().runs.len(), 2);
 }
 
 #[tokio::test]
 async fn the_cursor_stays_where_it_was_until_the_last_page_is_in_the_queue() {
     let stage = Stage::set(ConnectionStatus::Active).await;
-    *stage.shop.broken_page.lock().unwrap() = Some((2, 500));
-    assert_eq!(stage.poll().await, polled(2, 1));
-    assert!(stage.error().await.unwrap().contains("500"));
-    let health = stage.world.store.health(SHOP).await.unwrap();
-    assert!(health.last_error.unwrap().1.contains("500"));
-    let since = stage.asked()[0].0;
-    stage.queued();
-
     *stage.shop.broken_page.lock().unwrap() = Some((2, 404));
-    stage.world.pass(6 * MINUTE);
-    assert_eq!(stage.poll().await, polled(2, 1));
+    assert_eq!(stage.poll().await, 1);
     assert_eq!(stage.error().await.unwrap(), "orders: answered 404");
+    let health = stage.world.store.health(SHOP).await.unwrap();
+    assert!(health.last_error.unwrap().1.contains("404"));
+    assert_eq!(stage.queued(), ["1", "2"]);
+    let since = stage.asked()[0].0;
 
     *stage.shop.broken_page.lock().unwrap() = None;
+    assert_eq!(stage.poll().await, 0, "not at once");
     stage.world.pass(6 * MINUTE);
-    assert_eq!(stage.poll().await, polled(4, 0));
+    assert_eq!(stage.poll().await, 1);
     assert_eq!(stage.asked().last().unwrap().0, since);
     assert_eq!(stage.error().await, None);
+}
+
+#[tokio::test]
+async fn a_request_that_fails_now_and_then_is_made_again() {
+    let stage = Stage::set(ConnectionStatus::Active).await;
+    *stage.shop.bad_answers.lock().unwrap() = vec![500, 502, 200, 503];
+    assert_eq!(stage.poll().await, 1);
+    assert_eq!(stage.queued(), ["1", "2", "3", "4"]);
+    let run = stage.last_run().await;
+    assert_eq!((run.tally, run.error), (Tally { pages: 2, records: 4, requests: 5 }, None));
 }
 
 #[tokio::test]
 async fn two_pollers_never_run_one_cursor_and_a_dead_one_holds_it_up_for_minutes_only() {
     let stage = Stage::set(ConnectionStatus::Active).await;
     let other = poller(&stage.world);
-    let (one, two) = futures::future::join(stage.poll(), other.handle(Value::Null)).await;
-    assert_eq!(one.polled + two.unwrap().polled, 1);
+    let (one, two) = futures::future::join(stage.poller.turn(SHOP), other.turn(SHOP)).await;
+    (one.unwrap(), two.unwrap());
     assert_eq!(stage.queued().len(), 4);
+    assert_eq!(stage.world.store.poll(SHOP).await.unwrap().runs.len(), 1);
 
     // It takes the lease, and is never heard of again.
     stage.world.pass(20 * MINUTE);
     let now_ms = stage.world.now().as_millis();
-    assert!(stage.world.store.claim_poll(SHOP, now_ms, 330_000).await.unwrap().is_some());
-    assert_eq!(stage.poll().await, Report::default());
-    stage.world.pass(6 * MINUTE);
-    assert_eq!(stage.poll().await, polled(4, 0));
+    assert!(stage.world.store.claim_poll(SHOP, now_ms, 120_000).await.unwrap().is_some());
+    assert_eq!(stage.poll().await, 0);
+    stage.world.pass(2 * MINUTE);
+    assert_eq!(stage.poll().await, 1);
+    assert_eq!(stage.queued().len(), 4);
 }
 
 #[tokio::test]
 async fn a_lease_that_ended_writes_nothing() {
     let stage = Stage::set(ConnectionStatus::Active).await;
     let store = &stage.world.store;
-    let late = store.claim_poll(SHOP, NOW_MS, 1_000).await.unwrap().unwrap();
-    let current = store.claim_poll(SHOP, NOW_MS + 2_000, 1_000).await.unwrap().unwrap();
-    let run = store::PollRun::default();
-    assert!(matches!(store.finish_poll(SHOP, &late, &run).await, Err(store::Error::Conflict)));
-    store.finish_poll(SHOP, &current, &run).await.unwrap();
+    let mut late = store.claim_poll(SHOP, NOW_MS, 1_000).await.unwrap().unwrap();
+    let mut current = store.claim_poll(SHOP, NOW_MS + 2_000, 1_000).await.unwrap().unwrap();
+    assert!(matches!(store.put_poll(SHOP, &late).await, Err(store::Error::Conflict)));
+    assert!(matches!(store.finish_poll(SHOP, &late).await, Err(store::Error::Conflict)));
+    assert!(matches!(store.renew_poll(SHOP, &mut late, NOW_MS).await, Err(store::Error::Conflict)));
+    store.renew_poll(SHOP, &mut current, NOW_MS + 9_000).await.unwrap();
+    assert!(store.claim_poll(SHOP, NOW_MS + 8_000, 1_000).await.unwrap().is_none());
+    store.finish_poll(SHOP, &current).await.unwrap();
+    assert!(store.claim_poll(SHOP, NOW_MS + 8_000, 1_000).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn who_lost_the_lease_in_the_middle_stops_and_notes_nothing() {
+    let stage = Stage::set(ConnectionStatus::Active).await;
+    let (clock, now_ms) = moving_clock(&stage.world);
+    let slow = Poller::new(&stage.world.config(), &stage.world.clients, clock, PLATFORMS).unwrap();
+    let store = stage.world.store.clone();
+    *stage.shop.on_answer.lock().unwrap() = Some(Box::new(move || {
+        // It slept for three minutes, and another took over.
+        let asleep_until = now_ms.fetch_add(3 * MINUTE, Ordering::SeqCst) + 3 * MINUTE;
+        let store = store.clone();
+        let claim = async move { store.claim_poll(SHOP, asleep_until, 120_000).await.unwrap().unwrap() };
+        Box::pin(async move { drop(claim.await) })
+    }));
+    slow.turn(SHOP).await.unwrap();
+    assert_eq!(stage.asked().len(), 1, "the second page was not asked for");
+    assert_eq!(stage.world.store.poll(SHOP).await.unwrap().runs, []);
 }
 
 #[tokio::test]
 async fn only_active_connections_with_the_settings_for_it_are_polled() {
     let stage = Stage::set(ConnectionStatus::Disabled).await;
     stage.connect("C2", ConnectionStatus::Active, json!({})).await;
-    assert_eq!(stage.poll().await, Report::default());
+    assert_eq!(stage.poll().await, 0);
+    for id in [SHOP, "C2", "nobody"] {
+        stage.poller.turn(id).await.unwrap();
+    }
     assert_eq!(stage.asked(), []);
+}
+
+#[tokio::test]
+async fn a_message_that_is_no_turn_fails_alone() {
+    let stage = Stage::set(ConnectionStatus::Active).await;
+    let record = |id: &str, body: &str| json!({"messageId": id, "body": body, "messageAttributes": {}, "attributes": {}});
+    let turn = json!({"connection": SHOP}).to_string();
+    let event = json!({"Records": [record("m1", "?"), record("m2", &turn)]});
+    let response = stage.poller.handle(event).await.unwrap();
+    assert_eq!(response["batchItemFailures"], json!([{"itemIdentifier": "m1"}]));
+    assert_eq!(stage.queued().len(), 4);
 }
 
 #[tokio::test]
 async fn a_backlog_is_worked_off_in_windows_of_a_day() {
     let stage = Stage::set(ConnectionStatus::Active).await;
     stage.world.pass(5 * DAY / 2);
-    let mut untils = Vec::new();
-    for _ in 0..3 {
-        assert_eq!(stage.poll().await, polled(4, 0));
-        untils.push(stage.asked()[0].1);
-    }
+    assert_eq!(stage.poll().await, 1);
+    let untils: Vec<i64> = stage.asked().iter().filter(|asked| asked.2 == 1).map(|asked| asked.1).collect();
     assert_eq!(untils, [NOW_MS + DAY, NOW_MS + 2 * DAY, NOW_MS + 5 * DAY / 2]);
-    assert_eq!(stage.poll().await, Report::default());
+    assert_eq!(stage.poll().await, 0);
 }
 
 #[tokio::test]
@@ -281,84 +365,105 @@ async fn a_window_that_takes_too_long_is_halved_until_it_does_not() {
     stage.world.pass(DAY);
     let (clock, now_ms) = moving_clock(&stage.world);
     let poller = Poller::new(&stage.world.config(), &stage.world.clients, clock, PLATFORMS).unwrap();
-    let slow = Arc::clone(&now_ms);
+    let answers = AtomicI64::new(0);
     *stage.shop.on_answer.lock().unwrap() = Some(Box::new(move || {
-        slow.fetch_add(5 * MINUTE, std::sync::atomic::Ordering::SeqCst);
+        // The first answer takes longer than a call goes on.
+        let pause_ms = if answers.fetch_add(1, Ordering::SeqCst) == 0 { 14 * MINUTE } else { 0 };
+        now_ms.fetch_add(pause_ms, Ordering::SeqCst);
+        Box::pin(std::future::ready(()))
     }));
-    assert_eq!(poller.handle(Value::Null).await.unwrap(), polled(2, 1));
-    assert!(stage.error().await.unwrap().contains("half"));
-    *stage.shop.on_answer.lock().unwrap() = None;
-    stage.asked();
-    assert_eq!(poller.handle(Value::Null).await.unwrap(), polled(4, 0));
-    assert_eq!(stage.asked()[0].1, NOW_MS + DAY / 2);
-}
-
-#[tokio::test]
-async fn a_run_that_breaks_off_is_tried_again_with_half_the_window() {
-    let stage = Stage::set(ConnectionStatus::Active).await;
-    stage.world.pass(DAY);
-    *stage.shop.broken_page.lock().unwrap() = Some((2, 404));
-    assert_eq!(stage.poll().await, polled(2, 1));
-    stage.asked();
-    *stage.shop.broken_page.lock().unwrap() = None;
-    assert_eq!(stage.poll().await, Report::default(), "not at once");
-    stage.world.pass(6 * MINUTE);
-    for until in [NOW_MS + DAY / 2, NOW_MS + DAY + 6 * MINUTE] {
-        assert_eq!(stage.poll().await, polled(4, 0));
-        assert_eq!(stage.asked()[0].1, until, "then wider again");
-    }
-}
-
-#[tokio::test]
-async fn whose_turn_comes_late_waits_for_the_next_call() {
-    let stage = Stage::set(ConnectionStatus::Active).await;
-    let settings = stage.world.store.connection(SHOP).await.unwrap().unwrap().settings;
-    for number in 2..=6 {
-        let id = format!("C{number}");
-        stage.world.put_secrets(&id, &json!({"token": {"current": "secret"}}));
-        stage.connect(&id, ConnectionStatus::Active, Value::Object(settings.clone())).await;
-    }
-    let (clock, now_ms) = moving_clock(&stage.world);
-    let poller = Poller::new(&stage.world.config(), &stage.world.clients, clock, PLATFORMS).unwrap();
-    let slow = Arc::clone(&now_ms);
-    *stage.shop.on_answer.lock().unwrap() = Some(Box::new(move || {
-        slow.fetch_add(26_000, std::sync::atomic::Ordering::SeqCst);
-    }));
-    // Four connections have their first pages after 104 seconds, and their second ones after 208.
-    let first = poller.handle(Value::Null).await.unwrap();
-    assert!(first.polled < 6 && first.failed == 0, "{first:?}");
-    let second = poller.handle(Value::Null).await.unwrap();
-    assert_eq!((first.polled + second.polled, second.failed), (6, 0), "and none was cut short");
-    stage.world.take_sent(RAW_QUEUE);
-}
-
-#[tokio::test]
-async fn each_call_begins_with_another_connection() {
-    let stage = Stage::set(ConnectionStatus::Active).await;
-    let settings = stage.world.store.connection(SHOP).await.unwrap().unwrap().settings;
-    stage.connect("C2", ConnectionStatus::Active, Value::Object(settings)).await;
-    let mut firsts = std::collections::BTreeSet::new();
-    for _ in 0..2 {
-        let leased = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&leased);
-        stage.world.intercept(move |call| {
-            if call.body["Key"]["pk"]["S"] == "poll" {
-                seen.lock().unwrap().push(call.body["Key"]["sk"]["S"].to_string());
-            }
-            std::future::ready(testing::Answer::Pass)
-        });
-        stage.poll().await;
-        firsts.insert(leased.lock().unwrap()[0].clone());
-        stage.world.pass(25 * MINUTE);
-    }
-    assert_eq!(firsts.len(), 2);
+    poller.turn(SHOP).await.unwrap();
+    assert!(stage.error().await.unwrap().contains("more than can be read"));
+    assert_eq!(stage.asked()[0].1, NOW_MS + DAY);
+    assert_eq!(stage.world.take_sent(POLLS_QUEUE).len(), 1, "the next turn is at once");
+    poller.turn(SHOP).await.unwrap();
+    let untils: Vec<i64> = stage.asked().iter().filter(|asked| asked.2 == 1).map(|asked| asked.1).collect();
+    assert_eq!(untils, [NOW_MS + DAY / 2, NOW_MS + DAY + 14 * MINUTE], "then wider again");
 }
 
 #[tokio::test]
 async fn credentials_that_are_refused_show_on_the_connection() {
     let stage = Stage::set(ConnectionStatus::Active).await;
     stage.world.put_secrets(SHOP, &json!({"token": {"current": "expired"}}));
-    assert_eq!(stage.poll().await, polled(0, 1));
+    assert_eq!(stage.poll().await, 1);
     let error = stage.error().await.unwrap();
     assert!(error.contains("401") && !error.contains("expired"), "{error}");
+}
+
+#[tokio::test]
+async fn an_import_reads_its_period_in_windows_that_grow_and_marks_what_it_finds() {
+    let stage = Stage::set(ConnectionStatus::Active).await;
+    stage.poll().await;
+    (stage.queued(), stage.asked());
+    stage.import(NOW_MS - 40 * DAY, NOW_MS).await;
+    assert_eq!(stage.poll().await, 1);
+    let windows: Vec<(i64, i64)> =
+        stage.asked().iter().filter(|asked| asked.2 == 1).map(|asked| (asked.0, asked.1)).collect();
+    let day = |day: i64| NOW_MS - 40 * DAY + day * DAY;
+    assert_eq!(windows, [(day(0), day(7)), (day(7), day(21)), (day(21), day(40))]);
+    let sent = stage.world.take_sent(RAW_QUEUE);
+    assert_eq!(sent.len(), 12);
+    assert!(sent.iter().all(|message| Delivery::from_message(&message.body).unwrap().backfill));
+    let import = stage.imported().await;
+    assert_eq!((import.status, import.percent()), (ImportStatus::Complete, 100));
+    assert_eq!(import.tally, Tally { pages: 6, records: 12, requests: 6 });
+    assert!(import.finished_at.is_some());
+    assert_eq!(stage.poll().await, 0);
+}
+
+#[tokio::test]
+async fn an_import_that_is_cut_off_goes_on_where_it_was() {
+    let stage = Stage::set(ConnectionStatus::Active).await;
+    stage.poll().await;
+    stage.asked();
+    stage.import(NOW_MS - 21 * DAY, NOW_MS).await;
+    // Its second window breaks off, as if the process had been killed while the lease was held.
+    *stage.shop.bad_answers.lock().unwrap() = vec![200, 200, 200, 404];
+    assert_eq!(stage.poll().await, 1);
+    let import = stage.imported().await;
+    assert_eq!((import.status, import.percent()), (ImportStatus::Running, 33));
+    assert_eq!(import.failing.unwrap().1, "orders: answered 404");
+    stage.asked();
+    assert_eq!(stage.poll().await, 0, "not at once");
+    stage.world.pass(MINUTE);
+    assert_eq!(stage.poll().await, 1);
+    assert_eq!(stage.asked()[0], (NOW_MS - 14 * DAY, NOW_MS - 7 * DAY, 1), "with half the window");
+    assert_eq!(stage.imported().await.status, ImportStatus::Complete);
+}
+
+#[tokio::test]
+async fn an_import_is_given_up_after_a_day_without_progress() {
+    let stage = Stage::set(ConnectionStatus::Active).await;
+    stage.import(NOW_MS - DAY, NOW_MS).await;
+    *stage.shop.broken_page.lock().unwrap() = Some((1, 410));
+    let mut turns = 0;
+    while stage.imported().await.is_unfinished() {
+        stage.poll().await;
+        stage.world.pass(15 * MINUTE);
+        turns += 1;
+        assert!(turns < 200);
+    }
+    let import = stage.imported().await;
+    assert_eq!((import.status, import.percent()), (ImportStatus::Failed, 0));
+    assert!((90..110).contains(&turns), "{turns}");
+}
+
+#[tokio::test]
+async fn an_import_that_somebody_cancels_stops() {
+    let stage = Stage::set(ConnectionStatus::Active).await;
+    stage.poll().await;
+    stage.asked();
+    stage.import(NOW_MS - 40 * DAY, NOW_MS).await;
+    let store = stage.world.store.clone();
+    *stage.shop.on_answer.lock().unwrap() = Some(Box::new(move || {
+        let store = store.clone();
+        Box::pin(async move {
+            let mut import = store.import("I1").await.unwrap().unwrap();
+            import.status = ImportStatus::Cancelled;
+            store.update_import(&mut import).await.unwrap();
+        })
+    }));
+    stage.poll().await;
+    assert_eq!(stage.asked().len(), 2, "the window in hand, and no other");
+    assert_eq!(stage.imported().await.status, ImportStatus::Cancelled);
 }

@@ -1,7 +1,9 @@
-//! Secrets of connections in Parameter Store: one `SecureString` per connection.
+//! Secrets of connections in Parameter Store: one `SecureString` per connection, and one beside it for its grant.
 
 use aws_sdk_ssm::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_ssm::types::ParameterType;
+use aws_sdk_ssm::types::{ParameterTier, ParameterType};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::adapter::Secrets;
 
@@ -25,41 +27,82 @@ impl SecretStore {
 
     /// A connection's secrets; none if there are none.
     pub async fn get(&self, connection: &str) -> Result<Secrets, SecretError> {
-        let request = self.client.get_parameter().name(self.name(connection)).with_decryption(true);
-        match request.send().await {
-            Ok(answer) => {
-                let value = answer.parameter.and_then(|parameter| parameter.value).unwrap_or_default();
-                serde_json::from_str(&value).map_err(|_| SecretError("parameter is not JSON".to_owned()))
-            }
-            Err(error) if error.code() == Some("ParameterNotFound") => Ok(Secrets::default()),
-            Err(error) => Err(failed(&error)),
+        match self.read(self.name(connection)).await? {
+            Some(value) => parse(&value),
+            None => Ok(Secrets::default()),
         }
     }
 
     /// Replaces a connection's secrets.
     pub async fn put(&self, connection: &str, secrets: &Secrets) -> Result<(), SecretError> {
-        let value = serde_json::to_string(secrets).map_err(|error| SecretError(error.to_string()))?;
+        self.write(self.name(connection), secrets, None).await
+    }
+
+    /// Removes a connection's secrets.
+    pub async fn delete(&self, connection: &str) -> Result<(), SecretError> {
+        self.remove(self.name(connection)).await
+    }
+
+    /// What a connection was granted, as it was put there.
+    pub async fn grant<T: DeserializeOwned>(&self, connection: &str) -> Result<Option<T>, SecretError> {
+        self.read(self.grant_name(connection)).await?.map(|value| parse(&value)).transpose()
+    }
+
+    /// Replaces what a connection was granted. How long tokens are is the platform's business: what is larger than the
+    /// standard tier's 4 KB goes to the advanced tier, which costs something, and what is larger than its 8 KB nowhere.
+    pub async fn put_grant(&self, connection: &str, grant: &impl Serialize) -> Result<(), SecretError> {
+        self.write(self.grant_name(connection), grant, Some(ParameterTier::IntelligentTiering)).await
+    }
+
+    /// Removes what a connection was granted.
+    pub async fn delete_grant(&self, connection: &str) -> Result<(), SecretError> {
+        self.remove(self.grant_name(connection)).await
+    }
+
+    async fn read(&self, name: String) -> Result<Option<String>, SecretError> {
+        match self.client.get_parameter().name(name).with_decryption(true).send().await {
+            Ok(answer) => Ok(answer.parameter.and_then(|parameter| parameter.value)),
+            Err(error) if error.code() == Some("ParameterNotFound") => Ok(None),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
+    async fn write(
+        &self,
+        name: String,
+        value: &impl Serialize,
+        tier: Option<ParameterTier>,
+    ) -> Result<(), SecretError> {
+        let value = serde_json::to_string(value).map_err(|error| SecretError(error.to_string()))?;
         let request = self
             .client
             .put_parameter()
-            .name(self.name(connection))
+            .name(name)
             .r#type(ParameterType::SecureString)
+            .set_tier(tier)
             .overwrite(true)
             .value(value);
         request.send().await.map(drop).map_err(|error| failed(&error))
     }
 
-    /// Removes a connection's secrets.
-    pub async fn delete(&self, connection: &str) -> Result<(), SecretError> {
-        match self.client.delete_parameter().name(self.name(connection)).send().await {
+    async fn remove(&self, name: String) -> Result<(), SecretError> {
+        match self.client.delete_parameter().name(name).send().await {
             Err(error) if error.code() != Some("ParameterNotFound") => Err(failed(&error)),
             _ => Ok(()),
         }
     }
 
+    fn grant_name(&self, connection: &str) -> String {
+        format!("{}/grant", self.name(connection))
+    }
+
     fn name(&self, connection: &str) -> String {
         format!("{}/connections/{connection}", self.path)
     }
+}
+
+fn parse<T: DeserializeOwned>(value: &str) -> Result<T, SecretError> {
+    serde_json::from_str(value).map_err(|_| SecretError("parameter is not JSON".to_owned()))
 }
 
 fn failed<E, R>(error: &SdkError<E, R>) -> SecretError

@@ -12,7 +12,7 @@ const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// A larger answer is not kept: it would push out all others.
 const MAX_ANSWER_BYTES: usize = MAX_BYTES / 8;
 
-/// The answers of a process, by connection and the whole request, which names secrets but does not hold them.
+/// The answers of a process, by connection and all of the request that is sent. It names secrets but does not hold them.
 #[derive(Debug, Default)]
 pub(crate) struct Kept(Mutex<Answers>);
 
@@ -33,7 +33,7 @@ impl Kept {
     pub(crate) fn get(&self, connection: &str, request: &ApiRequest, now_ms: i64) -> Option<Fetched> {
         request.keep?;
         let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = answers.by_request.get(&(connection.to_owned(), request.clone()))?;
+        let answer = answers.by_request.get(&key(connection, request))?;
         (now_ms < answer.until_ms).then(|| answer.fetched.clone())
     }
 
@@ -45,11 +45,12 @@ impl Kept {
             return;
         }
         let mut answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.remove(&(connection.to_owned(), request.clone()));
+        let key = key(connection, request);
+        answers.remove(&key);
         answers.make_room(bytes, now_ms);
         let answer = Answer { until_ms: now_ms.saturating_add(millis(time)), fetched: fetched.clone() };
         answers.bytes += bytes;
-        answers.by_request.insert((connection.to_owned(), request.clone()), answer);
+        answers.by_request.insert(key, answer);
     }
 }
 
@@ -72,6 +73,15 @@ impl Answers {
             *self = Self::default();
         }
     }
+}
+
+/// What is not sent (a fragment) tells no two requests apart.
+fn key(connection: &str, request: &ApiRequest) -> (String, ApiRequest) {
+    let mut request = request.clone();
+    if let Some((sent, _)) = request.url.split_once('#') {
+        request.url = sent.to_owned();
+    }
+    (connection.to_owned(), request)
 }
 
 fn millis(time: Duration) -> i64 {
@@ -118,6 +128,14 @@ mod tests {
         ] {
             assert_eq!(kept.get(connection, &other, 1), None, "{connection} {other:?}");
         }
+    }
+
+    #[test]
+    fn a_fragment_is_no_part_of_what_is_asked() {
+        let kept = Kept::default();
+        kept.put("C1", &request("https://a.example/currencies#first"), &answer(200, 1), 0);
+        assert_eq!(kept.get("C1", &request("https://a.example/currencies#second"), 1), Some(answer(200, 1)));
+        assert_eq!(kept.get("C1", &request("https://a.example/currencies"), 1), Some(answer(200, 1)));
     }
 
     #[test]

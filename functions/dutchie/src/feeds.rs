@@ -1,0 +1,300 @@
+//! What Dutchie is asked for, each location with its own key.
+//!
+//! **Transactions** come in windows of a few hours, for they have no pages. What a window holds is read in slices of so
+//! many customers, oldest transaction first, since Dutchie gives customers only one by one. An import does without: its
+//! customers come first, all of them.
+//!
+//! **Customers** are numbered pages. They are asked for without an end, so that one who changes meanwhile keeps a place
+//! among them.
+
+use jiff::{SignedDuration, Timestamp};
+use platform::signature::token::query_parameter;
+use platform::{ApiRequest, Connection, Feed, Fetched, Page, Period, Record, Span};
+use serde_json::Value;
+
+use crate::api::{Api, MAX_LOCATIONS, field, id, list, locations, one, product_list};
+use crate::record::{self, Location};
+
+const CUSTOMERS: [&str; MAX_LOCATIONS as usize] = [
+    "customers",
+    "customers_2",
+    "customers_3",
+    "customers_4",
+    "customers_5",
+    "customers_6",
+    "customers_7",
+    "customers_8",
+    "customers_9",
+    "customers_10",
+];
+const TRANSACTIONS: [&str; MAX_LOCATIONS as usize] = [
+    "transactions",
+    "transactions_2",
+    "transactions_3",
+    "transactions_4",
+    "transactions_5",
+    "transactions_6",
+    "transactions_7",
+    "transactions_8",
+    "transactions_9",
+    "transactions_10",
+];
+const PRODUCTS: [&str; MAX_LOCATIONS as usize] = [
+    "products",
+    "products_2",
+    "products_3",
+    "products_4",
+    "products_5",
+    "products_6",
+    "products_7",
+    "products_8",
+    "products_9",
+    "products_10",
+];
+
+/// The stretch of time of one request for transactions: what is sold in it should fit an answer.
+const WINDOW: SignedDuration = SignedDuration::from_hours(6);
+/// How far windows overlap: whether Dutchie counts their edges in is not documented.
+const OVERLAP: SignedDuration = SignedDuration::from_secs(1);
+/// Customers that are asked for before a slice of transactions is read.
+const MAX_JOINED: usize = 50;
+/// Customers of a page, as asked for. Dutchie is said to give fewer at times, but never fewer than [`SURE_PAGE`].
+const PAGE_SIZE: usize = 1000;
+/// A page with fewer is the last.
+const SURE_PAGE: usize = 100;
+
+/// What a connection is asked for in a period.
+pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
+    if period.span == Span::Changes && !connection.flag("poll", true) {
+        return Vec::new();
+    }
+    let apis = (1..=locations(connection)).filter_map(|location| Some((location, Api::of(connection, location)?)));
+    apis.flat_map(|(location, api)| of_location(connection, location, &api, period)).collect()
+}
+
+fn of_location(connection: &Connection, location: u32, api: &Api<'_>, period: &Period) -> Vec<Feed> {
+    let place = location as usize - 1;
+    // What a sale of the period names may have changed last long before it.
+    let since = (period.span == Span::Changes).then_some(period.since);
+    let window = Window { span: period.span, from: period.since, until: period.until, after: 0 };
+    let products = product_list(connection).map(|list| Feed {
+        name: PRODUCTS[place],
+        request: match since {
+            Some(since) => api.get(&format!("{list}?fromLastModifiedDateUTC={}", date(since))),
+            None => api.get(list),
+        },
+    });
+    let customers = Feed { name: CUSTOMERS[place], request: customers_request(api, since.map(date).as_deref(), 0) };
+    let transactions = Feed { name: TRANSACTIONS[place], request: window.request(api) };
+    [customers, transactions].into_iter().chain(products).collect()
+}
+
+/// One page of any feed.
+pub(crate) fn page(
+    connection: &Connection,
+    feed: &Feed,
+    answer: &Fetched,
+    joined: &[Fetched],
+) -> Result<Page, String> {
+    let place = |names: &[&str]| names.iter().position(|name| *name == feed.name);
+    let api = |place: usize| {
+        let location = u32::try_from(place + 1).unwrap_or(MAX_LOCATIONS);
+        Api::of(connection, location).ok_or("the setting api_url is no address")
+    };
+    if let Some(place) = place(&TRANSACTIONS) {
+        transactions(&api(place)?, &feed.request, answer, joined)
+    } else if let Some(place) = place(&CUSTOMERS) {
+        customers(&api(place)?, &feed.request, answer, joined)
+    } else if place(&PRODUCTS).is_some() {
+        let records = list(answer)?.iter().map(record::product).collect();
+        Ok(Page { records, ..Page::default() })
+    } else {
+        Err("a feed that there is not".to_owned())
+    }
+}
+
+/// A stretch of time in which transactions are asked for, and the transaction after which its next slice begins.
+struct Window {
+    span: Span,
+    from: Timestamp,
+    until: Timestamp,
+    after: u64,
+}
+
+impl Window {
+    /// The end of the period and the slice stand behind the address, where they are not sent.
+    fn request(&self, api: &Api<'_>) -> ApiRequest {
+        let (from, to) = (date(self.from), date(self.to()));
+        let names = match self.span {
+            Span::Changes => ["FromLastModifiedDateUTC", "ToLastModifiedDateUTC"],
+            Span::History => ["FromDateUTC", "ToDateUTC"],
+        };
+        api.get(&format!(
+            "reporting/transactions?{}={from}&{}={to}&IncludeDetail=true&IncludeTaxes=true#until={}&after={}",
+            names[0],
+            names[1],
+            date(self.until),
+            self.after
+        ))
+    }
+
+    /// Reads back what [`Self::request`] wrote.
+    fn of(request: &ApiRequest) -> Option<Self> {
+        let (address, fragment) = request.url.split_once('#')?;
+        let (_, query) = address.split_once('?')?;
+        let (span, from) = match query_parameter(query, "FromLastModifiedDateUTC") {
+            Some(from) => (Span::Changes, from),
+            None => (Span::History, query_parameter(query, "FromDateUTC")?),
+        };
+        Some(Self {
+            span,
+            from: from.parse().ok()?,
+            until: query_parameter(fragment, "until")?.parse().ok()?,
+            after: query_parameter(fragment, "after")?.parse().ok()?,
+        })
+    }
+
+    fn to(&self) -> Timestamp {
+        self.from.checked_add(WINDOW).unwrap_or(self.until).min(self.until)
+    }
+
+    /// The slice behind a transaction, or the window behind this one.
+    fn next(self, slice_ends_with: Option<u64>) -> Option<Self> {
+        if let Some(after) = slice_ends_with {
+            return Some(Self { after, ..self });
+        }
+        let to = self.to();
+        (to < self.until).then(|| Self { from: to.checked_sub(OVERLAP).unwrap_or(to), after: 0, ..self })
+    }
+}
+
+fn transactions(
+    api: &Api<'_>,
+    request: &ApiRequest,
+    answer: &Fetched,
+    joined: &[Fetched],
+) -> Result<Page, String> {
+    let window = Window::of(request).ok_or("a request that was not made here")?;
+    let mut rows: Vec<(u64, Value)> =
+        list(answer)?.into_iter().filter_map(|row| Some((id(&row, "transactionId")?, row))).collect();
+    rows.retain(|(id, _)| *id > window.after);
+    rows.sort_by_key(|(id, _)| *id);
+    let wanted = match window.span {
+        Span::Changes => first_customers(&mut rows),
+        Span::History => (Vec::new(), None),
+    };
+    let (customers, slice_ends_with) = wanted;
+    let next = window.next(slice_ends_with).map(|window| window.request(api));
+    if rows.is_empty() {
+        return Ok(Page { next, ..Page::default() });
+    }
+
+    let mut joins = vec![api.whoami()];
+    joins.extend(api.products());
+    let known = joins.len();
+    joins.extend(customers.iter().map(|id| api.customer(*id)));
+    let Some((first, merged)) = joined.split_at_checked(joins.len()) else {
+        return Ok(Page { joins, ..Page::default() });
+    };
+    let location = location(&first[0])?;
+    let products = if known > 1 { list(&first[1])? } else { Vec::new() };
+    let mut people: Vec<Value> = first[known..].iter().filter_map(one).collect();
+    let targets = merged_into(&people);
+    if targets.len() > merged.len() {
+        return Ok(Page { joins: targets.iter().map(|id| api.customer(*id)).collect(), ..Page::default() });
+    }
+    people.extend(merged.iter().filter_map(one));
+
+    let records = rows.iter().map(|(_, row)| {
+        let customer = id(row, "customerId").and_then(|id| person(&people, id));
+        record::transaction(&location, row, customer, &products)
+    });
+    Ok(Page { records: records.collect(), next, ..Page::default() })
+}
+
+/// The customers of as many rows as can be joined, and after which row to go on if that is not all. Rows beyond are
+/// taken away.
+fn first_customers(rows: &mut Vec<(u64, Value)>) -> (Vec<u64>, Option<u64>) {
+    let mut customers = Vec::new();
+    for place in 0..rows.len() {
+        let row = &rows[place].1;
+        let is_void = field(row, "isVoid") == Some(&Value::Bool(true));
+        let customer = id(row, "customerId").filter(|id| !is_void && !customers.contains(id));
+        let Some(customer) = customer else { continue };
+        if customers.len() == MAX_JOINED {
+            rows.truncate(place);
+            return (customers, rows.last().map(|(id, _)| *id));
+        }
+        customers.push(customer);
+    }
+    (customers, None)
+}
+
+/// Customers that others were merged into and that are not there themselves.
+fn merged_into(people: &[Value]) -> Vec<u64> {
+    let mut targets: Vec<u64> =
+        people.iter().filter_map(|customer| id(customer, "mergedIntoCustomerId")).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    targets.retain(|target| !people.iter().any(|customer| id(customer, "customerId") == Some(*target)));
+    targets.truncate(MAX_JOINED);
+    targets
+}
+
+/// The customer with an id, or the one that it was merged into.
+fn person(people: &[Value], customer: u64) -> Option<&Value> {
+    let find = |wanted| people.iter().find(|customer| id(customer, "customerId") == Some(wanted));
+    let found = find(customer)?;
+    id(found, "mergedIntoCustomerId").and_then(find).or(Some(found))
+}
+
+fn location(whoami: &Fetched) -> Result<Location, String> {
+    let whoami = one(whoami).ok_or("whoami has no answer")?;
+    Location::of(&whoami).ok_or_else(|| "whoami names no location".to_owned())
+}
+
+fn customers_request(api: &Api<'_>, since: Option<&str>, page: usize) -> ApiRequest {
+    let since = since.map(|since| format!("fromLastModifiedDateUTC={since}&")).unwrap_or_default();
+    api.get(&format!(
+        "customer/customers-paginated?{since}includeAnonymous=false&PageNumber={page}&PageSize={PAGE_SIZE}"
+    ))
+}
+
+fn customers(
+    api: &Api<'_>,
+    request: &ApiRequest,
+    answer: &Fetched,
+    joined: &[Fetched],
+) -> Result<Page, String> {
+    let rows = list(answer)?;
+    let query = request.url.split_once('?').map(|(_, query)| query).unwrap_or_default();
+    let number = query_parameter(query, "PageNumber").and_then(|page| page.parse::<usize>().ok());
+    let number = number.ok_or("a request that was not made here")?;
+    let since = query_parameter(query, "fromLastModifiedDateUTC");
+    let next = (rows.len() >= SURE_PAGE).then(|| customers_request(api, since, number + 1));
+    if rows.is_empty() {
+        return Ok(Page::default());
+    }
+    let mut joins = vec![api.whoami()];
+    joins.extend(merged_into(&rows).into_iter().map(|id| api.customer(id)));
+    if joined.len() < joins.len() {
+        return Ok(Page { joins, ..Page::default() });
+    }
+    let location = location(&joined[0])?;
+    let targets: Vec<Value> = joined[1..].iter().filter_map(one).collect();
+    let records: Vec<Record> = rows
+        .iter()
+        .filter(|row| field(row, "customerId").is_some())
+        .map(|row| {
+            let into = id(row, "mergedIntoCustomerId");
+            let into = into.and_then(|into| person(&targets, into).or_else(|| person(&rows, into)));
+            record::customer(&location, row, into)
+        })
+        .collect();
+    Ok(Page { records, next, ..Page::default() })
+}
+
+/// As the API writes times: UTC, in milliseconds.
+fn date(at: Timestamp) -> String {
+    format!("{at:.3}")
+}

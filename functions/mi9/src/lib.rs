@@ -1,1 +1,54 @@
 #![doc = include_str!("../README.md")]
+
+use contract::TOPIC;
+use jiff::Timestamp;
+use platform::{
+    Connection, Delivery, Description, Fetched, Mapping, Platform, Request, Secrets, Unverified, Verdict,
+};
+use serde_json::json;
+
+/// The adapter for Mi9 Commerce.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mi9;
+
+impl Platform for Mi9 {
+    fn name(&self) -> &'static str {
+        "mi9"
+    }
+
+    fn description(&self) -> Description {
+        Description {
+            title: "Mi9",
+            settings: json!({
+                "type": "object",
+                "properties": {(contract::SHOP_ERASURE): contract::shop_erasure_schema()},
+                "required": [],
+                "additionalProperties": false
+            }),
+            secrets: json!({
+                "type": "object",
+                "properties": {"webhook_secret": contract::webhook_secret_schema()},
+                "required": [],
+                "additionalProperties": false
+            }),
+        }
+    }
+
+    fn verify(
+        &self,
+        request: &Request,
+        body: Unverified,
+        _connection: &Connection,
+        secrets: &Secrets,
+        now: Timestamp,
+    ) -> Verdict {
+        contract::verify(request, body, secrets, now)
+    }
+
+    fn facts(&self, delivery: &Delivery, connection: &Connection, _fetched: &[Fetched]) -> Mapping {
+        if delivery.topic != TOPIC {
+            return Mapping::Ignore("unknown_topic");
+        }
+        contract::facts(delivery, connection)
+    }
+}

@@ -113,7 +113,8 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
         })
         .collect();
 
-    let person = person(dropped, order.customer_info, order.customer_locale, &billing, &shipping);
+    let person =
+        person(dropped, order.customer_info, order.customer_locale, billing.as_ref(), shipping.as_ref());
     let currency = dropped.take("currency", order.currency);
     let mut extra: BTreeMap<String, Value> = custom::attributes(dropped, order.rest).collect();
     let known = [
@@ -231,8 +232,8 @@ fn person(
     dropped: &mut Dropped,
     customer: Field<Object<payload::Customer>>,
     locale: Field<String>,
-    billing: &Option<Postal>,
-    shipping: &Option<Postal>,
+    billing: Option<&Postal>,
+    shipping: Option<&Postal>,
 ) -> Person {
     let Object(customer) = dropped.take("customerInfo", customer).unwrap_or_default();
     let mut person = Person {
@@ -240,8 +241,7 @@ fn person(
         customer_id: dropped.take("customerInfo.customerNo", customer.customer_no).map(|Id(id)| id),
         ..Person::default()
     };
-    let addresses = [billing, shipping].map(|postal| postal.as_ref().map(|postal| &postal.address));
-    let [billing, shipping] = addresses;
+    let [billing, shipping] = [billing, shipping].map(|postal| postal.map(|postal| &postal.address));
     address::lend(&mut person, billing, shipping);
     let locale = dropped.take("customerLocale", locale).filter(|locale| locale != "default");
     address::set(&mut person.attributes, "locale", locale.map(|locale| locale.replace('_', "-")));

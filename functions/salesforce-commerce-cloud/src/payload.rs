@@ -1,6 +1,8 @@
 //! Orders as SCAPI writes them.
 //! Source: <https://developer.salesforce.com/docs/commerce/commerce-api/references/orders>.
 
+#![allow(clippy::struct_field_names, reason = "the names are the API's")]
+
 use canonical::Currency;
 use canonical::money::Decimal;
 use platform::lenient::{Field, Id, Moment, Object, Objects};

@@ -1,9 +1,10 @@
-//! What a shop is asked for regularly: the way for shops without a module, and the net below those with one.
+//! What a shop is asked for: regularly, as the way for shops without a module and the net below those with one, and
+//! for its history.
 
 use canonical::hash;
 use jiff::Timestamp;
 use platform::lenient::{Field, Object, Objects};
-use platform::{ApiRequest, Connection, Feed, Fetched, Headers, Page, Record};
+use platform::{ApiRequest, Connection, Feed, Fetched, Headers, Page, Period, Record, Span};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -21,18 +22,26 @@ const FEEDS: [(&str, &str, &str); 5] = [
 ];
 const CARTS: (&str, &str, &str) = ("carts", "carts/search", "quote");
 
-/// What changed in a window.
-pub(crate) fn feeds(connection: &Connection, since: Timestamp, until: Timestamp) -> Vec<Feed> {
-    let Some(api) = Api::of(connection).filter(|_| connection.flag("poll", false)) else { return Vec::new() };
+/// In the history customers and products come first, so that the orders find them.
+const HISTORY: [usize; 5] = [3, 4, 0, 1, 2];
+
+/// What changed in a period, or was made in it.
+pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
+    let Some(api) = Api::of(connection) else { return Vec::new() };
     let carts = connection.flag("poll_carts", false).then_some(CARTS);
-    let wanted = FEEDS.into_iter().chain(carts);
-    wanted.map(|(name, path, _)| Feed { name, request: api.get(&search(path, since, until)) }).collect()
+    let (field, wanted) = match period.span {
+        Span::Changes if !connection.flag("poll", false) => return Vec::new(),
+        Span::Changes => ("updated_at", FEEDS),
+        Span::History => ("created_at", HISTORY.map(|place| FEEDS[place])),
+    };
+    let feed = |(name, path, _)| Feed { name, request: api.get(&search(path, field, period)) };
+    wanted.into_iter().chain(carts).map(feed).collect()
 }
 
 /// The first page. Pages are not counted but continued after the last id: a record that changes while pages are read
 /// leaves the window, and would move the others across the border between two numbered pages. Magento keeps UTC and
 /// whole seconds, so the window includes both its ends.
-fn search(path: &str, since: Timestamp, until: Timestamp) -> String {
+fn search(path: &str, field: &str, period: &Period) -> String {
     let second = |time: Timestamp| time.strftime("%Y-%m-%d%%20%H:%M:%S").to_string();
     let filter = |index: usize, field: &str, condition: &str, value: &str| {
         let filter = format!("searchCriteria[filter_groups][{index}][filters][0]");
@@ -40,8 +49,8 @@ fn search(path: &str, since: Timestamp, until: Timestamp) -> String {
     };
     // The id comes last: the next page has another.
     let filters = [
-        filter(0, "updated_at", "gteq", &second(since)),
-        filter(1, "updated_at", "lteq", &second(until)),
+        filter(0, field, "gteq", &second(period.since)),
+        filter(1, field, "lteq", &second(period.until)),
         filter(2, "entity_id", "gt", "0"),
     ]
     .concat();

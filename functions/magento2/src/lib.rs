@@ -57,7 +57,7 @@ impl Platform for Magento2 {
     }
 
     fn feeds(&self, connection: &Connection, period: &Period) -> Vec<Feed> {
-        feeds::feeds(connection, period.since, period.until)
+        feeds::feeds(connection, period)
     }
 
     fn page(
@@ -138,6 +138,13 @@ fn settings() -> Value {
                                 fetched there.",
                 "pattern": "^https://",
                 "examples": ["https://larch.example"]
+            },
+            "api_url": {
+                "type": "string",
+                "title": "API address",
+                "description": "What stands in for the shop's address when its REST interface is asked. Only for \
+                                tests and proxies: a bearer token is sent there.",
+                "examples": ["https://proxy.example"]
             },
             "store_code": {
                 "type": "string",

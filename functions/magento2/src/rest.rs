@@ -22,7 +22,12 @@ impl<'a> Api<'a> {
     pub(crate) fn of(connection: &'a Connection) -> Option<Self> {
         let store_code = connection.text("store_code").unwrap_or("all");
         let plain = store_code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let base_url = base_url(connection)?;
+        let base_url = match connection.text("api_url") {
+            Some(url) => {
+                Some(url.trim_end_matches('/')).filter(|url| is_plain(url, &["https://", "http://"]))
+            }
+            None => base_url(connection),
+        }?;
         plain.then_some(Self { base_url, store_code, bearer: connection.flag("bearer", false) })
     }
 
@@ -57,11 +62,14 @@ impl<'a> Api<'a> {
 
 /// The shop's address without a slash at its end.
 pub(crate) fn base_url(connection: &Connection) -> Option<&str> {
-    let url = connection.text("base_url")?.trim_end_matches('/');
-    let rest = url.strip_prefix("https://")?;
+    Some(connection.text("base_url")?.trim_end_matches('/')).filter(|url| is_plain(url, &["https://"]))
+}
+
+/// An address with one of these schemes, and nothing in it but a host and a path.
+fn is_plain(url: &str, schemes: &[&str]) -> bool {
+    let Some(rest) = schemes.iter().find_map(|scheme| url.strip_prefix(scheme)) else { return false };
     let plain = rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:/".contains(&byte));
-    (plain && rest.starts_with(|first: char| first.is_ascii_alphanumeric()) && !rest.contains(".."))
-        .then_some(url)
+    plain && rest.starts_with(|first: char| first.is_ascii_alphanumeric()) && !rest.contains("..")
 }
 
 /// An id that goes into an address: digits.

@@ -93,13 +93,17 @@ fn customer(mut customer: Map<String, Value>) -> Vec<Record> {
     let tags: Vec<&str> = tags.as_str().unwrap_or_default().split(',').map(str::trim).collect();
     let tags: Vec<&str> = tags.into_iter().filter(|tag| !tag.is_empty()).collect();
     let tags = (!tags.is_empty()).then(|| {
-        object(json!({ "customerId": id, "tags": tags, "occurredAt": text("updated_at") }), "customer.tags_added")
+        object(
+            json!({ "customerId": id, "tags": tags, "occurredAt": text("updated_at") }),
+            "customer.tags_added",
+        )
     });
     let consent = |name: &str, address: &str, at: &str, topic: &'static str| {
         let consent = customer.get(name)?;
         // Without a time it is a state, and nobody knows whose decision.
         consent.get("consent_updated_at").and_then(Value::as_str)?;
-        let decided = |state: &str| ["subscribed", "unsubscribed"].iter().any(|word| state.eq_ignore_ascii_case(word));
+        let decided =
+            |state: &str| ["subscribed", "unsubscribed"].iter().any(|word| state.eq_ignore_ascii_case(word));
         consent.get("state").and_then(Value::as_str).filter(|state| decided(state))?;
         Some(object(json!({ "customer_id": id, address: text(at), name: consent }), topic))
     };

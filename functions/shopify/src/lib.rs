@@ -19,8 +19,8 @@ use platform::lenient::Dropped;
 use platform::reading::{self, Reading, Silence};
 use platform::signature::hmac::{self, Encoding};
 use platform::{
-    Connection, Delivery, Description, Feed, Fetched, Mapping, OAuth, Page, Period, Platform, Request, Secrets,
-    Unverified, Verdict,
+    Connection, Delivery, Description, Feed, Fetched, Mapping, OAuth, Page, Period, Platform, Request,
+    Secrets, Unverified, Verdict,
 };
 use serde_json::json;
 

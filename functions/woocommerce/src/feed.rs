@@ -40,11 +40,10 @@ impl Window {
         let mark = if self.span == Span::History { HISTORY } else { "" };
         let query = if feed == CUSTOMERS {
             // The shop takes no notice of the first two: they say here where to end.
-            format!(
-                "registered_after={after}&registered_before={before}&orderby=registered_date&order=desc"
-            )
+            format!("registered_after={after}&registered_before={before}&orderby=registered_date&order=desc")
         } else {
-            let (by, orderby) = if self.span == Span::History { ("", "date") } else { ("modified_", "modified") };
+            let (by, orderby) =
+                if self.span == Span::History { ("", "date") } else { ("modified_", "modified") };
             format!("{by}after={after}&{by}before={before}&dates_are_gmt=true&orderby={orderby}&order=asc")
         };
         access.get(&format!("{feed}?{query}&per_page={PER_PAGE}&page={page}{mark}"))

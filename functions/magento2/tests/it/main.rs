@@ -4,6 +4,7 @@
 
 mod credentials;
 mod feeds;
+mod history;
 mod requests;
 mod suite;
 

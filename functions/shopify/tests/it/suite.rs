@@ -12,10 +12,7 @@ pub(crate) const SUITE: Suite = Suite {
     folder: env!("CARGO_MANIFEST_DIR"),
     sign,
     secrets,
-    without: &[
-        ("expired", "nothing but the body is signed: there is no time to be too old"),
-        ("webhook_and_poll_of_one_order", "Shopify is not polled"),
-    ],
+    without: &[("expired", "nothing but the body is signed: there is no time to be too old")],
 };
 
 fn sign(request: &mut Request, body: Vec<u8>) -> Vec<u8> {

@@ -217,3 +217,82 @@ fn a_page_is_asked_for_by_the_settings_alone() {
     let stopped = connection(json!({"shop_url": "https://thistle-and-thread.example", "poll": false}));
     assert!(Woocommerce.page(&stopped, &moved, &answer(Some(1), &[]), &[]).is_err());
 }
+
+fn history(connection: &Connection) -> Vec<Feed> {
+    let instant = |text: &str| text.parse::<Timestamp>().unwrap();
+    let period =
+        platform::Period::history(instant("2024-01-01T00:00:00Z"), instant("2026-03-14T09:30:00.2Z"));
+    Woocommerce.feeds(connection, &period)
+}
+
+#[test]
+fn the_history_is_asked_for_by_creation_whether_the_shop_is_polled_or_not() {
+    let unpolled = connection(json!({"shop_url": "https://thistle-and-thread.example"}));
+    let urls: Vec<String> = history(&unpolled).into_iter().map(|feed| feed.request.url).collect();
+    let by_date = "?after=2023-12-31T23:59:59&before=2026-03-14T09:30:01&dates_are_gmt=true&orderby=date&order=asc\
+                   &per_page=100&page=1#history";
+    assert_eq!(
+        urls,
+        [
+            format!(
+                "{API}customers?registered_after=2023-12-31T23:59:59&registered_before=2026-03-14T09:30:01\
+                 &orderby=registered_date&order=desc&per_page=100&page=1#history"
+            ),
+            format!("{API}products{by_date}"),
+            format!("{API}orders{by_date}"),
+        ]
+    );
+    assert!(history(&connection(json!({"shop_url": "http://thistle-and-thread.example"}))).is_empty());
+}
+
+#[test]
+fn another_address_may_stand_in_for_the_shop_s() {
+    let url = |api_url: &str| {
+        let connection =
+            connection(json!({"shop_url": "https://thistle-and-thread.example", "api_url": api_url}));
+        history(&connection).first().map(|feed| feed.request.url.clone()).unwrap_or_default()
+    };
+    assert!(url("http://127.0.0.1:8099/").starts_with("http://127.0.0.1:8099/wp-json/wc/v3/customers?"));
+    assert_eq!(url("ftp://127.0.0.1"), "");
+}
+
+#[test]
+fn the_whole_history_comes_although_orders_change_and_are_deleted_meanwhile() {
+    let unpolled = connection(json!({"shop_url": "https://thistle-and-thread.example"}));
+    let feed = history(&unpolled).remove(2);
+    let made = |id: i64| date(1_767_225_600 + id / 3 * 60);
+    let mut orders: Vec<Value> = (1..=520)
+        .map(|id| json!({"id": id, "status": "processing", "date_created_gmt": made(id), "date_modified_gmt": made(id)}))
+        .collect();
+    let walked = conformance::walk(&Woocommerce, &unpolled, &feed, |request| {
+        let after = parameter(&request.url, "after");
+        let page: usize = parameter(&request.url, "page").parse().unwrap();
+        let left: Vec<Value> =
+            orders.iter().filter(|order| order["date_created_gmt"].as_str() > Some(after)).cloned().collect();
+        let pages = u32::try_from(left.len().div_ceil(100)).unwrap();
+        let answered = answer(Some(pages), left.chunks(100).nth(page - 1).unwrap_or_default());
+        // One that was read is deleted, and one changes.
+        orders.remove(0);
+        orders[7]["date_modified_gmt"] = "2026-03-14T09:00:00".into();
+        answered
+    });
+    let ids: std::collections::BTreeSet<u64> = walked
+        .records
+        .iter()
+        .map(|record| serde_json::from_slice::<Value>(&record.body).unwrap()["id"].as_u64().unwrap())
+        .collect();
+    assert_eq!(ids.len(), 520);
+    // Per 100 orders: 1.2 requests. The edges of the pages come twice.
+    assert_eq!(walked.requests.len(), 6);
+    assert!(walked.records.len() < 540, "{}", walked.records.len());
+}
+
+fn date(second: i64) -> String {
+    Timestamp::from_second(second).unwrap().strftime("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
+fn parameter<'a>(url: &'a str, name: &str) -> &'a str {
+    let query = url.split_once('?').unwrap().1;
+    let query = query.split('#').next().unwrap();
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).unwrap()
+}

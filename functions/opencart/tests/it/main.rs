@@ -1,0 +1,7 @@
+//! The adapter from outside: bytes and headers in, verdicts and facts out.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot run should say so")]
+
+mod suite;
+
+conformance::tests!(suite::SUITE);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::xmlrpc::{self, Fault};
 
 /// Sessions last an hour after they were used last, unless a shop sets less.
-const SESSION: Duration = Duration::from_secs(10 * 60);
+const SESSION: Duration = Duration::from_mins(10);
 /// The session is over.
 const SESSION_EXPIRED: Fault = Fault(5);
 /// The resource is not there: versions before 1.4.1 know no credit memos.

@@ -1,5 +1,7 @@
 //! The records that polls make, as far as they are read. Every scalar is a text or null; every field may be missing.
 
+#![allow(clippy::struct_field_names, reason = "the names are Magento's")]
+
 use canonical::Currency;
 use canonical::money::Decimal;
 use platform::lenient::{Field, Id, Moment, Object, Objects};

@@ -9,7 +9,8 @@ pub(crate) struct Fault(pub(crate) i64);
 
 /// The body of a call.
 pub(crate) fn call(method: &str, params: &[Value]) -> String {
-    let params: String = params.iter().map(|param| format!("<param>{}</param>", written(param))).collect();
+    let params: Vec<_> = params.iter().map(|param| format!("<param>{}</param>", written(param))).collect();
+    let params = params.concat();
     format!(
         "<?xml version=\"1.0\"?><methodCall><methodName>{method}</methodName><params>{params}</params></methodCall>"
     )
@@ -26,13 +27,13 @@ fn written(value: &Value) -> String {
             format!("<array><data>{elements}</data></array>")
         }
         Value::Object(members) => {
-            let members: String = members
+            let members: Vec<_> = members
                 .iter()
                 .map(|(name, value)| {
                     format!("<member><name>{}</name>{}</member>", escaped(name), written(value))
                 })
                 .collect();
-            format!("<struct>{members}</struct>")
+            format!("<struct>{}</struct>", members.concat())
         }
     };
     format!("<value>{inner}</value>")

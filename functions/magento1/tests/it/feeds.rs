@@ -47,7 +47,7 @@ fn written(value: &Value) -> String {
             let member = |(name, value): (&String, &Value)| {
                 format!("<member><name>{name}</name>{}</member>", written(value))
             };
-            format!("<struct>{}</struct>", members.iter().map(member).collect::<String>())
+            format!("<struct>{}</struct>", members.iter().map(member).collect::<Vec<_>>().concat())
         }
     };
     format!("<value>{inner}</value>")

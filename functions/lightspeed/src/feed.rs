@@ -1,0 +1,120 @@
+//! What is asked for: customers, sales, and shipments, by change or for an import.
+//! Sources: <https://developers.lightspeedhq.com/retail/endpoints/Sale/>,
+//! <https://developers.lightspeedhq.com/retail/endpoints/Customer/>,
+//! <https://developers.lightspeedhq.com/retail/endpoints/ShipTo/>.
+
+use jiff::{Timestamp, ToSpan};
+use platform::{Connection, Feed, Fetched, Page, Period, Span};
+use serde_json::Value;
+
+use crate::api::{self, Api};
+use crate::joins::{Joins, Known};
+use crate::record;
+
+const CUSTOMERS: &str = "customers";
+const SALES: &str = "sales";
+const SHIP_TOS: &str = "ship_tos";
+/// What is loaded with a sale. Shop and category are no relations of a sale: they are joined.
+pub(crate) const SALE_RELATIONS: &str = r#"["SaleLines","SaleLines.Item","SaleLines.Discount","SaleLines.Note","SalePayments","SalePayments.SaleAccounts","ShipTo","ShipTo.Contact","Customer","Customer.Contact"]"#;
+const CONTACT: &str = r#"["Contact"]"#;
+
+/// Nothing without an account. Shipments need no feed of their own in an import: they come with their sales.
+pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
+    let Some(api) = Api::of(connection) else { return Vec::new() };
+    let within = between(period.since, period.until);
+    let list = |name, entity, relations, by: &str, sort: &str| {
+        let parameters = [("sort", sort), (by, &within), ("archived", "true"), ("load_relations", relations)];
+        Feed { name, request: api.list(entity, &parameters) }
+    };
+    match period.span {
+        Span::Changes if !connection.flag("poll", true) => Vec::new(),
+        Span::Changes => {
+            let by = changed_by(connection);
+            vec![
+                list(CUSTOMERS, "Customer", CONTACT, "timeStamp", "timeStamp"),
+                list(SALES, "Sale", SALE_RELATIONS, by, by),
+                Feed {
+                    name: SHIP_TOS,
+                    request: api.list(
+                        "ShipTo",
+                        &[("sort", "timeStamp"), ("timeStamp", &within), ("load_relations", CONTACT)],
+                    ),
+                },
+            ]
+        }
+        Span::History => vec![
+            list(CUSTOMERS, "Customer", CONTACT, "createTime", "customerID"),
+            list(SALES, "Sale", SALE_RELATIONS, "completeTime", "completeTime"),
+        ],
+    }
+}
+
+/// The field by which changed sales are found: `timeStamp` of a completed sale is when it was completed, so a sale that is
+/// voided later would not be seen by it.
+fn changed_by(connection: &Connection) -> &'static str {
+    match connection.text("sale_change_field") {
+        Some("updateTime") => "updateTime",
+        Some("timeStamp") => "timeStamp",
+        _ => "updatetime",
+    }
+}
+
+/// `><,from,to`, both included, in whole seconds around the period.
+fn between(since: Timestamp, until: Timestamp) -> String {
+    let text = |time: Timestamp| time.strftime("%Y-%m-%dT%H:%M:%S-00:00").to_string();
+    let until = if until.subsec_nanosecond() == 0 {
+        until
+    } else {
+        until.saturating_add(1.second()).unwrap_or(until)
+    };
+    format!("><,{},{}", text(since), text(until))
+}
+
+/// Reads one page.
+pub(crate) fn page(
+    connection: &Connection,
+    feed: &Feed,
+    answer: &Fetched,
+    joined: &[Fetched],
+) -> Result<Page, String> {
+    let api = Api::of(connection).ok_or("the setting account_id is missing")?;
+    let body = api::body(answer)?;
+    let next = api.next(&feed.request, &body)?;
+    let joins = Joins { api, has_currency: connection.currency("currency").is_some(), answers: joined };
+    let records = match feed.name {
+        CUSTOMERS => api::many(&body["Customer"]).iter().map(record::customer).collect(),
+        SALES => {
+            let sales = api::many(&body["Sale"]).to_vec();
+            match joins.about(sales)? {
+                Ok(known) => known.sales.iter().map(|sale| record::sale(sale, &known)).collect(),
+                Err(joins) => return Ok(Page { joins, ..Page::default() }),
+            }
+        }
+        SHIP_TOS => {
+            let shipped: Vec<&Value> =
+                api::many(&body["ShipTo"]).iter().filter(|ship_to| is_shipped(ship_to)).collect();
+            match joins.shipped(&shipped)? {
+                Ok(known) => shipped.iter().map(|ship_to| shipment(ship_to, &known)).collect(),
+                Err(joins) => return Ok(Page { joins, ..Page::default() }),
+            }
+        }
+        other => return Err(format!("there is no feed {other}")),
+    };
+    Ok(Page { records, next, ..Page::default() })
+}
+
+/// Marked as shipped, and tied to a customer.
+fn is_shipped(ship_to: &Value) -> bool {
+    ship_to["shipped"].as_str() == Some("true") && api::id(ship_to, "customerID").is_some()
+}
+
+/// The sale of a shipment, with the shipment in it as if it had come with the sale.
+fn shipment(ship_to: &Value, known: &Known) -> platform::Record {
+    let sale_id = &ship_to["saleID"];
+    let mut sale =
+        known.sales.iter().find(|sale| &sale["saleID"] == sale_id).cloned().unwrap_or_else(
+            || serde_json::json!({ "saleID": sale_id, "customerID": &ship_to["customerID"] }),
+        );
+    sale["ShipTo"] = ship_to.clone();
+    record::sale(&sale, known)
+}

@@ -17,7 +17,7 @@ use crate::http::{Http, Limits, Trouble};
 use crate::kept::Kept;
 use crate::oauth1::{self, Credentials, Stamp};
 use crate::quota;
-use crate::secrets::{Writing, fill};
+use crate::secrets::{Writing, fill, fill_address};
 
 /// Makes the requests that adapters ask for. One per process: it remembers who is broken or has had enough.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Fetcher {
     }
 
     async fn ask(&self, connection: &str, request: &ApiRequest, secrets: &Secrets) -> Result<Fetched, Error> {
-        let (url, host) = self.http.address(&request.url)?;
+        let (url, host) = self.http.address(&fill_address(&request.url, secrets)?)?;
         let prepared = self.prepare(url, request, secrets)?;
         self.gate.admit(connection, request.pace, self.clock.now_ms()).map_err(|shut| {
             let (reason, wait_ms) = match shut {

@@ -68,6 +68,14 @@ pub(crate) fn fill(text: &str, secrets: &Secrets, writing: Writing) -> Result<St
     Ok(filled)
 }
 
+/// The address with the secrets in force put into its query: some APIs take a login nowhere else.
+pub(crate) fn fill_address(url: &str, secrets: &Secrets) -> Result<String, Error> {
+    match url.split_once('?') {
+        Some((before, query)) => Ok(format!("{before}?{}", fill(query, secrets, Writing::Form)?)),
+        None => Ok(url.to_owned()),
+    }
+}
+
 /// What is before the first placeholder, its name, and what is after it.
 fn placeholder(text: &str) -> Option<(&str, &str, &str)> {
     let (before, from) = text.split_once(BEGIN)?;
@@ -104,6 +112,21 @@ mod tests {
         ] {
             assert_eq!(fill(text, &secrets(), writing).unwrap(), expected);
         }
+    }
+
+    #[test]
+    fn addresses_take_secrets_in_their_query_only() {
+        for (url, expected) in [
+            (
+                "https://a.example/x?k={secret:odd}&n={secret:token}",
+                "https://a.example/x?k=a%22b%5Cc%20d%26%C3%BC&n=s3cret",
+            ),
+            ("https://a.example/{secret:token}", "https://a.example/{secret:token}"),
+            ("https://a.example/{secret:token}?a=1#b", "https://a.example/{secret:token}?a=1#b"),
+        ] {
+            assert_eq!(fill_address(url, &secrets()).unwrap(), expected);
+        }
+        assert!(fill_address("https://a.example/?k={secret:nope}", &secrets()).is_err());
     }
 
     #[test]

@@ -68,7 +68,8 @@ pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
     if period.span == Span::Changes && !connection.flag("poll", true) {
         return Vec::new();
     }
-    let apis = (1..=locations(connection)).filter_map(|location| Some((location, Api::of(connection, location)?)));
+    let apis =
+        (1..=locations(connection)).filter_map(|location| Some((location, Api::of(connection, location)?)));
     apis.flat_map(|(location, api)| of_location(connection, location, &api, period)).collect()
 }
 
@@ -84,7 +85,8 @@ fn of_location(connection: &Connection, location: u32, api: &Api<'_>, period: &P
             None => api.get(list),
         },
     });
-    let customers = Feed { name: CUSTOMERS[place], request: customers_request(api, since.map(date).as_deref(), 0) };
+    let customers =
+        Feed { name: CUSTOMERS[place], request: customers_request(api, since.map(date).as_deref(), 0) };
     let transactions = Feed { name: TRANSACTIONS[place], request: window.request(api) };
     [customers, transactions].into_iter().chain(products).collect()
 }

@@ -42,7 +42,9 @@ pub(crate) fn lines(
     for (place, Object(item)) in dropped.list("items", items).into_iter().enumerate() {
         let product_id = dropped.take("productId", item.product_id.clone()).map(|Id(id)| id);
         let product = products.iter().find(|product| {
-            product_id.as_ref().is_some_and(|wanted| product.product_id.clone().ok().is_some_and(|Id(id)| id == *wanted))
+            product_id
+                .as_ref()
+                .is_some_and(|wanted| product.product_id.clone().ok().is_some_and(|Id(id)| id == *wanted))
         });
         let product = product.cloned().unwrap_or_default();
         let coupons = [item.is_coupon.clone(), product.is_coupon.clone()];
@@ -74,7 +76,8 @@ fn distinct(taken: &mut BTreeSet<String>, id: String) -> String {
 }
 
 fn line(dropped: &mut Dropped, origin: &Origin<'_>, item: Item, mut product: Product) -> Line {
-    let quantity = dropped.take("quantity", item.quantity.clone()).map_or(Decimal::ONE, |quantity| quantity.abs());
+    let quantity =
+        dropped.take("quantity", item.quantity.clone()).map_or(Decimal::ONE, |quantity| quantity.abs());
     let unit_price = dropped.take("unitPrice", item.unit_price.clone()).map(|price| price.abs());
     let discount = dropped.take("totalDiscount", item.total_discount.clone()).unwrap_or_default().abs();
     // totalPrice holds taxes.
@@ -96,7 +99,12 @@ fn line(dropped: &mut Dropped, origin: &Origin<'_>, item: Item, mut product: Pro
 }
 
 /// What Klaviyo's integration tells of a product sold, under its names.
-fn extra(dropped: &mut Dropped, origin: &Origin<'_>, item: Item, product: &Product) -> BTreeMap<String, Value> {
+fn extra(
+    dropped: &mut Dropped,
+    origin: &Origin<'_>,
+    item: Item,
+    product: &Product,
+) -> BTreeMap<String, Value> {
     let amount = |amount: Option<Decimal>| amount.map(decimal_to_json);
     let text = |text: Option<String>| text.map(Value::String);
     let id = |id: Option<Id>| id.map(|Id(id)| number(id));
@@ -126,5 +134,8 @@ fn extra(dropped: &mut Dropped, origin: &Origin<'_>, item: Item, product: &Produ
 /// Names of discounts, which are all that can stand for their codes.
 pub(crate) fn discount_names(dropped: &mut Dropped, discounts: Objects<Discount>) -> Vec<String> {
     let discounts = dropped.list("discounts", discounts);
-    discounts.into_iter().filter_map(|Object(discount)| dropped.take("discountName", discount.discount_name)).collect()
+    discounts
+        .into_iter()
+        .filter_map(|Object(discount)| dropped.take("discountName", discount.discount_name))
+        .collect()
 }

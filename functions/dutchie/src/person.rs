@@ -46,7 +46,8 @@ pub(crate) fn person(dropped: &mut Dropped, customer_id: String, customer: Custo
     if person.email.is_none() {
         return person;
     }
-    person.phone = dropped.take("cellPhone", customer.cell_phone).or_else(|| dropped.take("phone", customer.phone));
+    person.phone =
+        dropped.take("cellPhone", customer.cell_phone).or_else(|| dropped.take("phone", customer.phone));
     person.phone_country = person.phone.is_some().then(|| PHONE_COUNTRY.to_owned());
 
     let address = Address {

@@ -19,7 +19,9 @@ pub(crate) fn product(reader: &mut Reader<'_>) -> Reading {
     let described = dropped.take("onlineDescription", std::mem::take(&mut product.online_description));
     Ok(vec![Fact::Catalog(CatalogItem {
         product_id,
-        updated_at: dropped.take("lastModifiedDateUTC", product.last_modified.clone()).and_then(Moment::in_utc),
+        updated_at: dropped
+            .take("lastModifiedDateUTC", product.last_modified.clone())
+            .and_then(Moment::in_utc),
         title: title(dropped, &mut product),
         description: described.or_else(|| dropped.take("description", product.description)),
         image_url: dropped.take("imageUrl", product.image_url),

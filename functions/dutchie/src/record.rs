@@ -192,7 +192,8 @@ pub(crate) fn transaction(
         .collect();
     sale.insert("items".to_owned(), items.into());
     sale.insert("discounts".to_owned(), pick_each(transaction, "discounts", DISCOUNT_FIELDS));
-    let products = products.iter().filter(|product| id(product, "productId").is_some_and(|id| sold.contains(&id)));
+    let products =
+        products.iter().filter(|product| id(product, "productId").is_some_and(|id| sold.contains(&id)));
     let body = json!({
         "location": location.0,
         "transaction": sale,

@@ -31,8 +31,10 @@ pub(crate) fn transaction(reader: &mut Reader<'_>) -> Reading {
     let Object(customer) = dropped.take("customer", record.customer).unwrap_or_default();
     let customer_id = buyer(dropped, &mut sale, &customer)?;
 
-    let original = reference(dropped, "returnOnTransactionId", std::mem::take(&mut sale.return_on_transaction_id));
-    let is_return = dropped.take("isReturn", sale.is_return.clone()).unwrap_or_default() || original.is_some();
+    let original =
+        reference(dropped, "returnOnTransactionId", std::mem::take(&mut sale.return_on_transaction_id));
+    let is_return =
+        dropped.take("isReturn", sale.is_return.clone()).unwrap_or_default() || original.is_some();
     let zone = zone(reader.connection, &place);
     let utc = dropped.take("transactionDate", sale.transaction_date.clone());
     let local = dropped.take("transactionDateLocalTime", sale.transaction_date_local_time.clone());
@@ -44,7 +46,11 @@ pub(crate) fn transaction(reader: &mut Reader<'_>) -> Reading {
         dropped.list("products", record.products).into_iter().map(|Object(product)| product).collect();
     let sold = line::lines(dropped, &origin, std::mem::take(&mut sale.items), &products);
     let mut discount_codes = line::discount_names(dropped, std::mem::take(&mut sale.discounts));
-    discount_codes.extend(sold.discounts);
+    for name in sold.discounts {
+        if !discount_codes.contains(&name) {
+            discount_codes.push(name);
+        }
+    }
 
     let amount = dropped.take("total", sale.total.clone()).map(cents);
     let total_discounts = dropped.take("totalDiscount", sale.total_discount.clone());
@@ -140,7 +146,8 @@ fn currency(connection: &Connection) -> Option<Currency> {
 }
 
 fn zone(connection: &Connection, place: &Place) -> Option<TimeZone> {
-    let own = connection.settings.get("time_zones").and_then(|zones| zones.get(&place.id)).and_then(Value::as_str);
+    let own =
+        connection.settings.get("time_zones").and_then(|zones| zones.get(&place.id)).and_then(Value::as_str);
     own.and_then(|name| TimeZone::get(name).ok()).or_else(|| connection.time_zone("time_zone"))
 }
 
@@ -155,7 +162,9 @@ fn instant(zone: Option<&TimeZone>, utc: Option<Moment>, local: Option<Moment>) 
     }
     let at = utc.in_utc()?;
     let Some(Moment::Local(local)) = local else { return shown_in(zone, at) };
-    offset_between(at, local).map(|offset| Instant::at_offset(at.timestamp(), offset)).or_else(|| shown_in(zone, at))
+    offset_between(at, local)
+        .map(|offset| Instant::at_offset(at.timestamp(), offset))
+        .or_else(|| shown_in(zone, at))
 }
 
 fn shown_in(zone: &TimeZone, at: Instant) -> Option<Instant> {

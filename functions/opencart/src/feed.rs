@@ -94,8 +94,9 @@ pub(crate) fn page(connection: &Connection, feed: &Feed, answer: &Fetched) -> Re
     let list = lists.into_iter().find(|list| front.contains(&format!("&list={}&", list.name)));
     let list = list.ok_or("there is no such list")?;
 
-    let body: Value = serde_json::from_slice(&answer.body)
-        .map_err(|error| format!("the answer is not JSON (line {}, column {})", error.line(), error.column()))?;
+    let body: Value = serde_json::from_slice(&answer.body).map_err(|error| {
+        format!("the answer is not JSON (line {}, column {})", error.line(), error.column())
+    })?;
     let Value::Object(mut body) = body else { return Err("the answer is not an object".to_owned()) };
     let Some(Value::Array(rows)) = body.remove("records") else {
         return Err("the answer holds no records".to_owned());

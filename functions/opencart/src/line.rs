@@ -1,5 +1,7 @@
 //! Lines of orders, and links to products.
 
+use std::fmt::Write;
+
 use canonical::fact::Line;
 use canonical::money::Decimal;
 use platform::Connection;
@@ -85,7 +87,7 @@ pub(crate) fn image_url(connection: &Connection, path: &str) -> Option<String> {
         if plain(byte) {
             url.push(char::from(byte));
         } else {
-            url.push_str(&format!("%{byte:02X}"));
+            let _ = write!(url, "%{byte:02X}");
         }
     }
     Some(url)

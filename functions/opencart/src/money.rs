@@ -30,10 +30,13 @@ impl Rate {
         let default = dropped.take("currency", default);
         let code = dropped.take("currency_code", code);
         let value = dropped.take("currency_value", value).filter(|value| *value > Decimal::ZERO);
-        let decimals = dropped.take("decimal_place", decimals).and_then(|decimals| u32::try_from(decimals).ok());
+        let decimals =
+            dropped.take("decimal_place", decimals).and_then(|decimals| u32::try_from(decimals).ok());
+        // Without a rate an amount is still what it was in the shop's currency.
+        let converted = code.zip(value);
         Self {
-            currency: code.or(default),
-            value: value.filter(|_| code.is_some()).unwrap_or(Decimal::ONE),
+            currency: converted.map(|(code, _)| code).or(default).or(code),
+            value: converted.map_or(Decimal::ONE, |(_, value)| value),
             decimals: decimals.filter(|decimals| *decimals <= MAX_DECIMALS).unwrap_or(DECIMALS),
         }
     }

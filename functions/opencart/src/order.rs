@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use canonical::Fact;
 use canonical::fact::{Cancellation, OrderDetail, OrderSnapshot, Refund, RefundPolicy, Shipment};
 use canonical::money::Decimal;
-use canonical::Fact;
 use platform::address::{Address, lend};
 use platform::lenient::{self, Dropped, Field, Object, Objects};
 use platform::reading::{Reader, Reading, Silence};
@@ -42,18 +42,14 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
     let names = [order.firstname, order.lastname];
     let mut person = person(dropped, order.customer_id, order.email, order.telephone, names);
     lend(&mut person, billing.as_ref(), shipping.as_ref());
-    let rate = Rate::read(
-        dropped,
-        record.currency,
-        order.currency_code,
-        order.currency_value,
-        order.decimal_place,
-    );
+    let rate =
+        Rate::read(dropped, record.currency, order.currency_code, order.currency_value, order.decimal_place);
     let total = rate.convert(dropped, "total", order.total).map(|total| rate.money(total));
     let lines = line::lines(dropped, connection, &rate, record.products);
     let (total_discounts, discount_codes) = discounts(dropped, &rate, record.totals);
     if !standing.is_confirmed() {
-        let checkout = checkout::checkout(order_id, person, [created_at, updated_at], total, discount_codes, lines);
+        let checkout =
+            checkout::checkout(order_id, person, [created_at, updated_at], total, discount_codes, lines);
         return Ok(vec![Fact::Checkout(checkout)]);
     }
 
@@ -78,32 +74,32 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
         extra,
         ..OrderDetail::default()
     };
-    let placed = standing.placed().and_then(|at| at.or(created_at));
+    let placed = standing.placed(created_at);
     let tracking = dropped.take("tracking", order.tracking);
     // OpenCart knows neither parcels nor refunds, only that the whole order has such a status.
     let part = format!("{order_id}-1");
-    let shipments = standing.shipped().map(|at| Shipment {
+    let shipments = standing.shipped(last_change).map(|at| Shipment {
         shipment_id: part.clone(),
-        at: at.unwrap_or(last_change),
+        at,
         company: None,
         tracking_numbers: tracking.into_iter().collect(),
         lines: Vec::new(),
     });
-    let refunds = standing.refunded().filter(|_| placed.is_some()).map(|at| Refund {
+    let refunds = standing.refunded(last_change).filter(|_| placed.is_some()).map(|at| Refund {
         refund_id: part,
-        at: at.unwrap_or(last_change),
+        at,
         amount: total,
         reason: None,
     });
-    let cancelled = standing.cancelled().filter(|_| placed.is_some());
+    let cancelled = standing.cancelled(last_change).filter(|_| placed.is_some());
     Ok(vec![Fact::Order(OrderSnapshot {
         order_id,
         person,
         updated_at,
         placed_at: placed,
         detail: Some(detail),
-        cancelled: cancelled.map(|at| Cancellation { at: at.unwrap_or(last_change), reason: None }),
-        fulfilled_at: standing.fulfilled().map(|at| at.unwrap_or(last_change)),
+        cancelled: cancelled.map(|at| Cancellation { at, reason: None }),
+        fulfilled_at: standing.fulfilled(last_change),
         shipments: shipments.into_iter().collect(),
         fully_refunded: refunds.is_some(),
         refunds: refunds.into_iter().collect(),

@@ -1,10 +1,12 @@
 //! The bodies of polled records: `OpenCart`'s own rows as the extension sends them, whose values are texts or numbers.
 
+#![allow(clippy::struct_field_names, reason = "the names are those of the columns")]
+
 use canonical::Currency;
 use canonical::money::Decimal;
 use platform::lenient::{Field, Id, Lenient, Moment, Object, Objects};
 use serde::Deserialize;
-use serde::de::MapAccess;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
 /// A local time; `0000-00-00 00:00:00` stands for none.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,6 +42,11 @@ impl<'de> Lenient<'de> for Method {
             Ok(_) if text == "[]" => Some(Self(None)),
             _ => None,
         }
+    }
+
+    fn from_array<A: SeqAccess<'de>>(mut array: A) -> Result<Option<Self>, A::Error> {
+        while array.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Some(Self(None)))
     }
 
     fn from_object<A: MapAccess<'de>>(object: A) -> Result<Option<Self>, A::Error> {

@@ -117,46 +117,48 @@ impl Standing {
 
     /// Since when the order counts: its first status that is no failure. One that failed and was nothing but
     /// cancelled since does not.
-    pub(crate) fn placed(&self) -> Option<Option<Instant>> {
+    pub(crate) fn placed(&self, otherwise: Option<Instant>) -> Option<Instant> {
         let failed = self.entries.iter().any(|(entry, _)| *entry == Meaning::NotPlaced);
         let counts = |(entry, _): &&(Meaning, _)| match entry {
             Meaning::NotPlaced => false,
             Meaning::Cancelled => !failed,
             _ => true,
         };
-        self.entries.iter().find(counts).map(|(_, at)| *at)
+        self.entries.iter().find(counts).and_then(|(_, at)| at.or(otherwise))
     }
 
-    /// Since when it is cancelled, if it was not taken up again.
-    pub(crate) fn cancelled(&self) -> Option<Option<Instant>> {
-        self.ended(Meaning::Cancelled)
+    /// Since when it is cancelled, if it was not taken up again; `otherwise` where the history does not say, as in all
+    /// that follow.
+    pub(crate) fn cancelled(&self, otherwise: Instant) -> Option<Instant> {
+        self.ended(Meaning::Cancelled, otherwise)
     }
 
     /// Since when it is refunded, if it was not taken up again.
-    pub(crate) fn refunded(&self) -> Option<Option<Instant>> {
-        self.ended(Meaning::Refunded)
+    pub(crate) fn refunded(&self, otherwise: Instant) -> Option<Instant> {
+        self.ended(Meaning::Refunded, otherwise)
     }
 
     /// Since when it is shipped, if it is or was.
-    pub(crate) fn shipped(&self) -> Option<Option<Instant>> {
-        self.first(|entry| entry == Meaning::Shipped)
+    pub(crate) fn shipped(&self, otherwise: Instant) -> Option<Instant> {
+        self.first(otherwise, |entry| entry == Meaning::Shipped)
     }
 
     /// Since when it is shipped or complete, if it is or was.
-    pub(crate) fn fulfilled(&self) -> Option<Option<Instant>> {
-        self.first(|entry| matches!(entry, Meaning::Shipped | Meaning::Complete))
+    pub(crate) fn fulfilled(&self, otherwise: Instant) -> Option<Instant> {
+        self.first(otherwise, |entry| matches!(entry, Meaning::Shipped | Meaning::Complete))
     }
 
-    fn first(&self, wanted: impl Fn(Meaning) -> bool) -> Option<Option<Instant>> {
-        self.entries.iter().find(|(entry, _)| wanted(*entry)).map(|(_, at)| *at)
+    fn first(&self, otherwise: Instant, wanted: impl Fn(Meaning) -> bool) -> Option<Instant> {
+        let entry = self.entries.iter().find(|(entry, _)| wanted(*entry));
+        entry.map(|(_, at)| at.unwrap_or(otherwise))
     }
 
-    fn ended(&self, meaning: Meaning) -> Option<Option<Instant>> {
+    fn ended(&self, meaning: Meaning, otherwise: Instant) -> Option<Instant> {
         let last = self.entries.iter().rposition(|(entry, _)| *entry == meaning)?;
         let alive = |(entry, _): &(Meaning, _)| {
             matches!(entry, Meaning::Placed | Meaning::Shipped | Meaning::Complete)
         };
         let taken_up = self.entries.iter().skip(last).any(alive);
-        if taken_up { None } else { self.first(|entry| entry == meaning) }
+        if taken_up { None } else { self.first(otherwise, |entry| entry == meaning) }
     }
 }

@@ -115,7 +115,7 @@ fn first_page(
     let mut part = || parts.next().ok_or("the request has lost its period");
     let (field, since, until) = (part()?, part()?, part()?);
     let time = |text: &str| text.parse().map_err(|_| "the request has lost its period");
-    let (from, to) = local(time(since)?, time(until)?, zone)?;
+    let (from, to) = local(time(since)?, time(until)?, zone);
     let (resource, query) = source.query();
     Ok(webservice.get(
         resource,
@@ -127,12 +127,12 @@ fn first_page(
 
 /// A period in the shop's local time, in whole seconds, both included. Where clocks are turned within it, it is an hour
 /// wider, so that whatever they showed is in it.
-fn local(since: Timestamp, until: Timestamp, zone: &TimeZone) -> Result<(String, String), String> {
+fn local(since: Timestamp, until: Timestamp, zone: &TimeZone) -> (String, String) {
     let (first, last) = (zone.to_offset(since), zone.to_offset(until));
     let write = |time: Timestamp, offset: jiff::tz::Offset| {
         offset.to_datetime(time).strftime("%Y-%m-%d%%20%H:%M:%S").to_string()
     };
-    Ok((write(since, first.min(last)), write(until, first.max(last))))
+    (write(since, first.min(last)), write(until, first.max(last)))
 }
 
 fn next_page(request: &ApiRequest, rows: &[crate::webservice::Row]) -> Result<Option<ApiRequest>, String> {

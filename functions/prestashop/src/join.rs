@@ -153,15 +153,15 @@ impl<'a> Shop<'a> {
             return Ok(Vec::new());
         }
         match source {
-            Source::Orders => self.orders(rows),
+            Source::Orders => self.orders(&rows),
             Source::Refunds => {
                 let mut round = Round::default();
                 self.by_ids(&mut round, "orders", "display=full", "id", &ids(&rows, &["id_order"]));
                 let orders = self.ask(round)?.remove("orders").unwrap_or_default();
-                self.orders(orders)
+                self.orders(&orders)
             }
             Source::Customers | Source::Subscribers => self.customers(rows),
-            Source::Carts => self.carts(rows),
+            Source::Carts => self.carts(&rows),
             Source::Products => self.products(rows),
         }
     }
@@ -207,7 +207,7 @@ impl<'a> Shop<'a> {
         Ok(name.into())
     }
 
-    fn orders(&mut self, orders: Vec<Row>) -> Result<Vec<Record>, Stop> {
+    fn orders(&mut self, orders: &[Row]) -> Result<Vec<Record>, Stop> {
         if orders.is_empty() {
             return Ok(Vec::new());
         }
@@ -219,7 +219,7 @@ impl<'a> Shop<'a> {
         self.list(&mut round, "states", &["id", "iso_code", "name"]);
         self.list(&mut round, "carriers", &["id", "name"]);
         self.list(&mut round, "categories", &["id", "name"]);
-        let own = ids(&orders, &["id"]);
+        let own = ids(orders, &["id"]);
         for (resource, fields) in
             [("order_histories", HISTORY), ("order_slip", SLIP), ("order_carriers", ORDER_CARRIER)]
         {
@@ -227,9 +227,9 @@ impl<'a> Shop<'a> {
         }
         // A rule that was taken off again is marked, by releases that keep it.
         self.by_ids(&mut round, "order_cart_rules", "display=full", "id_order", &own);
-        let customers = ids(&orders, &["id_customer"]);
+        let customers = ids(orders, &["id_customer"]);
         self.by_ids(&mut round, "customers", &display(CUSTOMER), "id", &customers);
-        let addresses = ids(&orders, &["id_address_invoice", "id_address_delivery"]);
+        let addresses = ids(orders, &["id_address_invoice", "id_address_delivery"]);
         self.by_ids(&mut round, "addresses", &display(ADDRESS), "id", &addresses);
         let lines = orders.iter().flat_map(|order| associated(order, "order_rows"));
         self.by_ids(&mut round, "products", &display(PRODUCT), "id", &ids(lines, &["product_id"]));
@@ -258,12 +258,12 @@ impl<'a> Shop<'a> {
     }
 
     /// Carts with something in them that have become no order.
-    fn carts(&mut self, carts: Vec<Row>) -> Result<Vec<Record>, Stop> {
+    fn carts(&mut self, carts: &[Row]) -> Result<Vec<Record>, Stop> {
         let mut round = Round::default();
         self.configuration(&mut round);
         self.list(&mut round, "categories", &["id", "name"]);
-        self.by_ids(&mut round, "orders", "display=[id,id_cart]", "id_cart", &ids(&carts, &["id"]));
-        let customers = ids(&carts, &["id_customer"]);
+        self.by_ids(&mut round, "orders", "display=[id,id_cart]", "id_cart", &ids(carts, &["id"]));
+        let customers = ids(carts, &["id_customer"]);
         self.by_ids(&mut round, "customers", &display(CUSTOMER), "id", &customers);
         let lines = carts.iter().flat_map(|cart| associated(cart, "cart_rows"));
         self.by_ids(&mut round, "products", &display(PRODUCT), "id", &ids(lines, &["id_product"]));

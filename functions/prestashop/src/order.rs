@@ -67,16 +67,16 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
         shop_id: reference(dropped, "id_shop", order.id_shop),
         ..OrderDetail::default()
     };
-    let shipped = standing.shipped().map(|at| at.unwrap_or(last_change));
-    let refunded = standing.refunded().map(|at| at.unwrap_or(last_change));
-    let cancelled = standing.cancelled().filter(|_| standing.is_placed());
+    let shipped = standing.shipped(last_change);
+    let refunded = standing.refunded(last_change);
+    let cancelled = standing.cancelled(last_change).filter(|_| standing.is_placed());
     Ok(vec![Fact::Order(OrderSnapshot {
         order_id,
         person,
         updated_at,
         placed_at: created_at.filter(|_| standing.is_placed()),
         detail: Some(detail),
-        cancelled: cancelled.map(|at| Cancellation { at: at.unwrap_or(last_change), reason: None }),
+        cancelled: cancelled.map(|at| Cancellation { at, reason: None }),
         fulfilled_at: shipped,
         shipments: shipped.map(|at| shipments(dropped, &zone, record.carriers, at)).unwrap_or_default(),
         refunds: refund::refunds(dropped, &zone, record.slips, refunded, really_paid, currency),

@@ -75,32 +75,33 @@ impl Standing {
     pub(crate) fn is_placed(&self) -> bool {
         let is_only = |meanings: &[Meaning]| self.entries.iter().all(|(entry, _)| meanings.contains(entry));
         let failed = self.entries.iter().any(|(entry, _)| *entry == Meaning::NotPlaced);
-        !self.entries.is_empty() && !(failed && is_only(&[Meaning::NotPlaced, Meaning::Cancelled]))
+        !(self.entries.is_empty() || failed && is_only(&[Meaning::NotPlaced, Meaning::Cancelled]))
     }
 
-    /// Since when it is cancelled, if it was not taken up again.
-    pub(crate) fn cancelled(&self) -> Option<Option<Instant>> {
-        self.ended(Meaning::Cancelled)
+    /// Since when it is cancelled, if it was not taken up again; `otherwise` where the history does not say, as in all
+    /// that follow.
+    pub(crate) fn cancelled(&self, otherwise: Instant) -> Option<Instant> {
+        self.ended(Meaning::Cancelled, otherwise)
     }
 
     /// Since when it is refunded, if it was not taken up again.
-    pub(crate) fn refunded(&self) -> Option<Option<Instant>> {
-        self.ended(Meaning::Refunded)
+    pub(crate) fn refunded(&self, otherwise: Instant) -> Option<Instant> {
+        self.ended(Meaning::Refunded, otherwise)
     }
 
     /// Since when it is shipped, if it is or was.
-    pub(crate) fn shipped(&self) -> Option<Option<Instant>> {
-        self.first(Meaning::Shipped)
+    pub(crate) fn shipped(&self, otherwise: Instant) -> Option<Instant> {
+        self.first(Meaning::Shipped, otherwise)
     }
 
-    fn first(&self, meaning: Meaning) -> Option<Option<Instant>> {
-        self.entries.iter().find(|(entry, _)| *entry == meaning).map(|(_, at)| *at)
+    fn first(&self, meaning: Meaning, otherwise: Instant) -> Option<Instant> {
+        self.entries.iter().find(|(entry, _)| *entry == meaning).map(|(_, at)| at.unwrap_or(otherwise))
     }
 
-    fn ended(&self, meaning: Meaning) -> Option<Option<Instant>> {
+    fn ended(&self, meaning: Meaning, otherwise: Instant) -> Option<Instant> {
         let last = self.entries.iter().rposition(|(entry, _)| *entry == meaning)?;
         let alive = |(entry, _): &(Meaning, _)| matches!(entry, Meaning::Placed | Meaning::Shipped);
-        if self.entries.iter().skip(last).any(alive) { None } else { self.first(meaning) }
+        if self.entries.iter().skip(last).any(alive) { None } else { self.first(meaning, otherwise) }
     }
 }
 

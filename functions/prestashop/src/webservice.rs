@@ -14,7 +14,7 @@ pub(crate) type Row = Map<String, Value>;
 /// No limit is documented; this keeps a small server free for its buyers.
 const REQUESTS_PER_SECOND: u32 = 5;
 /// How long lists that hardly change are kept.
-const KEPT: Duration = Duration::from_secs(3600);
+const KEPT: Duration = Duration::from_hours(1);
 
 /// A shop's webservice, as far as the settings name one.
 pub(crate) struct Webservice<'a> {

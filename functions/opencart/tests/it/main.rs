@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot run should say so")]
 
+mod feeds;
 mod suite;
 
 conformance::tests!(suite::SUITE);

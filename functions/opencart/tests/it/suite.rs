@@ -1,9 +1,9 @@
 //! What the adapter is tested with.
 
 use conformance::{NOW, Suite};
+use opencart::Opencart;
 use platform::signature::hmac_sha256_base64;
 use platform::{Request, Secrets};
-use opencart::Opencart;
 
 const SECRET: &str = "larch-and-linen-secret-of-tests";
 

@@ -2,7 +2,7 @@
 
 use canonical::fact::{
     CartSnapshot, CheckoutSnapshot, ConsentChange, ConsentStatus, CustomerSnapshot, ErasureRequest, Line,
-    OrderSnapshot,
+    LoyaltyActivity, OrderSnapshot, PropertyChange,
 };
 use canonical::identity::Identifiers;
 use canonical::{Event, Fact, Instant, Person, activity, cart, checkout, order, profile};
@@ -26,6 +26,12 @@ impl Mapper {
                 self.activity(&view.person, Some(view.at), event, context).await
             }
             Fact::Loyalty(loyalty) => {
+                if let Some(change) = &loyalty.changes
+                    && !self.is_change(&loyalty, change, context).await?
+                {
+                    count("facts", &context.source.platform, "unchanged", 1);
+                    return Ok(());
+                }
                 let event = activity::loyalty(&loyalty, &context.source);
                 self.activity(&loyalty.person, Some(loyalty.at), event, context).await
             }
@@ -97,6 +103,18 @@ impl Mapper {
             }
             Who::Erased => Ok(()),
         }
+    }
+
+    /// Whether the profile had another value of the property, by what is stored of it now.
+    async fn is_change(
+        &self,
+        loyalty: &LoyaltyActivity,
+        change: &PropertyChange,
+        context: &Context,
+    ) -> Result<bool, Failure> {
+        let (identifiers, _) = Identifiers::of(&loyalty.person, &context.source.connection);
+        let profile = self.store.find_person(&identifiers).await?;
+        Ok(profile.is_some_and(|profile| profile.value.undergoes(change, loyalty.at.as_millis())))
     }
 
     async fn customer(&self, customer: CustomerSnapshot, context: &Context) -> Result<(), Failure> {

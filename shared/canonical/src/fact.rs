@@ -426,6 +426,23 @@ pub struct LoyaltyActivity {
     /// Its properties.
     #[serde(default)]
     pub properties: Map<String, Value>,
+    /// Where only a comparison shows that it happened: the activity is told if the profile had another value, and not
+    /// if the profile has never had the property.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<PropertyChange>,
+}
+
+/// What a custom property of a profile changes to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PropertyChange {
+    /// The property's name.
+    pub property: String,
+    /// Its new value.
+    pub value: Value,
+    /// Only a rise counts: to a greater number, or to any from none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rising: bool,
 }
 
 /// A product, or that it is gone.

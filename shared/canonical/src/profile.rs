@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Instant;
-use crate::fact::{Channel, ConsentStatus};
+use crate::fact::{Channel, ConsentStatus, PropertyChange};
+use crate::money::decimal_from_json;
 
 mod attributes;
 mod consent;
@@ -101,5 +102,16 @@ impl Profile {
             updated_at: created_at,
             last_event_at: None,
         }
+    }
+
+    /// Whether a custom property had another value, or was cleared, before it became this one at `at_ms`, in
+    /// milliseconds. A property that was never seen did not change, and an older value changes nothing.
+    pub fn undergoes(&self, change: &PropertyChange, at_ms: i64) -> bool {
+        let path = attributes::Path { parent: Some("properties"), key: &change.property };
+        let is_newer = self.stamps.get(&path.to_string()).is_some_and(|stamp| *stamp <= at_ms);
+        let before = self.value_at(path).unwrap_or(&Value::Null);
+        let after = decimal_from_json(&change.value);
+        let falls = change.rising && decimal_from_json(before).is_some_and(|before| after <= Some(before));
+        is_newer && *before != change.value && !falls
     }
 }

@@ -32,6 +32,8 @@ impl History {
                     replace(ledger, cart::advance(ledger, &cart, source))
                 }
                 Fact::ProductView(view) => vec![activity::viewed_product(&view, source)],
+                // Whether it happened only a profile shows, and there is none here.
+                Fact::Loyalty(loyalty) if loyalty.changes.is_some() => Vec::new(),
                 Fact::Loyalty(loyalty) => vec![activity::loyalty(&loyalty, source)],
                 Fact::Consent(change) => profile::consent_event(&change, source).into_iter().collect(),
                 Fact::Customer(_)

@@ -1,8 +1,8 @@
 use canonical::fact::{Channel, ConsentStatus};
 use serde_json::{Value, json};
-use store::ConnectionStatus;
+use store::{ConnectionRecord, ConnectionStatus};
 
-use crate::{SHOP, Shop, customer, order};
+use crate::{SHOP, Shop, customer, delivery, order};
 
 #[tokio::test]
 async fn what_only_the_catalog_knows_is_added_to_lines() {
@@ -120,4 +120,41 @@ async fn a_shop_that_leaves_is_disconnected_and_its_erasure_becomes_one_job() {
         shop.tell("shop/redact", &json!({"shop_id": 1, "shop_domain": "fern.example.com"})).await;
     }
     assert_eq!(shop.world.store.jobs().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_only_a_comparison_shows_is_told_once_and_not_at_first_sight() {
+    let shop = Shop::open().await;
+    let connection = ConnectionRecord {
+        id: "C2".to_owned(),
+        platform: "custom".to_owned(),
+        ..shop.world.store.connection(SHOP).await.unwrap().unwrap()
+    };
+    shop.world.store.create_connection(&connection).await.unwrap();
+    let tier = |tier: Value, day: u32| {
+        let at = format!("2026-06-{day:02}T00:00:00Z");
+        let person = json!({"email": "ada@example.com", "customer_id": "5"});
+        let mut member = person.clone();
+        member["attributes"] = json!({"properties": {"Tier": tier}});
+        let facts = json!({"facts": [
+            {
+                "fact": "loyalty", "activity_id": format!("5:{tier}:{day}"), "person": person,
+                "metric": "VIP Tier Achieved", "at": at,
+                "changes": {"property": "Tier", "value": tier},
+            },
+            {"fact": "customer", "person": member, "updated_at": at},
+        ]});
+        delivery("custom", "C2", "facts", facts.to_string())
+    };
+    for (message, expected) in [
+        (tier(json!("Silver"), 1), 0),
+        (tier(json!("Silver"), 2), 0),
+        (tier(json!("Gold"), 5), 1),
+        (tier(json!("Gold"), 5), 1),
+        (tier(json!("Bronze"), 3), 1),
+        (tier(json!("Silver"), 6), 2),
+    ] {
+        assert_eq!(shop.deliver(&[message]).await, [] as [usize; 0]);
+        assert_eq!(shop.metrics(), vec!["VIP Tier Achieved"; expected]);
+    }
 }

@@ -34,6 +34,7 @@ fn a_loyalty_activity_keeps_all_its_attributes() {
         metric: Metric::PointsRedeemed,
         at: minute(1),
         properties: serde_json::from_value(json!({"points": 500, "reward": {"name": "Mug"}})).unwrap(),
+        changes: None,
     };
     let event = loyalty(&activity, &source());
     assert_eq!(event.metric, "Points Redeemed");

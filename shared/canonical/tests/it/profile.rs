@@ -1,4 +1,5 @@
 use canonical::Profile;
+use canonical::fact::PropertyChange;
 use canonical::profile::{AttributeOutcome, MAX_NESTING, MAX_PROPERTIES, MAX_TEXT_BYTES};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -149,4 +150,22 @@ proptest! {
         };
         prop_assert_eq!(end(&ordered), end(&shuffled));
     }
+}
+
+#[test]
+fn a_property_changes_only_if_it_was_seen_before_with_another_value_and_not_later() {
+    let change = |value: Value, rising| PropertyChange { property: "Tier".into(), value, rising };
+    let mut profile = profile();
+    assert!(!profile.undergoes(&change(json!("Gold"), false), 10), "never seen");
+    assert_eq!(apply(&mut profile, json!({"properties": {"Tier": "Gold"}}), 10), CHANGED);
+    assert!(!profile.undergoes(&change(json!("Gold"), false), 20));
+    assert!(profile.undergoes(&change(json!("Silver"), false), 20));
+    assert!(!profile.undergoes(&change(json!("Silver"), false), 5), "older");
+    assert_eq!(apply(&mut profile, json!({"properties": {"Tier": 500}}), 20), CHANGED);
+    assert!(profile.undergoes(&change(json!(1000), true), 30));
+    assert!(!profile.undergoes(&change(json!(100), true), 30), "lower");
+    assert!(!profile.undergoes(&change(json!(null), true), 30), "none");
+    assert_eq!(apply(&mut profile, json!({"properties": {"Tier": null}}), 30), CHANGED);
+    assert!(profile.undergoes(&change(json!(100), true), 40), "cleared");
+    assert!(!profile.undergoes(&change(json!(null), true), 40));
 }

@@ -1,0 +1,8 @@
+//! The adapter from outside: bytes and headers in, verdicts and facts out.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot run should say so")]
+
+mod feeds;
+mod suite;
+
+conformance::tests!(suite::SUITE);

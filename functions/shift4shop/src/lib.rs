@@ -19,7 +19,7 @@ use platform::reading::{self, Reader, Reading, Silence};
 use platform::signature::token;
 use platform::{
     Connection, Delivery, Description, Feed, Fetched, Headers, Mapping, Page, Period, Platform, Request,
-    Secrets, Unverified, Verdict,
+    Secrets, Span, Unverified, Verdict,
 };
 use serde::Deserialize;
 
@@ -75,11 +75,10 @@ impl Platform for Shift4shop {
     }
 
     fn feeds(&self, connection: &Connection, period: &Period) -> Vec<Feed> {
-        if !connection.flag("poll", false) {
+        if period.span == Span::Changes && !connection.flag("poll", false) {
             return Vec::new();
         }
-        let store = Store::of(connection).ok();
-        store.and_then(|store| api::orders(&store, period.since, period.until)).into_iter().collect()
+        Store::of(connection).map(|store| api::feeds(&store, period)).unwrap_or_default()
     }
 
     fn page(
@@ -100,6 +99,16 @@ fn read(reader: &mut Reader<'_>, fetched: &[Fetched]) -> Reading {
             let store = Store::of(reader.connection)?;
             let order = platform::lenient::object(body)?;
             order::order(reader, &store, order)
+        }
+        api::POLLED_CUSTOMER => {
+            let facts = customer::customer(reader, platform::lenient::object(body)?)?;
+            // That the box is ticked today says nothing about the day of the decision.
+            Ok(facts.into_iter().filter(|fact| !matches!(fact, Fact::Consent(_))).collect())
+        }
+        api::POLLED_PRODUCT => {
+            let store = Store::of(reader.connection)?;
+            let product = platform::lenient::object(body)?;
+            catalog::product(reader, &store, product)
         }
         notice::UNREADABLE => {
             let notice: Reduced = platform::lenient::object(body)?;

@@ -30,7 +30,7 @@ use platform::{
 use crate::payload::Head;
 use crate::proof::Proved;
 use crate::reader::Reader;
-use crate::topic::{POLLED, Step, Topic};
+use crate::topic::{POLLED, POLLED_CUSTOMER, Step, Topic};
 
 /// The adapter for Spree Commerce.
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,6 +83,7 @@ impl Platform for Spree {
     fn facts(&self, delivery: &Delivery, connection: &Connection, fetched: &[Fetched]) -> Mapping {
         let topic = match delivery.topic.as_str() {
             POLLED => Some(Topic::Order(Step::Changed)),
+            POLLED_CUSTOMER => Some(Topic::Customer),
             name => Topic::parse(name),
         };
         let Some(topic) = topic else { return Mapping::Ignore("unknown_topic") };
@@ -96,7 +97,7 @@ impl Platform for Spree {
     }
 
     fn feeds(&self, connection: &Connection, period: &Period) -> Vec<Feed> {
-        poll::feeds(connection, period.since, period.until)
+        poll::feeds(connection, period)
     }
 
     fn page(
@@ -104,9 +105,9 @@ impl Platform for Spree {
         connection: &Connection,
         feed: &Feed,
         answer: &Fetched,
-        _joined: &[Fetched],
+        joined: &[Fetched],
     ) -> Result<Page, String> {
-        poll::page(connection, feed, answer)
+        poll::page(connection, feed, answer, joined)
     }
 }
 

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::document::{self, Shape};
 use crate::payload::Head;
-use crate::topic::POLLED;
+use crate::topic::{POLLED, POLLED_CUSTOMER};
 
 /// A delivery while it is read.
 pub(crate) struct Reader<'a> {
@@ -29,7 +29,7 @@ impl<'a> Reader<'a> {
         fetched: &'a [Fetched],
     ) -> Result<Self, Silence> {
         let mut dropped = Dropped::default();
-        let (shape, told_at) = if delivery.topic == POLLED {
+        let (shape, told_at) = if [POLLED, POLLED_CUSTOMER].contains(&delivery.topic.as_str()) {
             (Shape::Bare, None)
         } else {
             let head: Head = lenient::object(&delivery.body)?;

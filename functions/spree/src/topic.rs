@@ -36,6 +36,8 @@ pub(crate) enum Step {
 
 /// The topic of an order that was polled. No delivery has it.
 pub(crate) const POLLED: &str = "order.polled";
+/// As [`POLLED`], of a customer.
+pub(crate) const POLLED_CUSTOMER: &str = "customer.polled";
 
 impl Topic {
     /// Reads an event's name: of releases before 5.3 (`order.update`), of 5.3 and later (`order.updated`), of the

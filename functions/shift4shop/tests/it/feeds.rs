@@ -107,3 +107,65 @@ fn no_rows_is_an_answer_and_a_refusal_is_not() {
     Shift4shop.page(&connection, &feed(URL), &answer(400, &json!([])), &[]).unwrap_err();
     Shift4shop.page(&connection, &feed(URL), &answer(200, &json!("busy")), &[]).unwrap_err();
 }
+
+fn history(settings: &Value) -> Vec<Feed> {
+    let time = |text: &str| text.parse::<Timestamp>().unwrap();
+    let period = platform::Period::history(time("2024-01-01T03:30:00Z"), time("2026-03-14T09:30:00Z"));
+    Shift4shop.feeds(&connection(settings), &period)
+}
+
+#[test]
+fn the_history_is_asked_for_whether_the_store_is_polled_or_not() {
+    let api = "https://apirest.3dcart.com/3dCartWebAPI/v2";
+    let urls: Vec<_> = history(&json!({})).into_iter().map(|feed| (feed.name, feed.request.url)).collect();
+    assert_eq!(
+        urls,
+        [
+            ("customers", format!("{api}/Customers?limit=300")),
+            ("products", format!("{api}/Products?limit=200")),
+            ("orders", format!("{api}/Orders?datestart=12%2F31%2F2023&dateend=03%2F15%2F2026&limit=300")),
+        ]
+    );
+    let pace = history(&json!({}))[2].request.pace.unwrap();
+    assert_eq!((pace.requests, pace.per.as_secs()), (2, 1));
+    let local = history(&json!({ "api_url": "http://127.0.0.1:8099/" }));
+    assert!(local[0].request.url.starts_with("http://127.0.0.1:8099/Customers?"));
+    assert_eq!(history(&json!({ "time_zone": "Nowhere" })), []);
+}
+
+#[test]
+fn customers_and_products_are_read_and_no_old_tick_is_a_decision() {
+    let connection = connection(&json!({}));
+    let of = |name, body: Value| {
+        let feed = history(&json!({})).into_iter().find(|feed| feed.name == name).unwrap();
+        Shift4shop.page(&connection, &feed, &answer(200, &json!([body])), &[]).unwrap().records.remove(0)
+    };
+    let customer = json!({ "CustomerID": 7, "Email": "ann@example.com", "BillingFirstName": "Ann",
+                           "MailList": true, "Password": "secret", "UserID": "ann" });
+    let record = of("customers", customer);
+    assert!(!String::from_utf8(record.body.clone()).unwrap().contains("secret"));
+    let (mapping, _) = conformance::read(&Shift4shop, &connection, &record, |_| panic!("nothing is asked"));
+    let platform::Mapping::Facts { facts, .. } = mapping else { panic!("{mapping:?}") };
+    let [canonical::Fact::Customer(snapshot)] = facts.as_slice() else { panic!("{facts:?}") };
+    assert_eq!(snapshot.person.customer_id.as_deref(), Some("7"));
+
+    let record = of("products", json!({ "SKUInfo": { "CatalogID": 5, "SKU": "MUG", "Name": "Mug" } }));
+    let (mapping, _) = conformance::read(&Shift4shop, &connection, &record, |_| panic!("nothing is asked"));
+    let platform::Mapping::Facts { facts, .. } = mapping else { panic!("{mapping:?}") };
+    let [canonical::Fact::Catalog(item)] = facts.as_slice() else { panic!("{facts:?}") };
+    assert_eq!(item.product_id, "5");
+}
+
+#[test]
+fn every_order_of_the_history_comes_once_although_some_change_meanwhile() {
+    let mut all: Vec<Value> = (1..=700).map(|id| json!({ "OrderID": id, "OrderStatusID": 1 })).collect();
+    let feed = history(&json!({})).remove(2);
+    let walk = conformance::walk(&Shift4shop, &connection(&json!({})), &feed, |request| {
+        let offset = request.url.split_once("&offset=").map_or(0, |(_, offset)| offset.parse().unwrap());
+        let rows: Vec<Value> = all.iter().skip(offset).take(300).cloned().collect();
+        all[500]["OrderStatusID"] = 4.into();
+        answer(200, &rows.into())
+    });
+    // Per 100 orders: 0.4 requests.
+    assert_eq!((walk.records.len(), walk.requests.len()), (700, 3));
+}

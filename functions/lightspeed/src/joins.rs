@@ -11,7 +11,7 @@ use crate::api::{self, Api};
 use crate::feed::SALE_RELATIONS;
 
 /// Shops and categories hardly change.
-const KEPT: Duration = Duration::from_secs(60 * 60);
+const KEPT: Duration = Duration::from_hours(1);
 /// Most rounds of requests: a list of more pages than that is one that turns in circles.
 const MAX_ROUNDS: usize = 200;
 

@@ -75,7 +75,7 @@ impl Platform for Lightspeed {
     }
 
     fn interval(&self, _connection: &Connection) -> Duration {
-        Duration::from_secs(60 * 60)
+        Duration::from_hours(1)
     }
 
     fn oauth(&self, connection: &Connection) -> Option<OAuth> {

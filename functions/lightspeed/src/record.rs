@@ -59,8 +59,16 @@ pub(crate) fn customer(customer: &Value) -> Record {
     record(CUSTOMER, &json!({ "customer": person(customer) }))
 }
 
-fn person(customer: &Value) -> Value {
-    with(pick(customer, CUSTOMER_FIELDS), customer, "Contact", |contact| pick(contact, CONTACT_FIELDS).into())
+fn person(customer: &Value) -> Map<String, Value> {
+    let mut picked = pick(customer, CUSTOMER_FIELDS);
+    nest(&mut picked, customer, "Contact", |contact| pick(contact, CONTACT_FIELDS));
+    picked
+}
+
+fn shipment(ship_to: &Value) -> Map<String, Value> {
+    let mut picked = pick(ship_to, SHIP_TO_FIELDS);
+    nest(&mut picked, ship_to, "Contact", |contact| pick(contact, &["Addresses"]));
+    picked
 }
 
 /// A sale, and of what was joined what it needs. Payments do not travel.
@@ -88,15 +96,8 @@ pub(crate) fn sale(sale: &Value, known: &Known) -> Record {
     if !lines.is_empty() {
         picked.insert("SaleLines".to_owned(), json!({ "SaleLine": lines }));
     }
-    let picked = with(picked, sale, "Customer", person);
-    let picked = match picked {
-        Value::Object(picked) => with(picked, sale, "ShipTo", |ship_to| {
-            with(pick(ship_to, SHIP_TO_FIELDS), ship_to, "Contact", |contact| {
-                pick(contact, &["Addresses"]).into()
-            })
-        }),
-        other => other,
-    };
+    nest(&mut picked, sale, "Customer", person);
+    nest(&mut picked, sale, "ShipTo", shipment);
     let shop = api::id(sale, "shopID").and_then(|id| known.shops.get(id));
     let body = json!({
         "sale": picked,
@@ -112,10 +113,10 @@ pub(crate) fn sale(sale: &Value, known: &Known) -> Record {
 /// The note of a gift card's line holds the card's number.
 fn line(line: &Value, is_gift_card: bool) -> Value {
     let mut picked = pick(line, LINE_FIELDS);
-    for (relation, fields) in [("Item", ITEM_FIELDS), ("Discount", &["name"]), ("Note", &["note"])] {
-        if line[relation].is_object() && !(is_gift_card && relation == "Note") {
-            picked.insert(relation.to_owned(), pick(&line[relation], fields).into());
-        }
+    nest(&mut picked, line, "Item", |item| pick(item, ITEM_FIELDS));
+    nest(&mut picked, line, "Discount", |discount| pick(discount, &["name"]));
+    if !is_gift_card {
+        nest(&mut picked, line, "Note", |note| pick(note, &["note"]));
     }
     picked.into()
 }
@@ -141,11 +142,15 @@ fn pick(object: &Value, names: &[&str]) -> Map<String, Value> {
     fields.collect()
 }
 
-fn with(mut to: Map<String, Value>, from: &Value, name: &str, picked: impl Fn(&Value) -> Value) -> Value {
+fn nest(
+    to: &mut Map<String, Value>,
+    from: &Value,
+    name: &str,
+    picked: impl Fn(&Value) -> Map<String, Value>,
+) {
     if from[name].is_object() {
-        to.insert(name.to_owned(), picked(&from[name]));
+        to.insert(name.to_owned(), picked(&from[name]).into());
     }
-    to.into()
 }
 
 /// The id names the state: the body holds the record's id and its times.

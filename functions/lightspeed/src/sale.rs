@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::fact::{Cancellation, OrderDetail, OrderSnapshot, Refund, RefundPolicy, Shipment};
 use canonical::money::{Decimal, decimal_to_json};
-use canonical::{Currency, Fact, Instant, Money};
+use canonical::{Currency, Fact, Instant, Money, Person};
 use jiff::tz::TimeZone;
 use platform::lenient::{Dropped, Field, Id, Object};
 use platform::reading::{Reader, Reading, Silence};
@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::customer::{self, Buyer, moment};
 use crate::line::{self, Kind, Part, Surroundings};
+use crate::money::round;
 use crate::payload::{self, SaleRecord, ShipTo, Shop};
 
 /// What all facts of a sale share.
@@ -47,7 +48,7 @@ pub(crate) fn sale(reader: &mut Reader<'_>, record: SaleRecord) -> Reading {
     let is_voided = dropped.take("voided", sale.voided) == Some(true);
     let is_completed = dropped.take("completed", sale.completed) == Some(true);
     let complete_time = moment(dropped, "completeTime", sale.complete_time);
-    if !is_completed && !(is_voided && complete_time.is_some()) {
+    if !(is_completed || is_voided && complete_time.is_some()) {
         return Err(Silence::Ignore("not_completed"));
     }
     let (shop, zone) = shop(dropped, record.shop);
@@ -81,7 +82,7 @@ pub(crate) fn sale(reader: &mut Reader<'_>, record: SaleRecord) -> Reading {
     let header = Header {
         total: dropped.take("calcTotal", sale.calc_total).filter(|_| total.is_none()).or(total),
         with_gift_cards: dropped.take("displayableTotal", sale.displayable_total),
-        discounts: dropped.take("calcDiscount", sale.calc_discount),
+        discounts: dropped.take("calcDiscount", sale.calc_discount).map(|off| round(off, currency)),
         number: dropped.take("ticketNumber", sale.ticket_number),
         reference: dropped.take("referenceNumber", sale.reference_number),
     };
@@ -110,12 +111,16 @@ pub(crate) fn sale(reader: &mut Reader<'_>, record: SaleRecord) -> Reading {
         }
         Err(reason) => silence = reason,
     }
-    for refund in ticket.refunds(&header, &sold, &returned, sold_in) {
+    for mut refund in ticket.refunds(&header, &sold, &returned, sold_in) {
         match told {
             _ if is_voided => silence = "voided_refund",
-            // Only the original order knows whose it was; without one there is nobody to tell it of.
+            Ok(()) => facts.push(Fact::Order(refund)),
             Err(reason) if refund.order_id == ticket.id => silence = reason,
-            _ => facts.push(Fact::Order(refund)),
+            // Somebody's, if the original order is.
+            Err(_) => {
+                refund.person = Person::default();
+                facts.push(Fact::Order(refund));
+            }
         }
     }
     if facts.is_empty() { Err(Silence::Ignore(silence)) } else { Ok(facts) }
@@ -154,7 +159,7 @@ impl Ticket {
         if is_free && !reader.connection.flag("sync_zero_orders", false) {
             return Err("zero_value");
         }
-        let mut detail = self.detail(sold);
+        let mut detail = self.detail(&sold.iter().collect::<Vec<_>>());
         detail.total = total.map(|amount| Money { amount, currency: self.currency });
         detail.number.clone_from(&header.number);
         if returned.is_empty() && !sold.iter().any(|part| part.kind == Kind::Rebate) {
@@ -192,7 +197,6 @@ impl Ticket {
         }
         let is_one = originals.len() == 1;
         let refund = |(original, parts): (&str, Vec<&Part>)| {
-            let parts = parts.as_slice();
             let amount =
                 paid_back.filter(|_| is_one).or_else(|| line::gross(parts.iter().copied(), self.currency));
             let refund = Refund {
@@ -202,7 +206,7 @@ impl Ticket {
                 reason: None,
             };
             OrderSnapshot {
-                detail: Some(self.detail(parts.iter().copied())),
+                detail: Some(self.detail(&parts)),
                 refunds: vec![refund],
                 ..self.snapshot(original.to_owned())
             }
@@ -221,8 +225,8 @@ impl Ticket {
     }
 
     /// What some lines consist of, without a total: that of a refund is not that of the order.
-    fn detail<'a>(&self, parts: impl IntoIterator<Item = &'a Part> + Clone) -> OrderDetail {
-        let parts = || parts.clone().into_iter();
+    fn detail(&self, parts: &[&Part]) -> OrderDetail {
+        let parts = || parts.iter().copied();
         let mut extra = BTreeMap::new();
         let types: BTreeSet<&str> = parts().flat_map(|part| part.sale_types.iter().copied()).collect();
         if !types.is_empty() {

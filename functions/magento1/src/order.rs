@@ -29,7 +29,9 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
 
     let last_change = order.updated_at.unwrap_or(received_at);
     let standing = &order.standing;
-    let cancelled = standing.is_cancelled() && !order.replaced;
+    // What nobody bought cannot be cancelled.
+    let sold = standing.is_placed() || first.as_ref().is_some_and(|first| first.standing.is_placed());
+    let cancelled = standing.is_cancelled() && sold && !order.replaced;
     let cancelled = cancelled
         .then(|| Cancellation { at: standing.since("canceled").unwrap_or(last_change), reason: None });
     let fulfilled_at = standing.fulfilled_at(last_change).filter(|_| !order.replaced);

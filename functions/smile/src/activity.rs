@@ -54,6 +54,11 @@ fn counts_purchases(connection: &Connection) -> bool {
     connection.text("redemptions") == Some("purchases")
 }
 
+/// Whether VIP Tier Achieved is told by pushed changes rather than by comparing customers.
+pub(crate) fn counts_pushed_tiers(connection: &Connection) -> bool {
+    connection.text("tier_changes") == Some("pushed")
+}
+
 /// A reward that somebody got: told if it is for a birthday.
 pub(crate) fn fulfillment(reader: &mut Reader<'_>, fetched: &[Fetched]) -> Reading {
     let body = body(reader)?;
@@ -85,6 +90,9 @@ fn mentions(connection: &Connection, setting: &str, default: &[&str], text: Opti
 /// What somebody else pushed as an event.
 pub(crate) fn event(reader: &mut Reader<'_>, fetched: &[Fetched], event: Event) -> Reading {
     let body = body(reader)?;
+    if event == Event::TierAchieved && !counts_pushed_tiers(reader.connection) {
+        return Err(Silence::Ignore("told_by_comparison"));
+    }
     let metric = event.metric().unwrap_or_else(|| match body.data.get("sender_reward_fulfillment") {
         // The sender's reward comes with the friend's order.
         Some(Value::Object(_)) => Metric::ReferralCompleted,
@@ -102,7 +110,12 @@ struct Told {
 fn body(reader: &mut Reader<'_>) -> Result<Told, Silence> {
     let body: Body<Data> = lenient::object(&reader.delivery.body)?;
     let data = reader.dropped.take("data", body.data).map(|Object(data)| data);
-    let data = data.ok_or_else(|| Silence::Malformed("no usable data".to_owned()))?;
+    let mut data = data.ok_or_else(|| Silence::Malformed("no usable data".to_owned()))?;
+    for name in ["customer", "sender_customer", "receiver_customer"] {
+        if let Some(Value::Object(customer)) = data.get_mut(name) {
+            customer.shift_remove("date_of_birth");
+        }
+    }
     let expiring_at = reader.dropped.take("expiring_at", body.expiring_at);
     Ok(Told { data, customer: body.customer, expiring_at })
 }

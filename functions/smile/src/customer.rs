@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::access::{self, Api};
+use crate::activity;
 use crate::payload::{Body, Customer, VipStatus, VipTier};
 
 const TIER_ID: &str = "Smile VIP Tier ID";
@@ -46,7 +47,8 @@ fn facts(reader: &mut Reader<'_>, id: &str, customer: Customer, tiers: &[VipTier
     if person.email.is_none() {
         return Err(Silence::Ignore("no_email"));
     }
-    let reached = tier.reached(&person, id, at);
+    let compares = !activity::counts_pushed_tiers(reader.connection);
+    let reached = tier.reached(&person, id, at).filter(|_| compares);
 
     let attributes = &mut person.attributes;
     set(attributes, "first_name", dropped.take("first_name", customer.first_name));

@@ -62,6 +62,14 @@ fn settings() -> Value {
                 "enum": ["transactions", "purchases"],
                 "default": "transactions"
             },
+            "tier_changes": {
+                "type": "string",
+                "title": "Tier changes",
+                "description": "What VIP Tier Achieved is told by: compared, by the tier that was stored of the customer, \
+                                or pushed, by changes that only come if somebody pushes them.",
+                "enum": ["compared", "pushed"],
+                "default": "compared"
+            },
             "reward_expiring_days": {
                 "type": "integer",
                 "title": "Reward expiring",

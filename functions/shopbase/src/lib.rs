@@ -62,6 +62,13 @@ impl Platform for Shopbase {
                         "description": "Whether changed orders are also asked for regularly, with the access token.",
                         "default": false
                     },
+                    "api_url": {
+                        "type": "string",
+                        "title": "API address",
+                        "description": "What stands in for https:// and the shop domain. Only for tests and \
+                                        proxies: the access token is sent there.",
+                        "examples": ["https://proxy.example"]
+                    },
                     "public_app": {
                         "type": "boolean",
                         "title": "Public app",
@@ -146,7 +153,7 @@ impl Platform for Shopbase {
     }
 
     fn feeds(&self, connection: &Connection, period: &Period) -> Vec<Feed> {
-        feed::feeds(connection, period.since, period.until)
+        feed::feeds(connection, period)
     }
 
     fn page(

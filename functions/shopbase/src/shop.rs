@@ -26,12 +26,20 @@ pub(crate) fn is_other(domain: &str, connection: &Connection) -> bool {
     own.is_some_and(|own| domain.ends_with(HOST) && domain != own.to_ascii_lowercase())
 }
 
-/// The connection's shop, if it is a name below `onshopbase.com` and nothing else: requests may go there.
-pub(crate) fn host(connection: &Connection) -> Option<String> {
+/// The connection's shop, if it is a name below `onshopbase.com` and nothing else.
+fn host(connection: &Connection) -> Option<String> {
     let domain = connection.text("shop_domain")?.to_ascii_lowercase();
     let name = domain.strip_suffix(HOST)?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     (!name.is_empty() && name.bytes().all(plain)).then_some(domain)
+}
+
+/// Where requests go: to the connection's shop, or to what stands in for it.
+pub(crate) fn api(connection: &Connection) -> Option<String> {
+    let host = host(connection)?;
+    let Some(url) = connection.text("api_url") else { return Some(format!("https://{host}")) };
+    let http = url.starts_with("https://") || url.starts_with("http://");
+    http.then(|| url.trim_end_matches('/').to_owned())
 }
 
 /// `app/uninstalled`: the credentials are void. The header that names the shop is not signed and this cannot be

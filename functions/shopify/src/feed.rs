@@ -94,7 +94,7 @@ fn customer(mut customer: Map<String, Value>) -> Vec<Record> {
     let tags: Vec<&str> = tags.into_iter().filter(|tag| !tag.is_empty()).collect();
     let tags = (!tags.is_empty()).then(|| {
         object(
-            json!({ "customerId": id, "tags": tags, "occurredAt": text("updated_at") }),
+            &json!({ "customerId": id, "tags": tags, "occurredAt": text("updated_at") }),
             "customer.tags_added",
         )
     });
@@ -105,7 +105,7 @@ fn customer(mut customer: Map<String, Value>) -> Vec<Record> {
         let decided =
             |state: &str| ["subscribed", "unsubscribed"].iter().any(|word| state.eq_ignore_ascii_case(word));
         consent.get("state").and_then(Value::as_str).filter(|state| decided(state))?;
-        Some(object(json!({ "customer_id": id, address: text(at), name: consent }), topic))
+        Some(object(&json!({ "customer_id": id, address: text(at), name: consent }), topic))
     };
     let email = consent(
         "email_marketing_consent",
@@ -125,7 +125,7 @@ fn strip(customer: &mut Map<String, Value>) {
     customer.retain(|name, _| !NOT_KEPT.contains(&name.as_str()) && !apart.contains(&name.as_str()));
 }
 
-fn object(body: Value, topic: &str) -> Record {
+fn object(body: &Value, topic: &str) -> Record {
     let body = body.as_object().cloned().unwrap_or_default();
     record(topic, &body)
 }

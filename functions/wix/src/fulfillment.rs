@@ -1,9 +1,9 @@
 //! Parcels, which come as the whole list of an order's fulfilments.
 
 use canonical::Fact;
-use canonical::fact::{Line, Shipment};
+use canonical::fact::{Line, OrderSnapshot, Shipment};
 use canonical::money::Decimal;
-use platform::lenient::{Id, Object};
+use platform::lenient::{self, Id, Object, Objects};
 use platform::reading::{Reading, Silence};
 
 use crate::reader::Reader;
@@ -15,17 +15,26 @@ pub(crate) fn fulfillments(reader: &mut Reader<'_>) -> Reading {
     let order_id = reader.dropped.take("orderId", order.order_id).map(|Id(id)| id);
     let order_id = order_id.or_else(|| reader.event.entity_id.clone());
     let order_id = order_id.ok_or_else(|| Silence::Malformed("no usable orderId".to_owned()))?;
-    let fulfillments = reader.dropped.list("fulfillments", order.fulfillments);
-    let tracked =
-        fulfillments.into_iter().filter_map(|Object(fulfillment)| Tracked::read(reader, fulfillment));
-    let tracked: Vec<Tracked> = tracked.collect();
+    let tracked = Tracked::list(reader, order.fulfillments);
     if tracked.is_empty() {
         return Err(Silence::Ignore("fulfillment_without_tracking"));
     }
     let mut order = order::named(reader, &order_id)?;
+    put(&mut order, tracked);
+    Ok(vec![Fact::Order(order)])
+}
+
+/// Adds the parcels in an answer of the API to their order.
+pub(crate) fn add(reader: &mut Reader<'_>, order: &mut OrderSnapshot, answer: &[u8]) -> Result<(), Silence> {
+    let list: payload::OrderWithFulfillments = lenient::object(answer)?;
+    let tracked = Tracked::list(reader, list.fulfillments);
+    put(order, tracked);
+    Ok(())
+}
+
+fn put(order: &mut OrderSnapshot, tracked: Vec<Tracked>) {
     let lines = order.detail.as_ref().map(|detail| detail.lines.as_slice()).unwrap_or_default();
     order.shipments = tracked.into_iter().map(|tracked| tracked.shipment(lines)).collect();
-    Ok(vec![Fact::Order(order)])
 }
 
 /// A fulfilment that was handed to a carrier.
@@ -36,6 +45,11 @@ struct Tracked {
 }
 
 impl Tracked {
+    fn list(reader: &mut Reader<'_>, fulfillments: Objects<payload::Fulfillment>) -> Vec<Self> {
+        let fulfillments = reader.dropped.list("fulfillments", fulfillments);
+        fulfillments.into_iter().filter_map(|Object(fulfillment)| Self::read(reader, fulfillment)).collect()
+    }
+
     /// `None` without tracking, or without an id, which is noted.
     fn read(reader: &mut Reader<'_>, fulfillment: payload::Fulfillment) -> Option<Self> {
         let Object(tracking) = reader.dropped.take("fulfillments.trackingInfo", fulfillment.tracking_info)?;

@@ -173,10 +173,11 @@ impl Platform for Wix {
 
     fn facts(&self, delivery: &Delivery, connection: &Connection, fetched: &[Fetched]) -> Mapping {
         let mut dropped = Dropped::default();
-        if delivery.topic == poll::TOPIC {
+        if [poll::TOPIC, poll::CONTACT].contains(&delivery.topic.as_str()) {
             let event = Event::polled(&delivery.body);
             let mut reader = Reader::new(delivery, connection, fetched, event, dropped);
-            let reading = order::order(&mut reader);
+            let is_order = delivery.topic == poll::TOPIC;
+            let reading = if is_order { order::polled(&mut reader) } else { contact::contact(&mut reader) };
             return reading::mapping(reading, reader.dropped);
         }
         let Some(topic) = Topic::parse(&delivery.topic) else { return Mapping::Ignore("unknown_topic") };
@@ -187,7 +188,7 @@ impl Platform for Wix {
     }
 
     fn feeds(&self, connection: &Connection, period: &Period) -> Vec<Feed> {
-        poll::feeds(connection, period.since, period.until)
+        poll::feeds(connection, period)
     }
 
     fn page(
@@ -195,9 +196,9 @@ impl Platform for Wix {
         connection: &Connection,
         feed: &Feed,
         answer: &Fetched,
-        _joined: &[Fetched],
+        joined: &[Fetched],
     ) -> Result<Page, String> {
-        poll::page(connection, feed, answer)
+        poll::page(connection, feed, answer, joined)
     }
 }
 

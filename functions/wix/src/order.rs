@@ -8,11 +8,15 @@ use platform::reading::{Reading, Silence};
 
 use crate::person::{self, Buyer};
 use crate::reader::{Reader, held};
-use crate::{api, line, payload, refund};
+use crate::{api, fulfillment, line, payload, refund};
 
 /// A whole order. One that was paid back is not told how: its refunds are asked for.
 pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
     let order: payload::Order = reader.entity(|holder| holder.order)?;
+    Ok(vec![Fact::Order(with_refunds(reader, order)?)])
+}
+
+fn with_refunds(reader: &mut Reader<'_>, order: payload::Order) -> Result<OrderSnapshot, Silence> {
     let paid_back =
         order.payment_status.is("FULLY_REFUNDED") || order.payment_status.is("PARTIALLY_REFUNDED");
     let mut order = snapshot(reader, order)?;
@@ -21,6 +25,25 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
         if let Some(transactions) = answers.first().and_then(api::found) {
             refund::add(reader, &mut order, transactions)?;
         }
+    }
+    Ok(order)
+}
+
+/// An order that was asked for, with what was asked for with its page.
+pub(crate) fn polled(reader: &mut Reader<'_>) -> Reading {
+    let content = reader.event.content.clone().unwrap_or_default();
+    let joined: payload::Holder = lenient::object(content.as_bytes())?;
+    let order: payload::Order = reader.entity(|holder| holder.order)?;
+    let mut order = match joined.order_transactions.ok() {
+        None => with_refunds(reader, order)?,
+        Some(payload::Json(transactions)) => {
+            let mut order = snapshot(reader, order)?;
+            refund::add(reader, &mut order, transactions.as_bytes())?;
+            order
+        }
+    };
+    if let Some(payload::Json(fulfillments)) = joined.order_with_fulfillments.ok() {
+        fulfillment::add(reader, &mut order, fulfillments.as_bytes())?;
     }
     Ok(vec![Fact::Order(order)])
 }

@@ -29,13 +29,13 @@ fn orders(count: usize) -> Fetched {
 }
 
 #[test]
-fn changed_orders_of_all_states_are_asked_for_in_a_closed_window() {
+fn orders_of_all_states_that_changed_since_are_asked_for() {
     let feeds = feeds(&polled());
     assert_eq!(feeds.len(), 1);
     assert_eq!(
         feeds[0].request.url,
         "https://larch-and-linen.onshopbase.com/admin/orders.json?status=any&limit=250\
-         &updated_at_min=2026-03-14T08:00:00Z&updated_at_max=2026-03-14T09:00:00Z&page=1"
+         &updated_at_min=2026-03-14T08:00:00Z&page=1"
     );
     let token = ("x-shopbase-access-token".to_owned(), "{secret:access_token}".to_owned());
     assert!(feeds[0].request.headers.contains(&token));
@@ -97,7 +97,7 @@ fn a_full_page_has_a_next_one() {
     let page = Shopbase.page(&connection, &feed, &orders(250), &[]).unwrap();
     assert_eq!(page.records.len(), 250);
     let next = page.next.unwrap();
-    assert!(next.url.ends_with("&updated_at_max=2026-03-14T09:00:00Z&page=2"), "{}", next.url);
+    assert!(next.url.ends_with("&updated_at_min=2026-03-14T08:00:00Z&page=2"), "{}", next.url);
     assert_eq!(next.headers, feed.request.headers);
     let second = Feed { request: next, ..feed };
     let page = Shopbase.page(&connection, &second, &orders(250), &[]).unwrap();
@@ -128,4 +128,76 @@ fn answers_that_cannot_be_read_are_errors_without_content() {
     }
     let none = Shopbase.page(&connection, &feed, &answer(200, r#"{"orders":null}"#), &[]).unwrap();
     assert_eq!(none.records, []);
+}
+
+fn history(connection: &Connection) -> Vec<Feed> {
+    let period = platform::Period::history(
+        "2026-01-01T00:00:00Z".parse().unwrap(),
+        "2026-03-14T09:00:00.5Z".parse().unwrap(),
+    );
+    Shopbase.feeds(connection, &period)
+}
+
+fn unpolled() -> Connection {
+    connection(&json!({"shop_domain": "larch-and-linen.onshopbase.com"}))
+}
+
+#[test]
+fn the_history_is_asked_for_by_creation_whether_the_shop_is_polled_or_not() {
+    let urls: Vec<_> = history(&unpolled()).into_iter().map(|feed| (feed.name, feed.request.url)).collect();
+    let of = |path: &str| format!("https://larch-and-linen.onshopbase.com/admin/{path}");
+    let stretch = "limit=250&created_at_min=2026-01-01T00:00:00Z&created_at_max=2026-01-31T00:00:00Z&page=1\
+                   #2026-03-14T09:00:00Z";
+    assert_eq!(
+        urls,
+        [
+            ("customers", of(&format!("customers.json?{stretch}"))),
+            ("products", of(&format!("products.json?{stretch}"))),
+            ("orders", of(&format!("orders.json?status=any&{stretch}"))),
+        ]
+    );
+    assert_eq!(history(&connection(&json!({"shop_domain": "shop.example.com"}))), []);
+}
+
+#[test]
+fn another_address_may_stand_in_for_the_shop_s() {
+    let with = |url: &str| {
+        let mut connection = unpolled();
+        connection.settings.insert("api_url".to_owned(), url.into());
+        history(&connection).first().map(|feed| feed.request.url.clone()).unwrap_or_default()
+    };
+    assert!(with("http://127.0.0.1:8099/").starts_with("http://127.0.0.1:8099/admin/customers.json?"));
+    assert_eq!(with("ftp://127.0.0.1"), "");
+}
+
+#[test]
+fn the_whole_history_comes_stretch_by_stretch() {
+    let made = |id: i64| Timestamp::from_second(1_767_225_600 + id * 3600).unwrap();
+    let mut orders: Vec<Value> = (0..1200)
+        .map(|id| json!({"id": id + 1, "created_at": made(id).to_string(), "updated_at": made(id).to_string()}))
+        .collect();
+    let feed = history(&unpolled()).remove(2);
+    let walk = conformance::walk(&Shopbase, &unpolled(), &feed, |request| {
+        let query = request.url.split_once('?').unwrap().1.split('#').next().unwrap().to_owned();
+        let value = |name: &str| {
+            query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).unwrap().to_owned()
+        };
+        let time = |name: &str| value(name).parse::<Timestamp>().unwrap();
+        let (from, to) = (time("created_at_min"), time("created_at_max"));
+        let at = |order: &&Value| order["created_at"].as_str().unwrap().parse::<Timestamp>().unwrap();
+        let all: Vec<Value> =
+            orders.iter().filter(|order| at(order) >= from && at(order) <= to).cloned().collect();
+        let page: usize = value("page").parse().unwrap();
+        let body = json!({"orders": all.chunks(250).nth(page - 1).unwrap_or_default()});
+        orders[700]["updated_at"] = "2026-03-14T09:00:00Z".into();
+        answer(200, &body.to_string())
+    });
+    let ids: std::collections::BTreeSet<i64> = walk
+        .records
+        .iter()
+        .map(|record| serde_json::from_slice::<Value>(&record.body).unwrap()["id"].as_i64().unwrap())
+        .collect();
+    assert_eq!(ids.len(), 1200);
+    // Three pages of the first 30 days, two of the next, an empty one of the rest: 0.5 requests per 100 orders.
+    assert_eq!(walk.requests.len(), 6);
 }

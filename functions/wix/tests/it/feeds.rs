@@ -135,7 +135,12 @@ fn the_app_s_credentials_are_exchanged_for_a_token_first() {
     let first =
         json!({ "orders": [{ "id": "o-1" }], "metadata": { "hasNext": true, "cursors": { "next": "c-2" } } });
     let page = Wix.page(&connection, &Feed { request, ..feed }, &answer(200, &first), &[]).unwrap();
-    assert_eq!(header(&page.next.unwrap(), "authorization"), Some("OauthNG.JWS.abc"));
+    // Each page asks for a token of its own: none lies about, and none is too old.
+    let request = page.next.unwrap();
+    assert_eq!((body(&request), header(&request, "authorization")), (exchange, None));
+    let page = Wix.page(&connection, &Feed { name: "orders", request }, &answer(200, &token), &[]).unwrap();
+    let cursor = json!({ "search": { "cursorPaging": { "limit": 100, "cursor": "c-2" } } });
+    assert_eq!(body(&page.next.unwrap()), cursor);
 }
 
 #[test]

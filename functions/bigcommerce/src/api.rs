@@ -26,6 +26,11 @@ impl Api {
         http.then(|| Self(format!("{host}/stores/{store}")))
     }
 
+    /// The path of an address below this store's.
+    pub(crate) fn path<'a>(&self, url: &'a str) -> Option<&'a str> {
+        url.strip_prefix(&self.0)?.strip_prefix('/')
+    }
+
     pub(crate) fn get(&self, path: &str) -> ApiRequest {
         authorized(ApiRequest::get(format!("{}/{path}", self.0)))
     }

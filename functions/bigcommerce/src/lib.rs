@@ -5,7 +5,9 @@ mod cart;
 mod catalog;
 mod customer;
 mod feed;
+mod join;
 mod line;
+mod oauth;
 mod order;
 mod payload;
 mod person;
@@ -18,7 +20,7 @@ use platform::lenient::{self, Field, Object};
 use platform::reading::{self, Reader, Reading, Silence};
 use platform::signature::{Window, standard_webhooks, token};
 use platform::{
-    Connection, Delivery, Description, Feed, Fetched, Headers, Mapping, Page, Period, Platform, Proof,
+    Connection, Delivery, Description, Feed, Fetched, Headers, Mapping, OAuth, Page, Period, Platform, Proof,
     Rejection, Request, Secrets, Unverified, Verdict,
 };
 use serde_json::{Value, json};
@@ -116,6 +118,13 @@ impl Platform for Bigcommerce {
                         "minLength": 1,
                         "writeOnly": true
                     },
+                    "client_id": {
+                        "type": "string",
+                        "title": "Client ID",
+                        "description": "Of the app, for authorising it in the browser.",
+                        "minLength": 1,
+                        "writeOnly": true
+                    },
                     "client_secret": {
                         "type": "string",
                         "title": "Client secret",
@@ -183,13 +192,15 @@ impl Platform for Bigcommerce {
         let Some(api) = Api::of(connection) else {
             return Mapping::Malformed("the connection's settings name no store".to_owned());
         };
-        let mut session = Session::new(Reader::new(delivery, connection), api, fetched);
+        let mut answers = join::travelled(delivery);
+        answers.extend_from_slice(fetched);
+        let mut session = Session::new(Reader::new(delivery, connection), api, &answers);
         let reading = read(topic, &mut session);
         reading::mapping(reading, session.reader.dropped)
     }
 
     fn feeds(&self, connection: &Connection, period: &Period) -> Vec<Feed> {
-        feed::orders(connection, period.since, period.until).into_iter().collect()
+        feed::feeds(connection, period)
     }
 
     fn page(
@@ -197,9 +208,13 @@ impl Platform for Bigcommerce {
         connection: &Connection,
         feed: &Feed,
         answer: &Fetched,
-        _joined: &[Fetched],
+        joined: &[Fetched],
     ) -> Result<Page, String> {
-        feed::page(connection, feed, answer)
+        feed::page(connection, feed, answer, joined)
+    }
+
+    fn oauth(&self, _connection: &Connection) -> Option<OAuth> {
+        Some(oauth::oauth())
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot run should say so")]
 
 mod feeds;
+mod history;
 mod paging;
 mod suite;
 

@@ -61,9 +61,10 @@ pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
     let feeds = lists.into_iter().map(|(name, list)| {
         let counted = if list.name == BY_HISTORY.name { mark } else { None };
         let span = if period.span == Span::History { "history" } else { "changes" };
-        // Whoever counts needs no time, but for the first time.
+        // Whoever counts needs no time, but for where to begin: local times are not always in the order of the ids.
         let period = match counted {
             Some(_) => String::new(),
+            None if list.name == BY_HISTORY.name => format!("&since={}", seconds(period.since)),
             None => format!("&since={}&until={}", seconds(period.since), seconds(period.until)),
         };
         let url = format!(

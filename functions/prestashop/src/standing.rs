@@ -60,14 +60,15 @@ impl Standing {
                 let number =
                     dropped.take("histories.id", history.id).and_then(|Id(id)| id.parse::<u64>().ok());
                 let Id(state) = dropped.take("histories.id_order_state", history.id_order_state)?;
-                Some((at, number, state))
+                Some((number, at, state))
             })
             .collect();
+        // By id: times are local, and clocks are turned back once a year.
         entries.sort();
         let is_new = |state: &str| !entries.iter().any(|(_, _, entry)| entry == state);
         let latest =
             current.filter(|state| *state != "0" && is_new(state)).map(|state| (meanings.of(state), None));
-        let entries = entries.into_iter().map(|(at, _, state)| (meanings.of(&state), at));
+        let entries = entries.into_iter().map(|(_, at, state)| (meanings.of(&state), at));
         Self { entries: entries.chain(latest).collect() }
     }
 

@@ -69,14 +69,15 @@ fn orders_are_asked_for_by_their_history_from_the_mark_on() {
     let front = "https://larch.example/index.php?route=extension/tillstream/feed";
     assert_eq!(
         first.url,
-        format!(
-            "{front}&list=changes&span=changes&limit=100&since=1773478800&until=1773482400&after_history_id=0"
-        )
+        format!("{front}&list=changes&span=changes&limit=100&since=1773478800&after_history_id=0")
     );
     let token = ("x-tillstream-token".to_owned(), "{secret:feed_token}".to_owned());
     assert!(first.headers.contains(&token));
     let marked = feed(&changes(Some("841")), "orders").request;
     assert_eq!(marked.url, format!("{front}&list=changes&span=changes&limit=100&after_history_id=841"));
+    let checkouts = feed(&changes(Some("841")), "checkouts").request;
+    let query = "&list=checkouts&span=changes&limit=100&since=1773478800&until=1773482400&after_order_id=0";
+    assert_eq!(checkouts.url, format!("{front}{query}"));
     let nonsense = feed(&changes(Some("841&list=x")), "orders").request;
     assert_eq!(nonsense.url, first.url);
     let imported = feed(&history(), "orders").request;

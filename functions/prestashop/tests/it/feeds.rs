@@ -365,7 +365,9 @@ impl Shop {
         rows.sort_by_key(|row| row["id"].as_u64());
         rows.truncate(limit);
         if !display.is_empty() {
-            rows.iter_mut().for_each(|row| row.retain(|name, _| display.contains(name.as_str())));
+            for row in &mut rows {
+                row.retain(|name, _| display.contains(name.as_str()));
+            }
         }
         let body = if rows.is_empty() { json!([]) } else { json!({ resource: rows }) };
         let fetched = answer(body.to_string());

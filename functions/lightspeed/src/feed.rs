@@ -44,7 +44,8 @@ pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
         }
         Span::History => vec![
             list(CUSTOMERS, "Customer", CONTACT, "createTime", "customerID"),
-            list(SALES, "Sale", SALE_RELATIONS, "completeTime", "completeTime"),
+            // Of a completed sale, when it was completed; sales older than the field completeTime have it too.
+            list(SALES, "Sale", SALE_RELATIONS, "timeStamp", "timeStamp"),
         ],
     }
 }

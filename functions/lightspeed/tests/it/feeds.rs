@@ -20,7 +20,7 @@ fn history() -> Period {
 fn sale(id: u64, minute: u64) -> Value {
     let at = format!("2026-03-14T08:{:02}:{:02}+00:00", minute / 60, minute % 60);
     json!({
-        "saleID": id.to_string(), "completed": "true", "voided": "false", "completeTime": at, "updatetime": at,
+        "saleID": id.to_string(), "completed": "true", "voided": "false", "completeTime": at, "timeStamp": at, "updatetime": at,
         "total": "67.8", "displayableTotal": "67.8", "customerID": "731", "shopID": "2",
         "Customer": {
             "customerID": "731", "firstName": "Ann", "dob": "1990-01-01T00:00:00+00:00", "vatNumber": "V1",
@@ -109,7 +109,7 @@ fn nothing_is_asked_for_without_an_account_or_against_the_wish() {
     let quiet = connection(&json!({ "poll": false }));
     assert!(Lightspeed.feeds(&quiet, &changes()).is_empty());
     assert_eq!(Lightspeed.feeds(&quiet, &history()).len(), 2);
-    assert_eq!(Lightspeed.interval(&quiet), Duration::from_secs(3600));
+    assert_eq!(Lightspeed.interval(&quiet), Duration::from_hours(1));
 }
 
 #[test]
@@ -147,9 +147,7 @@ fn history_is_asked_for_by_the_time_of_creation_and_completion() {
     let feeds = Lightspeed.feeds(&connection(&json!({})), &history());
     let names: Vec<_> = feeds.iter().map(|feed| feed.name).collect();
     assert_eq!(names, ["customers", "sales"], "shipments come with their sales");
-    for (feed, by, sort) in
-        [(&feeds[0], "createTime", "customerID"), (&feeds[1], "completeTime", "completeTime")]
-    {
+    for (feed, by, sort) in [(&feeds[0], "createTime", "customerID"), (&feeds[1], "timeStamp", "timeStamp")] {
         let (_, parameters) = parts(&feed.request.url);
         let within = "><,2026-01-01T00:00:00-00:00,2026-12-31T00:00:00-00:00";
         assert!(parameters.contains(&(by.to_owned(), within.to_owned())), "{parameters:?}");
@@ -187,9 +185,9 @@ fn a_sale_that_changes_between_pages_is_not_missed_and_moves_no_other() {
     let mut changed = 1;
     let records = source.read(&connection, feed, |source| {
         // One that was read already, and one that was not yet, change and go to the end.
-        for id in [changed, 340 + changed] {
+        for id in [changed, 340 + changed].map(|id| id.to_string()) {
             let sales = source.lists.get_mut("Sale").unwrap();
-            let sale = sales.iter_mut().find(|sale| sale["saleID"] == id.to_string()).unwrap();
+            let sale = sales.iter_mut().find(|sale| sale["saleID"] == id).unwrap();
             sale["updatetime"] = format!("2026-03-14T08:50:0{changed}+00:00").into();
         }
         changed += 1;
@@ -200,6 +198,14 @@ fn a_sale_that_changes_between_pages_is_not_missed_and_moves_no_other() {
     assert!(ids.len() <= 350 + 4, "only what was read before it changed comes again: {}", ids.len());
     let deliveries: BTreeSet<_> = records.iter().map(|record| &record.delivery_id).collect();
     assert_eq!(deliveries.len(), records.len(), "another state is another delivery");
+}
+
+#[test]
+fn an_import_reads_every_sale_once_too() {
+    let mut source = source((1..=250).map(|id| sale(id, id)).collect());
+    let records = source.feed(&connection(&json!({ "poll": false })), &history(), "sales");
+    let distinct: BTreeSet<_> = ids(&records).into_iter().collect();
+    assert_eq!((records.len(), distinct.len(), asked(&source, "Sale")), (250, 250, 3));
 }
 
 #[test]

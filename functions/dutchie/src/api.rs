@@ -12,7 +12,7 @@ pub(crate) const MAX_LOCATIONS: u32 = 10;
 /// What Dutchie is known to take from everybody.
 pub(crate) const REQUESTS_PER_MINUTE: u32 = 60;
 /// For how long lists that hardly change are kept, and customers that were just asked for.
-const KEPT: Duration = Duration::from_secs(3600);
+const KEPT: Duration = Duration::from_hours(1);
 
 /// The name of the secret that is a location's key; locations are counted from 1.
 pub(crate) fn secret_of(location: u32) -> String {
@@ -59,7 +59,7 @@ impl<'a> Api<'a> {
             if self.connection.flag("integrator_key", false) { "{secret:integrator_key}" } else { "" };
         let pace = whole(self.connection, "requests_per_minute").unwrap_or(REQUESTS_PER_MINUTE).max(1);
         let request = ApiRequest::get(format!("{}/{path}", self.host));
-        request.basic(&user, password).paced(pace, Duration::from_secs(60))
+        request.basic(&user, password).paced(pace, Duration::from_mins(1))
     }
 
     /// Which location the key belongs to.
@@ -78,7 +78,7 @@ impl<'a> Api<'a> {
     }
 }
 
-/// A field of an answer: the documentation writes camelCase, some answers have PascalCase.
+/// A field of an answer: the documentation writes `camelCase`, some answers have `PascalCase`.
 pub(crate) fn field<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
     object.get(name).or_else(|| {
         let (first, rest) = name.split_at_checked(1)?;

@@ -59,14 +59,14 @@ pub(crate) fn lines(
         let line_id = dropped.take("transactionItemId", item.transaction_item_id.clone());
         let line_id = line_id.map_or_else(|| format!("n{}", place + 1), |Id(id)| id);
         let line = line(dropped, origin, item, product);
-        sold.lines.push(Line { line_id: distinct(&mut taken, line_id), product_id, ..line });
+        sold.lines.push(Line { line_id: distinct(&mut taken, &line_id), product_id, ..line });
     }
     sold
 }
 
 /// Items may share an id with what they belong to: each line needs its own.
-fn distinct(taken: &mut BTreeSet<String>, id: String) -> String {
-    let mut line_id = id.clone();
+fn distinct(taken: &mut BTreeSet<String>, id: &str) -> String {
+    let mut line_id = id.to_owned();
     let mut copy = 1;
     while !taken.insert(line_id.clone()) {
         copy += 1;

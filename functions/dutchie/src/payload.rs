@@ -1,5 +1,7 @@
 //! Records as [`crate::record`] writes them.
 
+#![allow(clippy::struct_field_names, reason = "fields are named as Dutchie names them")]
+
 use canonical::money::Decimal;
 use platform::lenient::{Field, Id, Moment, Object, Objects};
 use serde::Deserialize;

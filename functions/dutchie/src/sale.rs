@@ -161,14 +161,15 @@ fn instant(zone: Option<&TimeZone>, utc: Option<Moment>, local: Option<Moment>) 
         return utc.in_zone(zone);
     }
     let at = utc.in_utc()?;
-    let Some(Moment::Local(local)) = local else { return shown_in(zone, at) };
-    offset_between(at, local)
-        .map(|offset| Instant::at_offset(at.timestamp(), offset))
-        .or_else(|| shown_in(zone, at))
+    let offset = match local {
+        Some(Moment::Local(local)) => offset_between(at, local),
+        _ => None,
+    };
+    Some(offset.map_or_else(|| shown_in(zone, at), |offset| Instant::at_offset(at.timestamp(), offset)))
 }
 
-fn shown_in(zone: &TimeZone, at: Instant) -> Option<Instant> {
-    Some(Instant::at_offset(at.timestamp(), zone.to_offset(at.timestamp())))
+fn shown_in(zone: &TimeZone, at: Instant) -> Instant {
+    Instant::at_offset(at.timestamp(), zone.to_offset(at.timestamp()))
 }
 
 /// What a local clock that shows `local` at `at` is ahead of UTC: quarters of an hour, everywhere.

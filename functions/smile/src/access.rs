@@ -12,8 +12,8 @@ pub(crate) const AUTH_URL: &str = "https://connect.smile.io/oauth2";
 const REQUESTS: u32 = 10;
 const PER: Duration = Duration::from_secs(1);
 /// For how long tiers are kept, and customers that were just asked for.
-const TIERS_KEPT: Duration = Duration::from_secs(3600);
-const CUSTOMER_KEPT: Duration = Duration::from_secs(300);
+const TIERS_KEPT: Duration = Duration::from_hours(1);
+const CUSTOMER_KEPT: Duration = Duration::from_mins(5);
 
 fn address<'a>(connection: &'a Connection, setting: &str, default: &'a str) -> Option<&'a str> {
     let address = connection.text(setting).unwrap_or(default).trim_end_matches('/');

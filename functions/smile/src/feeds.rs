@@ -80,16 +80,16 @@ pub(crate) fn page(
         CUSTOMERS => customers(&api, &rows, next, joined),
         POINTS => {
             let told = |row: &Row| cause_of_points(connection, row).is_some();
-            joined_rows(&api, rows, next, joined, "points_transaction/updated", told)
+            Ok(joined_rows(&api, rows, next, joined, "points_transaction/updated", told))
         }
         REWARDS => {
             let told = |row: &Row| is_birthday_reward(connection, row);
-            joined_rows(&api, rows, next, joined, "reward_fulfillment/updated", told)
+            Ok(joined_rows(&api, rows, next, joined, "reward_fulfillment/updated", told))
         }
         EXPIRING => {
             let (_, fragment) = feed.request.url.split_once('#').ok_or("a request that was not made here")?;
             let rows = expiring(fragment, rows).ok_or("a request that was not made here")?;
-            joined_rows(&api, rows, next, joined, "reward_expiring", |_| true)
+            Ok(joined_rows(&api, rows, next, joined, "reward_expiring", |_| true))
         }
         _ => Err("a feed that there is not".to_owned()),
     }
@@ -153,7 +153,7 @@ fn customers(
         });
         let mut customer = row.clone();
         customer.shift_remove("date_of_birth");
-        record("customer/updated", row, json!({ "data": customer, "vip_tier": tier, "polled": true }))
+        record("customer/updated", row, &json!({ "data": customer, "vip_tier": tier, "polled": true }))
     });
     Ok(Page { records: records.collect(), next, ..Page::default() })
 }
@@ -166,7 +166,7 @@ fn joined_rows(
     joined: &[Fetched],
     topic: &str,
     told: impl Fn(&Row) -> bool,
-) -> Result<Page, String> {
+) -> Page {
     let mut ids: Vec<String> = rows
         .iter()
         .filter(|row| told(row))
@@ -176,7 +176,7 @@ fn joined_rows(
     ids.sort_unstable();
     ids.dedup();
     if joined.len() < ids.len() {
-        return Ok(Page { joins: ids.iter().map(|id| api.member(id)).collect(), ..Page::default() });
+        return Page { joins: ids.iter().map(|id| api.member(id)).collect(), ..Page::default() };
     }
     let records = rows.into_iter().map(|mut row| {
         let customer = id(&row, "customer_id");
@@ -186,9 +186,9 @@ fn joined_rows(
         let expiring_at = row.shift_remove("expiring_at");
         let customer = json!({ "id": customer, "email": email });
         let body = json!({ "data": row, "customer": customer, "expiring_at": expiring_at, "polled": true });
-        record(topic, &row, body)
+        record(topic, &row, &body)
     });
-    Ok(Page { records: records.collect(), next, ..Page::default() })
+    Page { records: records.collect(), next, ..Page::default() }
 }
 
 /// Rewards whose warning falls into the day before `until`, with its time. One that was issued later needs none.
@@ -208,7 +208,7 @@ fn expiring(fragment: &str, rows: Vec<Row>) -> Option<Vec<Row>> {
 }
 
 /// Its id names the state of the record.
-fn record(topic: &str, row: &Row, body: Value) -> Record {
+fn record(topic: &str, row: &Row, body: &Value) -> Record {
     let body = body.to_string();
     let id = id(row, "id").unwrap_or_default();
     Record {

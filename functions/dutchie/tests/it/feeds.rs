@@ -54,7 +54,7 @@ fn every_location_has_its_feeds_and_its_key() {
         assert_eq!((user.as_str(), password.as_str()), (key, ""));
     }
     let pace = request("customers").pace.unwrap();
-    assert_eq!((pace.requests, pace.per), (60, Duration::from_secs(60)));
+    assert_eq!((pace.requests, pace.per), (60, Duration::from_mins(1)));
     let integrated = connection(json!({"integrator_key": true, "requests_per_minute": 600}));
     let request = feed(&integrated, &changes(), "transactions").request;
     let Authorization::Basic { password, .. } = request.authorization else { panic!("no key") };
@@ -158,7 +158,7 @@ fn records_hold_no_health_and_no_payment_data_and_pascal_case_is_read_alike() {
     }]});
     let joined = [
         answer(
-            &json!({"LocationName": "Main Street", "LocationId": 420140, "CompanyName": "C", "CompanyId": 420134}),
+            &json!({"LocationName": "Main Street", "LocationId": 420_140, "CompanyName": "C", "CompanyId": 420_134}),
         ),
         answer(&json!([{"ProductId": 3, "ProductName": "Papers"}])),
         answer(&json!([{"CustomerId": 7, "EmailAddress": "ada@example.com", "MmjidNumber": "SECRET-5",
@@ -220,7 +220,7 @@ impl Store {
     fn open(transactions: u64, customers: u64) -> Self {
         let begin = at(SINCE);
         let transactions = (0..transactions)
-            .map(|number| (begin.checked_add(Duration::from_secs(60 * number)).unwrap(), number + 1))
+            .map(|number| (begin.checked_add(Duration::from_mins(number)).unwrap(), number + 1))
             .collect();
         Self { transactions, customers, asked: 0 }
     }
@@ -238,7 +238,7 @@ impl Store {
         };
         let customer = |id: u64| json!({"customerId": id, "emailAddress": format!("c{id}@example.com")});
         answer(&match path.rsplit('/').next().unwrap() {
-            "whoami" => json!({"locationId": 420140, "lspId": 420134, "locationName": "Main Street"}),
+            "whoami" => json!({"locationId": 420_140, "lspId": 420_134, "locationName": "Main Street"}),
             "products" => json!([]),
             "customers" => json!([customer(parameter("customerID").unwrap().parse().unwrap())]),
             "customers-paginated" => {

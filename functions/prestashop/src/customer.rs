@@ -1,8 +1,7 @@
 //! Customers and the newsletter.
 
-use canonical::Fact;
-use canonical::Person;
 use canonical::fact::{Channel, ConsentChange, ConsentStatus, CustomerSnapshot};
+use canonical::{Fact, Instant, Person};
 use platform::lenient::{self, Object};
 use platform::reading::{Reader, Reading, Silence};
 
@@ -25,11 +24,14 @@ pub(crate) fn customer(reader: &mut Reader<'_>) -> Reading {
     let subscribed_at = time(dropped, "newsletter_date_add", customer.newsletter_date_add, &zone);
     let newsletter = dropped.take("newsletter", customer.newsletter);
     let deleted = dropped.take("deleted", customer.deleted) == Some(Flag(true));
-    // Whoever never subscribed decided nothing. When somebody who did ended it is not kept: the row's last change is
-    // the latest that it can have been.
-    let decision = match (newsletter, subscribed_at, updated_at) {
-        (Some(Flag(true)), Some(at), _) => Some((ConsentStatus::Subscribed, at)),
-        (Some(Flag(false)), Some(since), Some(at)) if at > since => Some((ConsentStatus::Unsubscribed, at)),
+    // Whoever never subscribed decided nothing. When somebody who did ended it is not kept: only that it was later. The
+    // row's last change moves with every edit, which would be a further decision each time.
+    let decision = match (newsletter, subscribed_at) {
+        (Some(Flag(true)), Some(at)) => Some((ConsentStatus::Subscribed, at)),
+        (Some(Flag(false)), Some(at)) => {
+            let later = Instant::from_millis(at.as_millis().saturating_add(1_000));
+            later.map(|later| (ConsentStatus::Unsubscribed, later))
+        }
         _ => None,
     };
     let consent = decision.filter(|_| !deleted && person.email.is_some()).map(|(status, at)| {

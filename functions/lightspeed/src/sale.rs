@@ -78,9 +78,8 @@ pub(crate) fn sale(reader: &mut Reader<'_>, record: SaleRecord) -> Reading {
         shop_id: payload::key(dropped, "shopID", sale.shop_id),
         source: dropped.take("referenceNumberSource", sale.reference_number_source),
     };
-    let total = dropped.take("total", sale.total);
     let header = Header {
-        total: dropped.take("calcTotal", sale.calc_total).filter(|_| total.is_none()).or(total),
+        total: dropped.take("total", sale.total).or_else(|| dropped.take("calcTotal", sale.calc_total)),
         with_gift_cards: dropped.take("displayableTotal", sale.displayable_total),
         discounts: dropped.take("calcDiscount", sale.calc_discount).map(|off| round(off, currency)),
         number: dropped.take("ticketNumber", sale.ticket_number),

@@ -1,23 +1,25 @@
 #![doc = include_str!("../README.md")]
 
 mod cart;
+mod classic;
 mod door;
 mod line;
 mod order;
 mod payload;
 mod person;
+mod volt;
 
 use jiff::Timestamp;
 use platform::lenient::{self, Field, Object};
 use platform::reading::{self, Reader, Reading, Silence};
 use platform::signature::token;
 use platform::{
-    Connection, Delivery, Description, Fetched, Headers, Mapping, Platform, Request, Secrets, Unverified,
-    Verdict,
+    Connection, Delivery, Description, Feed, Fetched, Headers, Mapping, Page, Period, Platform, Request,
+    Secrets, Unverified, Verdict,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// The adapter for Volusion: orders of Volt (V2), by webhook.
+/// The adapter for Volusion: orders of Volt (V2), by webhook and asked for, and of V1, asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Volusion;
 
@@ -27,54 +29,7 @@ impl Platform for Volusion {
     }
 
     fn description(&self) -> Description {
-        Description {
-            title: "Volusion",
-            settings: json!({
-                "type": "object",
-                "properties": {
-                    "currency": {
-                        "type": "string",
-                        "title": "Currency",
-                        "description": "The store's currency (ISO 4217): Volusion writes amounts without one.",
-                        "pattern": "^[A-Za-z]{3}$",
-                        "examples": ["USD"]
-                    },
-                    "email_opt_in_is_consent": {
-                        "type": "boolean",
-                        "title": "E-mail opt-in is consent",
-                        "description": "Whether emailOptIn of an order is a decision that the buyer made: only if \
-                                        the store's checkout asks, with a box that is not ticked beforehand.",
-                        "default": false
-                    },
-                    "refund_policy": {
-                        "type": "string",
-                        "title": "Refunds",
-                        "description": "each: one Refunded Order for every refund, with its own amount. full_only: \
-                                        one once an order is refunded in full.",
-                        "enum": ["each", "full_only"],
-                        "default": "each"
-                    }
-                },
-                "required": [],
-                "additionalProperties": false
-            }),
-            secrets: json!({
-                "type": "object",
-                "properties": {
-                    "webhook_token": {
-                        "type": "string",
-                        "title": "Webhook token",
-                        "description": "A long random text of letters and digits, which the webhook's address ends \
-                                        with: ?token=…. Volusion signs nothing; this is the only proof.",
-                        "minLength": 24,
-                        "pattern": "^[A-Za-z0-9]+$",
-                        "writeOnly": true
-                    }
-                },
-                "required": ["webhook_token"],
-                "additionalProperties": false
-            }),
-        }
+        Description { title: "Volusion", settings: settings(), secrets: secrets() }
     }
 
     fn verify(
@@ -100,8 +55,28 @@ impl Platform for Volusion {
 
     fn facts(&self, delivery: &Delivery, connection: &Connection, _fetched: &[Fetched]) -> Mapping {
         let mut reader = Reader::new(delivery, connection);
+        let read = if delivery.topic == classic::TOPIC { classic::order } else { read };
         let reading = read(&mut reader);
         reading::mapping(reading, reader.dropped)
+    }
+
+    fn feeds(&self, connection: &Connection, period: &Period) -> Vec<Feed> {
+        let feeds = if classic::is_classic(connection) { classic::feeds } else { volt::feeds };
+        feeds(connection, period)
+    }
+
+    fn page(
+        &self,
+        connection: &Connection,
+        feed: &Feed,
+        answer: &Fetched,
+        joined: &[Fetched],
+    ) -> Result<Page, String> {
+        if classic::is_feed(feed.name) {
+            classic::page(connection, feed, answer, joined)
+        } else {
+            volt::page(feed, answer)
+        }
     }
 }
 
@@ -119,4 +94,113 @@ fn read(reader: &mut Reader<'_>) -> Reading {
     } else {
         Err(Silence::Ignore("neither_order_nor_cart"))
     }
+}
+
+fn settings() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "edition": {
+                "type": "string",
+                "title": "Edition",
+                "description": "v2: Volt, which has webhooks. v1: a classic store, which is asked.",
+                "enum": ["v2", "v1"],
+                "default": "v2"
+            },
+            "currency": {
+                "type": "string",
+                "title": "Currency",
+                "description": "The store's currency (ISO 4217): Volusion writes amounts without one.",
+                "pattern": "^[A-Za-z]{3}$",
+                "examples": ["USD"]
+            },
+            "email_opt_in_is_consent": {
+                "type": "boolean",
+                "title": "E-mail opt-in is consent",
+                "description": "V2: whether emailOptIn of an order is a decision that the buyer made: only if the \
+                                store's checkout asks, with a box that is not ticked beforehand.",
+                "default": false
+            },
+            "refund_policy": {
+                "type": "string",
+                "title": "Refunds",
+                "description": "each: one Refunded Order for every refund, with its own amount. full_only: one once \
+                                an order is refunded in full.",
+                "enum": ["each", "full_only"],
+                "default": "each"
+            },
+            "poll": {
+                "type": "boolean",
+                "title": "Ask regularly",
+                "description": "Whether orders are asked for regularly. V1 is unless this is false; V2 only if this \
+                                is true, which needs the API key."
+            },
+            "store_url": {
+                "type": "string",
+                "title": "Store address",
+                "description": "V1: the store's https address without a path.",
+                "pattern": "^https://",
+                "examples": ["https://cedar.example"]
+            },
+            "time_zone": {
+                "type": "string",
+                "title": "Time zone",
+                "description": "V1: the IANA name of the zone of the store's clock.",
+                "examples": ["America/Chicago"]
+            },
+            "changes_schema": {
+                "type": "string",
+                "title": "Export of changes",
+                "description": "V1: the name of a schema that was uploaded to vspfiles/schema/Generic, for orders \
+                                that changed lately. Without one every status is asked for, which only small stores \
+                                can bear.",
+                "pattern": "^[A-Za-z0-9_-]+$",
+                "examples": ["tillstream_changes"]
+            },
+            "history_schema": {
+                "type": "string",
+                "title": "Export of the history",
+                "description": "V1: the same for all orders, for the historical import.",
+                "pattern": "^[A-Za-z0-9_-]+$",
+                "examples": ["tillstream_history"]
+            }
+        },
+        "required": [],
+        "additionalProperties": false
+    })
+}
+
+fn secrets() -> Value {
+    let secret = |title: &str, description: &str| {
+        json!({
+            "type": "string",
+            "title": title,
+            "description": description,
+            "minLength": 1,
+            "writeOnly": true
+        })
+    };
+    json!({
+        "type": "object",
+        "properties": {
+            "webhook_token": {
+                "type": "string",
+                "title": "Webhook token",
+                "description": "V2: a long random text of letters and digits, which the webhook's address ends with: \
+                                ?token=…. Volusion signs nothing; this is the only proof.",
+                "minLength": 24,
+                "pattern": "^[A-Za-z0-9]+$",
+                "writeOnly": true
+            },
+            "api_key": secret("API key", "V2: for asking, the key of the store's API."),
+            "login": secret("Login", "V1: the e-mail address of an administrator of the store."),
+            "encrypted_password": secret(
+                "Encrypted password",
+                "V1: that administrator's encrypted password, as the store's page on its API shows it. It changes \
+                 with the password, every 90 days.",
+            )
+        },
+        "required": [],
+        "additionalProperties": false
+    })
 }

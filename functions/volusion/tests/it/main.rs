@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot run should say so")]
 
+mod classic;
 mod door;
 mod suite;
+mod volt;
 
 conformance::tests!(suite::SUITE);

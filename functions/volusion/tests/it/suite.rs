@@ -15,7 +15,6 @@ pub(crate) const SUITE: Suite = Suite {
         ("re_encoded", "the token in the address says nothing about the body's bytes"),
         ("tampered_body", "the token in the address says nothing about the body's bytes"),
         ("expired", "the token in the address has no time"),
-        ("webhook_and_poll_of_one_order", "Volt is not polled: it is not known how to ask for what changed"),
     ],
 };
 

@@ -94,7 +94,8 @@ class Tillstream_Facts_Model_Observer
         $replaces = $order->getRelationParentId() !== null;
         $this->send([tillstream_said([
             'fact' => 'order',
-            'order_id' => (string) $order->getId(),
+            // The number of the first: both orders of an edit are one.
+            'order_id' => (string) ($order->getOriginalIncrementId() ?: $order->getIncrementId()),
             'person' => tillstream_said([
                 'email' => $order->getCustomerEmail(),
                 'customer_id' => $order->getCustomerId() ? (string) $order->getCustomerId() : null,
@@ -108,7 +109,7 @@ class Tillstream_Facts_Model_Observer
             'placed_at' => $replaces || $state === Mage_Sales_Model_Order::STATE_PENDING_PAYMENT
                 ? null
                 : $this->time($order->getCreatedAt()),
-            'detail' => tillstream_said([
+            'detail' => $replaces ? null : tillstream_said([
                 'number' => $order->getIncrementId(),
                 'total' => $money($order->getGrandTotal()),
                 'total_discounts' => (string) abs((float) $order->getDiscountAmount()),

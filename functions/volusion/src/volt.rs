@@ -58,12 +58,12 @@ pub(crate) fn page(feed: &Feed, answer: &Fetched) -> Result<Page, String> {
         // One that does not say may be.
         time.is_none_or(|time| time.as_millis() >= since_ms)
     };
-    let records = items.into_iter().filter(|order| order.is_object() && is_wanted(order)).map(record);
+    let records = items.iter().filter(|order| order.is_object() && is_wanted(order)).map(record);
     Ok(Page { records: records.collect(), ..Page::default() })
 }
 
 /// An order as a webhook would bring it.
-fn record(order: Value) -> Record {
+fn record(order: &Value) -> Record {
     let body = json!({ "value": order }).to_string();
     let reduced = door::reduce(body.as_bytes());
     Record {

@@ -1,5 +1,7 @@
 //! The records that polls of V1 make, as far as they are read. All values are texts.
 
+#![allow(clippy::struct_field_names, reason = "the names are Volusion's")]
+
 use canonical::Instant;
 use canonical::money::{Decimal, decimal_from_str};
 use jiff::civil::{Date, DateTime, Time};

@@ -32,6 +32,13 @@ fn settings() -> Value {
                 "description": "Whether carts of known customers that became no order are told as Started Checkout.",
                 "default": true
             },
+            "key_in_address": {
+                "type": "boolean",
+                "title": "Key in the address",
+                "description": "Whether the webservice's key is sent in the address instead of a header, for servers \
+                                that keep the header from PHP. It is then in the shop's access log.",
+                "default": false
+            },
             "time_zone": {
                 "type": "string",
                 "format": "time-zone",

@@ -19,19 +19,26 @@ const KEPT: Duration = Duration::from_hours(1);
 /// A shop's webservice, as far as the settings name one.
 pub(crate) struct Webservice<'a> {
     shop_url: &'a str,
+    key_in_address: bool,
 }
 
 impl<'a> Webservice<'a> {
     /// `None` without an address, or with one that is no plain `https` address.
     pub(crate) fn of(connection: &'a Connection) -> Option<Self> {
-        Some(Self { shop_url: shop_url(connection)? })
+        let key_in_address = connection.flag("key_in_address", false);
+        Some(Self { shop_url: shop_url(connection)?, key_in_address })
     }
 
-    /// A request for a resource. The key is the user, the password is empty. `query` must need no encoding.
+    /// A request for a resource. The key is the user, the password is empty; or the key is in the query, for servers
+    /// that keep the header from PHP. `query` must need no encoding.
     pub(crate) fn get(&self, resource: &str, query: &str) -> ApiRequest {
-        ApiRequest::get(format!("{}/api/{resource}?output_format=JSON&{query}", self.shop_url))
-            .basic("{secret:webservice_key}", "")
-            .paced(REQUESTS_PER_SECOND, Duration::from_secs(1))
+        let front = format!("{}/api/{resource}?output_format=JSON", self.shop_url);
+        let request = if self.key_in_address {
+            ApiRequest::get(format!("{front}&ws_key={{secret:webservice_key}}&{query}"))
+        } else {
+            ApiRequest::get(format!("{front}&{query}")).basic("{secret:webservice_key}", "")
+        };
+        request.paced(REQUESTS_PER_SECOND, Duration::from_secs(1))
     }
 
     /// A request for a list that hardly changes.

@@ -93,6 +93,16 @@ fn every_feed_begins_with_the_configuration_which_is_kept() {
 }
 
 #[test]
+fn the_key_is_in_the_address_where_the_header_does_not_arrive() {
+    let connection = connection(json!({ "shop_url": "https://larch.example", "key_in_address": true }));
+    let feed = listed(&connection, &changes(), "orders", PARIS);
+    let front =
+        "https://larch.example/api/orders?output_format=JSON&ws_key={secret:webservice_key}&display=full";
+    assert!(feed.request.url.starts_with(front), "{}", feed.request.url);
+    assert_eq!(feed.request.authorization, Authorization::Headers);
+}
+
+#[test]
 fn periods_are_asked_for_in_the_shops_local_time() {
     let feed = listed(&larch(), &changes(), "refunds", PARIS);
     assert_eq!(

@@ -1,11 +1,10 @@
 //! What Dutchie is asked for, each location with its own key.
 //!
 //! **Transactions** come in windows of a few hours, for they have no pages. What a window holds is read in slices of so
-//! many customers, oldest transaction first, since Dutchie gives customers only one by one. An import does without: its
-//! customers come first, all of them.
+//! many customers, oldest transaction first, since Dutchie gives customers only one by one.
 //!
-//! **Customers** are numbered pages. They are asked for without an end, so that one who changes meanwhile keeps a place
-//! among them.
+//! **Customers** are numbered pages. A poll asks for them without an end, so that one who changes meanwhile keeps a place
+//! among them. Whom an import misses, the sales bring.
 
 use jiff::{SignedDuration, Timestamp};
 use platform::signature::token::query_parameter;
@@ -75,18 +74,18 @@ pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
 
 fn of_location(connection: &Connection, location: u32, api: &Api<'_>, period: &Period) -> Vec<Feed> {
     let place = location as usize - 1;
-    // What a sale of the period names may have changed last long before it.
-    let since = (period.span == Span::Changes).then_some(period.since);
     let window = Window { span: period.span, from: period.since, until: period.until, after: 0 };
+    let since = date(period.since);
     let products = product_list(connection).map(|list| Feed {
         name: PRODUCTS[place],
-        request: match since {
-            Some(since) => api.get(&format!("{list}?fromLastModifiedDateUTC={}", date(since))),
-            None => api.get(list),
-        },
+        request: api.get(&format!("{list}?fromLastModifiedDateUTC={since}")),
     });
+    let until = match period.span {
+        Span::Changes => None,
+        Span::History => Some(date(period.until)),
+    };
     let customers =
-        Feed { name: CUSTOMERS[place], request: customers_request(api, since.map(date).as_deref(), 0) };
+        Feed { name: CUSTOMERS[place], request: customers_request(api, &since, until.as_deref(), 0) };
     let transactions = Feed { name: TRANSACTIONS[place], request: window.request(api) };
     [customers, transactions].into_iter().chain(products).collect()
 }
@@ -181,11 +180,7 @@ fn transactions(
         list(answer)?.into_iter().filter_map(|row| Some((id(&row, "transactionId")?, row))).collect();
     rows.retain(|(id, _)| *id > window.after);
     rows.sort_by_key(|(id, _)| *id);
-    let wanted = match window.span {
-        Span::Changes => first_customers(&mut rows),
-        Span::History => (Vec::new(), None),
-    };
-    let (customers, slice_ends_with) = wanted;
+    let (customers, slice_ends_with) = first_customers(&mut rows);
     let next = window.next(slice_ends_with).map(|window| window.request(api));
     if rows.is_empty() {
         return Ok(Page { next, ..Page::default() });
@@ -255,10 +250,11 @@ fn location(whoami: &Fetched) -> Result<Location, String> {
     Location::of(&whoami).ok_or_else(|| "whoami names no location".to_owned())
 }
 
-fn customers_request(api: &Api<'_>, since: Option<&str>, page: usize) -> ApiRequest {
-    let since = since.map(|since| format!("fromLastModifiedDateUTC={since}&")).unwrap_or_default();
+fn customers_request(api: &Api<'_>, since: &str, until: Option<&str>, page: usize) -> ApiRequest {
+    let until = until.map(|until| format!("&toLastModifiedDateUTC={until}")).unwrap_or_default();
     api.get(&format!(
-        "customer/customers-paginated?{since}includeAnonymous=false&PageNumber={page}&PageSize={PAGE_SIZE}"
+        "customer/customers-paginated?fromLastModifiedDateUTC={since}{until}&includeAnonymous=false\
+         &PageNumber={page}&PageSize={PAGE_SIZE}"
     ))
 }
 
@@ -271,9 +267,12 @@ fn customers(
     let rows = list(answer)?;
     let query = request.url.split_once('?').map(|(_, query)| query).unwrap_or_default();
     let number = query_parameter(query, "PageNumber").and_then(|page| page.parse::<usize>().ok());
-    let number = number.ok_or("a request that was not made here")?;
     let since = query_parameter(query, "fromLastModifiedDateUTC");
-    let next = (rows.len() >= SURE_PAGE).then(|| customers_request(api, since, number + 1));
+    let (Some(number), Some(since)) = (number, since) else {
+        return Err("a request that was not made here".to_owned());
+    };
+    let until = query_parameter(query, "toLastModifiedDateUTC");
+    let next = (rows.len() >= SURE_PAGE).then(|| customers_request(api, since, until, number + 1));
     if rows.is_empty() {
         return Ok(Page::default());
     }

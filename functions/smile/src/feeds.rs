@@ -15,9 +15,8 @@ const CUSTOMERS: &str = "customers";
 const POINTS: &str = "points_transactions";
 const REWARDS: &str = "reward_fulfillments";
 const EXPIRING: &str = "expiring_rewards";
-/// The most that Smile gives; less where each record may need its customer.
-const CUSTOMERS_LIMIT: u32 = 250;
-const JOINED_LIMIT: u32 = 100;
+/// Records of a page: the most that Smile gives.
+const LIMIT: u32 = 250;
 /// How long before its end a reward is told of, in days.
 const EXPIRING_DAYS: i64 = 7;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -32,15 +31,19 @@ pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
     let Some(api) = Api::of(connection) else { return Vec::new() };
     // Whether the edge itself counts differs from list to list.
     let since = period.since.checked_sub(SignedDuration::from_secs(1)).unwrap_or(period.since);
-    let since = format!("updated_at_min={since:.3}");
-    let feed = |name, path: &str, query: &str, limit| Feed {
+    // Smile can only be asked by change, and not up to when: what was not made in the period is left out here.
+    let made = match period.span {
+        Span::Changes => String::new(),
+        Span::History => format!("#made_since={}&made_until={}", period.since, period.until),
+    };
+    let feed = |name, query: &str| Feed {
         name,
-        request: api.get(&format!("{path}?{since}&{query}limit={limit}")),
+        request: api.get(&format!("{name}?updated_at_min={since:.3}&{query}limit={LIMIT}{made}")),
     };
     let mut feeds = vec![
-        feed(CUSTOMERS, "customers", "include=vip_status&", CUSTOMERS_LIMIT),
-        feed(POINTS, "points_transactions", "", JOINED_LIMIT),
-        feed(REWARDS, "reward_fulfillments", "fulfillment_status=issued&", JOINED_LIMIT),
+        feed(CUSTOMERS, "include=vip_status&"),
+        feed(POINTS, ""),
+        feed(REWARDS, "fulfillment_status=issued&"),
     ];
     let days =
         connection.settings.get("reward_expiring_days").and_then(Value::as_i64).unwrap_or(EXPIRING_DAYS);
@@ -48,7 +51,7 @@ pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
         feeds.extend(midnight(period).map(|midnight| Feed {
             name: EXPIRING,
             request: api.get(&format!(
-                "reward_fulfillments?fulfillment_status=issued&usage_status=unused&limit={JOINED_LIMIT}\
+                "reward_fulfillments?fulfillment_status=issued&usage_status=unused&limit={LIMIT}\
                  #until={midnight}&days={days}"
             )),
         }));
@@ -71,7 +74,9 @@ pub(crate) fn page(
 ) -> Result<Page, String> {
     let api = Api::of(connection).ok_or("the setting api_url is no address")?;
     let list = if feed.name == EXPIRING { REWARDS } else { feed.name };
-    let (rows, cursor) = rows(list, answer)?;
+    let (mut rows, cursor) = rows(list, answer)?;
+    let fragment = feed.request.url.split_once('#').map_or("", |(_, fragment)| fragment);
+    rows.retain(|row| is_made_in(fragment, row));
     let next = cursor.map(|cursor| continued(&feed.request, &api, &cursor));
     if rows.is_empty() {
         return Ok(Page { next, ..Page::default() });
@@ -87,7 +92,6 @@ pub(crate) fn page(
             Ok(joined_rows(&api, rows, next, joined, "reward_fulfillment/updated", told))
         }
         EXPIRING => {
-            let (_, fragment) = feed.request.url.split_once('#').ok_or("a request that was not made here")?;
             let rows = expiring(fragment, rows).ok_or("a request that was not made here")?;
             Ok(joined_rows(&api, rows, next, joined, "reward_expiring", |_| true))
         }
@@ -110,6 +114,16 @@ fn rows(list: &str, answer: &Fetched) -> Result<(Vec<Row>, Option<String>), Stri
         _ => None,
     });
     Ok((objects.collect(), cursor.map(str::to_owned)))
+}
+
+/// Whether a record was made in the period of an import.
+fn is_made_in(fragment: &str, row: &Row) -> bool {
+    let bound = |name| query_parameter(fragment, name)?.parse::<Timestamp>().ok();
+    let made = row.get("created_at").and_then(Value::as_str).and_then(|made| made.parse::<Timestamp>().ok());
+    let (Some(since), Some(until), Some(made)) = (bound("made_since"), bound("made_until"), made) else {
+        return true;
+    };
+    (since..=until).contains(&made)
 }
 
 /// The same request with a cursor.

@@ -60,15 +60,15 @@ fn what_changed_is_asked_for_and_once_a_day_what_will_expire() {
     let url = |name| feed(&one, &changes(), name).request.url;
     let since = "updated_at_min=2026-03-14T08:59:59.000Z";
     assert_eq!(url("customers"), format!("{HOST}/customers?{since}&include=vip_status&limit=250"));
-    assert_eq!(url("points_transactions"), format!("{HOST}/points_transactions?{since}&limit=100"));
+    assert_eq!(url("points_transactions"), format!("{HOST}/points_transactions?{since}&limit=250"));
     assert_eq!(
         url("reward_fulfillments"),
-        format!("{HOST}/reward_fulfillments?{since}&fulfillment_status=issued&limit=100")
+        format!("{HOST}/reward_fulfillments?{since}&fulfillment_status=issued&limit=250")
     );
     assert_eq!(
         feed(&one, &night(), "expiring_rewards").request.url,
         format!(
-            "{HOST}/reward_fulfillments?fulfillment_status=issued&usage_status=unused&limit=100\
+            "{HOST}/reward_fulfillments?fulfillment_status=issued&usage_status=unused&limit=250\
              #until=2026-03-14T00:00:00Z&days=7"
         )
     );
@@ -276,11 +276,41 @@ fn all_records_come_once_and_newcomers_too() {
         account(request, 350, 0)
     });
     assert_eq!(points.records.len(), 350);
-    assert_eq!(points.requests.len(), 4 + 60 + 60 + 60 + 50, "four pages and their customers, who are kept");
+    assert_eq!(points.requests.len(), 2 + 60 + 60, "two pages and their customers, who are kept");
     for record in &points.records {
         let (Mapping::Facts { facts, .. }, 0) = read(&Smile, &one, record, |_| panic!("asked")) else {
             panic!("no facts")
         };
         assert!(serde_json::to_value(&facts[0]).unwrap()["person"]["email"].is_string());
     }
+}
+
+#[test]
+fn an_import_takes_what_was_made_in_its_period_and_joins_nothing_else() {
+    let one = connection(json!({"poll": false}));
+    let period = Period::history(at("2026-03-01T00:00:00Z"), at("2026-03-08T00:00:00Z"));
+    let feed = feed(&one, &period, "points_transactions");
+    let row = |id: u64, made: &str| json!({"id": id, "customer_id": id, "points_change": 5, "description": "Order", "created_at": made});
+    let rows = [
+        row(5, "2026-03-09T00:00:00Z"),
+        row(4, "2026-03-08T00:00:00Z"),
+        row(3, "2026-03-04T00:00:00Z"),
+        row(2, "2026-03-01T00:00:00Z"),
+        row(1, "2026-02-28T23:59:59Z"),
+    ];
+    let walked = walk(&Smile, &one, &feed, |request| {
+        if request.url.contains("/customers/") {
+            return answer(&json!({"customer": {"id": 1, "email": "ada@example.com"}}));
+        }
+        assert!(request.url.contains("updated_at_min=2026-02-28T23:59:59.000Z"), "{}", request.url);
+        let second = request.url.contains("cursor=c%2F2");
+        let page = if second { &rows[2..] } else { &rows[..2] };
+        answer(
+            &json!({"points_transactions": page, "metadata": {"next_cursor": if second { None } else { Some("c/2") }}}),
+        )
+    });
+    let made: Vec<&str> =
+        walked.records.iter().map(|record| record.delivery_id.split('-').nth(1).unwrap()).collect();
+    assert_eq!(made, ["4", "3", "2"]);
+    assert_eq!(walked.requests.len(), 2 + 3);
 }

@@ -98,7 +98,7 @@ pub(crate) fn stripped(record: &Map<String, Value>) -> Value {
 enum Lack {
     Refunds(String),
     Customer(String),
-    Single(ApiRequest),
+    Single(Box<ApiRequest>),
 }
 
 /// What a page has.
@@ -162,7 +162,7 @@ impl Wanted {
                 Lack::Customer(id) => {
                     wanted.customers.insert(id);
                 }
-                Lack::Single(request) => wanted.single.push(request),
+                Lack::Single(request) => wanted.single.push(*request),
             }
         }
         wanted
@@ -268,7 +268,7 @@ impl<'a> Known<'a> {
         } else {
             customer.filter(|id| is_number(id)).and_then(|id| of(&self.customers, id, Lack::Customer))
         };
-        listed.unwrap_or(Err(Lack::Single(request)))
+        listed.unwrap_or(Err(Lack::Single(Box::new(request))))
     }
 }
 

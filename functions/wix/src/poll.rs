@@ -71,7 +71,7 @@ fn search(connection: &Connection, name: &str, body: &Value, credentials: &Crede
 }
 
 fn paced(request: ApiRequest) -> ApiRequest {
-    request.paced(REQUESTS_PER_MINUTE, Duration::from_secs(60))
+    request.paced(REQUESTS_PER_MINUTE, Duration::from_mins(1))
 }
 
 /// Reads one answer: the token, or a page.

@@ -37,7 +37,7 @@ fn answer(body: &Value, link: Option<&str>) -> Fetched {
     Fetched { status: 200, headers: Headers::from_iter(headers), body: body.to_string().into_bytes() }
 }
 
-fn bodies(name: &str, record: Value) -> Vec<(String, Value)> {
+fn bodies(name: &str, record: &Value) -> Vec<(String, Value)> {
     let page = Shopify.page(&shop(), &feed(name), &answer(&json!({ name: [record] }), None), &[]).unwrap();
     let read = |record: platform::Record| (record.topic, serde_json::from_slice(&record.body).unwrap());
     page.records.into_iter().map(read).collect()
@@ -126,7 +126,7 @@ fn an_order_travels_as_its_webhook_s_body_without_what_nobody_needs() {
     let expected = json!({
         "id": 820_982_911_946_154_508_u64, "email": "ann@example.com", "customer": { "id": 1 }
     });
-    assert_eq!(bodies("orders", order), [("orders/updated".to_owned(), expected)]);
+    assert_eq!(bodies("orders", &order), [("orders/updated".to_owned(), expected)]);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn a_customer_s_tags_and_decisions_travel_as_their_own_webhooks() {
     });
     let consent = |name: &str| customer[name].clone();
     assert_eq!(
-        bodies("customers", customer.clone()),
+        bodies("customers", &customer),
         [
             (
                 "customers/update".to_owned(),
@@ -177,7 +177,7 @@ fn a_state_that_nobody_decided_or_that_has_no_time_is_no_decision() {
         json!({ "consent_updated_at": "2025-02-03T04:05:06Z" }),
     ] {
         let customer = json!({ "id": 7, "email": "ann@example.com", "email_marketing_consent": consent });
-        assert_eq!(bodies("customers", customer).len(), 1, "{consent}");
+        assert_eq!(bodies("customers", &customer).len(), 1, "{consent}");
     }
 }
 
@@ -193,7 +193,7 @@ fn a_page_that_cannot_be_read_is_asked_for_again() {
 }
 
 /// A shop that gives its orders in the order of their ids, and names the last one in its cursor.
-fn source(orders: &mut Vec<Value>) -> impl FnMut(&ApiRequest) -> Fetched {
+fn source(orders: &mut [Value]) -> impl FnMut(&ApiRequest) -> Fetched {
     |request: &ApiRequest| {
         let query = request.url.split_once('?').unwrap().1;
         let cursor = query.split('&').find_map(|pair| pair.strip_prefix("page_info=L"));

@@ -1,21 +1,21 @@
 //! What thin deliveries lack is asked of the platform's API. While it cannot be had, the delivery waits in the queue
 //! as a new message: SQS hands each out only so often, and a shop may be away for longer than that.
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsMessage;
 use aws_sdk_sqs::error::{BuildError, DisplayErrorContext};
 use aws_sdk_sqs::types::MessageAttributeValue;
-use fetch::Fetcher;
+use fetch::{Client, Fetcher};
 use futures::{StreamExt, TryStreamExt, stream};
-use platform::{ApiRequest, Connection, Delivery, Fetched, Mapping, Platform, SecretStore, Secrets};
+use oauth::Grants;
+use platform::{ApiRequest, Connection, Delivery, Fetched, Mapping, Platform, SecretStore};
 use runtime::metrics::count;
 use runtime::{Clients, Clock, Config};
+use store::Store;
 
-use crate::{CONNECTION_FRESH_MS, Failure, MAX_REMEMBERED, Mapper};
+use crate::{Failure, Mapper};
 
 /// Rounds of requests that one delivery may ask for.
 const MAX_ROUNDS: usize = 6;
@@ -25,8 +25,6 @@ const MAX_REQUESTS: usize = 60;
 const CONCURRENCY: usize = 4;
 /// What all requests of a delivery may take: the batch must be written within the function's minute, too.
 const PATIENCE: Duration = Duration::from_secs(35);
-/// Credentials that are refused make the mapper read the secrets again at most this often.
-const REREAD_MS: i64 = 5_000;
 /// How long a delivery waits at first; each time it waits twice as long as before.
 const FIRST_DELAY_S: u64 = 15;
 /// The longest delay that SQS knows.
@@ -40,14 +38,7 @@ const DEFERRALS: &str = "deferrals";
 pub(crate) struct Fetching {
     pub(crate) fetcher: Fetcher,
     queue_url: String,
-    secret_store: SecretStore,
-    remembered: Mutex<HashMap<String, Arc<Known>>>,
-}
-
-/// The secrets of a connection.
-struct Known {
-    secrets: Secrets,
-    read_at_ms: i64,
+    grants: Grants,
 }
 
 /// A message that waits.
@@ -67,54 +58,50 @@ pub(crate) fn deferrals(message: &SqsMessage) -> u32 {
 }
 
 impl Fetching {
-    pub(crate) fn new(config: &Config, clients: &Clients, clock: Clock) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        config: &Config,
+        clients: &Clients,
+        store: Store,
+        clock: Clock,
+    ) -> anyhow::Result<Self> {
+        let secrets = SecretStore::new(clients.ssm.clone(), &config.required("SECRETS_PATH")?);
         Ok(Self {
-            fetcher: Fetcher::new(config, clock)?,
+            fetcher: Fetcher::new(config, clock.clone())?,
             queue_url: config.required("RAW_DELIVERIES_QUEUE_URL")?,
-            secret_store: SecretStore::new(clients.ssm.clone(), &config.required("SECRETS_PATH")?),
-            remembered: Mutex::default(),
+            grants: Grants::new(secrets, store, Client::new(config)?, clock),
         })
     }
 
     /// Makes the requests of one round. The answers are in the order of the requests.
     async fn round(
         &self,
-        connection: &str,
+        adapter: &dyn Platform,
+        connection: &Connection,
         requests: &[ApiRequest],
-        now_ms: i64,
     ) -> Result<Vec<Fetched>, Failure> {
-        let work: Vec<_> = requests.iter().map(|request| self.request(connection, request, now_ms)).collect();
+        let work: Vec<_> =
+            requests.iter().map(|request| self.request(adapter, connection, request)).collect();
         stream::iter(work).buffered(CONCURRENCY).try_collect().await
     }
 
-    async fn request(&self, connection: &str, request: &ApiRequest, now_ms: i64) -> Result<Fetched, Failure> {
-        let known = self.known(connection, CONNECTION_FRESH_MS, now_ms).await?;
-        let outcome = self.fetcher.fetch(connection, request, &known.secrets).await;
-        let Err(fetch::Error::Denied { .. }) = outcome else { return Ok(outcome?) };
-        // Perhaps they were exchanged just now.
-        let newer = self.known(connection, REREAD_MS, now_ms).await?;
-        if is_same(&newer.secrets, &known.secrets) {
+    async fn request(
+        &self,
+        adapter: &dyn Platform,
+        connection: &Connection,
+        request: &ApiRequest,
+    ) -> Result<Fetched, Failure> {
+        let (id, oauth) = (connection.id.as_str(), adapter.oauth(connection));
+        let secrets = self.grants.get(id, oauth.clone()).await?;
+        let outcome = self.fetcher.fetch(id, request, &secrets).await;
+        if !matches!(outcome, Err(fetch::Error::Denied { .. })) {
             return Ok(outcome?);
         }
-        Ok(self.fetcher.fetch(connection, request, &newer.secrets).await?)
-    }
-
-    /// The secrets of a connection, not older than `max_age_ms`.
-    async fn known(&self, connection: &str, max_age_ms: i64, now_ms: i64) -> Result<Arc<Known>, Failure> {
-        let remembered =
-            self.remembered.lock().unwrap_or_else(PoisonError::into_inner).get(connection).cloned();
-        if let Some(known) = remembered.filter(|known| now_ms - known.read_at_ms < max_age_ms) {
-            return Ok(known);
+        // Perhaps they were exchanged just now, or the grant must be renewed.
+        match self.grants.denied(id, oauth, &secrets).await {
+            Ok(newer) => Ok(self.fetcher.fetch(id, request, &newer).await?),
+            Err(fetch::Error::Denied { .. }) => Ok(outcome?),
+            Err(error) => Err(error.into()),
         }
-        let secrets = self.secret_store.get(connection).await;
-        let secrets = secrets.map_err(|error| Failure::Retry(error.to_string()))?;
-        let known = Arc::new(Known { secrets, read_at_ms: now_ms });
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        if remembered.len() >= MAX_REMEMBERED {
-            remembered.clear();
-        }
-        remembered.insert(connection.to_owned(), Arc::clone(&known));
-        Ok(known)
     }
 }
 
@@ -161,6 +148,10 @@ impl Mapper {
         delivery: &Delivery,
         connection: &Connection,
     ) -> Result<Mapping, Failure> {
+        // Files of facts are taken for every connection, also of platforms that have words of their own.
+        if delivery.topic == contract::TOPIC {
+            return Ok(contract::facts(delivery, connection));
+        }
         let mut fetched = Vec::new();
         let mut mapping = adapter.facts(delivery, connection, &fetched);
         for _ in 0..MAX_ROUNDS {
@@ -168,7 +159,7 @@ impl Mapper {
             if requests.is_empty() || fetched.len() + requests.len() > MAX_REQUESTS {
                 break;
             }
-            fetched.extend(self.fetching.round(&connection.id, requests, self.clock.now_ms()).await?);
+            fetched.extend(self.fetching.round(adapter, connection, requests).await?);
             mapping = adapter.facts(delivery, connection, &fetched);
         }
         Ok(mapping)
@@ -232,10 +223,6 @@ fn delay_s(id: &str, deferrals: u32, after: Option<Duration>) -> u64 {
     let mut hasher = DefaultHasher::new();
     id.hash(&mut hasher);
     (delay_s + hasher.finish() % (delay_s / 5 + 1)).min(MAX_DELAY_S)
-}
-
-fn is_same(one: &Secrets, other: &Secrets) -> bool {
-    one.names().eq(other.names()) && one.names().all(|name| one.valid(name).eq(other.valid(name)))
 }
 
 #[cfg(test)]

@@ -63,16 +63,17 @@ struct Context {
 impl Mapper {
     /// From the function's configuration.
     pub fn new(config: &Config, clients: &Clients, clock: Clock) -> anyhow::Result<Self> {
+        let store = Store::new(
+            clients.dynamodb.clone(),
+            config.required("PROFILES_TABLE")?,
+            config.required("ORDERS_TABLE")?,
+            config.required("REGISTRY_TABLE")?,
+        );
         Ok(Self {
-            store: Store::new(
-                clients.dynamodb.clone(),
-                config.required("PROFILES_TABLE")?,
-                config.required("ORDERS_TABLE")?,
-                config.required("REGISTRY_TABLE")?,
-            ),
+            fetching: Fetching::new(config, clients, store.clone(), clock.clone())?,
+            store,
             sqs: clients.sqs.clone(),
             dead_letter_queue_url: config.required("RAW_DELIVERIES_DLQ_URL")?,
-            fetching: Fetching::new(config, clients, clock.clone())?,
             clock,
             platforms: PLATFORMS,
             metrics: Mutex::default(),

@@ -76,8 +76,8 @@ fn order(number: usize) -> Value {
         "createdDate": "2025-01-01T00:00:00Z", "updatedDate": "2025-01-02T00:00:00Z",
         "buyerInfo": { "contactId": "c-1", "email": "ann@example.com" },
         "priceSummary": { "total": { "amount": "10.00" } },
-        "paymentStatus": if number % 10 == 0 { "PARTIALLY_REFUNDED" } else { "PAID" },
-        "fulfillmentStatus": if number % 2 == 0 { "FULFILLED" } else { "NOT_FULFILLED" },
+        "paymentStatus": if number.is_multiple_of(10) { "PARTIALLY_REFUNDED" } else { "PAID" },
+        "fulfillmentStatus": if number.is_multiple_of(2) { "FULFILLED" } else { "NOT_FULFILLED" },
         "lineItems": [{ "id": "l-1", "quantity": 2, "productName": { "original": "Mug" }, "price": { "amount": "5.00" } }],
     })
 }

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod profiles;
+
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use canonical::Instant;
 use evaluation::Evaluator;
@@ -93,6 +95,10 @@ impl Jobs {
 
     /// Works on one chunk. Returns how many profiles it had, and the next chunk if there is one.
     async fn work(&self, job: &Job, message: &JobMessage) -> anyhow::Result<(u64, Option<JobMessage>)> {
+        if job.kind == JobKind::ImportProfiles {
+            let (rows, more) = self.import_chunk(&job.id).await?;
+            return Ok((rows, more.then(|| message.clone())));
+        }
         if let JobKind::RemoveMembers { segment } = &job.kind {
             // Those removed leave the index, so the first page is always what is left.
             let removed = self.store.remove_members(segment, CHUNK).await?;
@@ -121,7 +127,7 @@ impl Jobs {
                     ids.iter().map(|id| self.store.erase_connection_from(id, connection, now)).collect();
                 stream::iter(work).buffer_unordered(CONCURRENCY).try_collect::<Vec<usize>>().await?;
             }
-            JobKind::RemoveMembers { .. } => {}
+            JobKind::RemoveMembers { .. } | JobKind::ImportProfiles => {}
         }
         Ok(())
     }
@@ -145,7 +151,7 @@ impl Jobs {
         match &job.kind {
             JobKind::Backfill { segment, version } => self.store.segment_is_ready(segment, *version).await?,
             JobKind::EraseConnection { connection } => self.store.erase_catalog(connection).await?,
-            JobKind::RemoveMembers { .. } => {}
+            JobKind::RemoveMembers { .. } | JobKind::ImportProfiles => {}
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 mod backfill;
 mod erasure;
+mod profiles;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use canonical::{Event, Profile, Source};

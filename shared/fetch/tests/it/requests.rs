@@ -89,6 +89,7 @@ async fn a_request_that_cannot_be_made_reaches_nobody() {
     for (request, reason) in [
         (get().header("x-token", "{secret:nope}"), "the connection has no secret \"nope\""),
         (get().basic("{secret:nope}", ""), "the connection has no secret \"nope\""),
+        (ApiRequest::get(shop.url("/?key={secret:nope}")), "the connection has no secret \"nope\""),
         (get().header("x token", "1"), "the request's header \"x token\" is not valid"),
         (get().header("x-token", "a\nb"), "the request's header \"x-token\" is not valid"),
         (ApiRequest { method: "GE T".to_owned(), ..get() }, "the request's method is not valid"),

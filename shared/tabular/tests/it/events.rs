@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use tabular::{EventRow, RowError, event_lines, events};
 
-fn shown(row: EventRow) -> Value {
+fn shown(row: &EventRow) -> Value {
     json!({
         "line": row.line, "metric": row.metric, "person": row.person, "time": row.time, "unique_id": row.unique_id,
         "value": row.value, "value_currency": row.value_currency, "properties": row.properties,
@@ -12,11 +12,11 @@ fn shown(row: EventRow) -> Value {
 }
 
 fn lines(ndjson: &str) -> Vec<Result<Value, RowError>> {
-    event_lines(ndjson.as_bytes()).map(|row| row.map(shown)).collect()
+    event_lines(ndjson.as_bytes()).map(|row| row.map(|row| shown(&row))).collect()
 }
 
 fn rows(csv: &str) -> Vec<Result<Value, RowError>> {
-    events(csv.as_bytes()).map(|row| row.map(shown)).collect()
+    events(csv.as_bytes()).map(|row| row.map(|row| shown(&row))).collect()
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, stream};
 use jiff::SignedDuration;
+use tests::random::Random;
 use tests::{Api, Delivery, Order, Shop, api::at_least, eventually_eq, now};
 
 use crate::{shopify, start_with_shop, whole_segment};
@@ -14,26 +15,6 @@ const PEOPLE: u64 = 20;
 const ORDERS: u64 = 60;
 const KILLS: usize = 8;
 const AT_ONCE: usize = 4;
-
-/// `SplitMix64`.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % bound
-    }
-
-    fn shuffle<T>(&mut self, items: &mut [T]) {
-        for last in (1..items.len()).rev() {
-            let other = self.below(last as u64 + 1);
-            items.swap(last, usize::try_from(other).unwrap());
-        }
-    }
-}
 
 /// Metric, order id, line id: what tells one event from another.
 type Key = (String, String, String);

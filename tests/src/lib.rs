@@ -9,6 +9,8 @@
 
 pub mod api;
 pub mod bigcommerce;
+pub mod past;
+pub mod random;
 pub mod shop;
 pub mod stack;
 

@@ -69,12 +69,11 @@ impl Stack {
         self.clients = clients;
     }
 
-    /// Waits until no delivery waits or is being worked on.
+    /// Waits until no turn of a connection and no delivery waits or is being worked on.
     pub async fn settled(&self) {
-        eventually("the deliveries are worked off", async || {
-            (self.depth("RawDeliveriesQueue").await == 0).then_some(())
-        })
-        .await;
+        for queue in ["PollsQueue", "RawDeliveriesQueue"] {
+            eventually(queue, async || (self.depth(queue).await == 0).then_some(())).await;
+        }
     }
 
     /// Messages in a queue, whatever their state.

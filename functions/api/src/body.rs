@@ -72,6 +72,14 @@ impl<'a> Node<'a> {
         }
     }
 
+    /// The items of an array.
+    pub(crate) fn items(&self) -> ApiResult<impl Iterator<Item = Node<'a>> + use<'a>> {
+        let items = self.value.as_array().ok_or_else(|| self.invalid("An array is expected."))?;
+        let pointer = self.pointer.clone();
+        let items = items.iter().enumerate();
+        Ok(items.map(move |(place, value)| Node { value, pointer: format!("{pointer}/{place}") }))
+    }
+
     pub(crate) fn text(&self) -> ApiResult<&'a str> {
         self.value.as_str().ok_or_else(|| self.invalid("A string is expected."))
     }
@@ -182,7 +190,7 @@ fn child(pointer: &str, name: &str) -> String {
 }
 
 /// What a request says about a profile.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct ProfileInput {
     pub(crate) id: Option<String>,
     /// Identifiers that are given, normalised, and attributes; nulls are kept.

@@ -80,6 +80,9 @@ impl Api {
                 health.insert("poll".to_owned(), poll_of(&poll));
             }
         }
+        if let Some(oauth) = resource.pointer_mut("/attributes/oauth").and_then(Value::as_object_mut) {
+            oauth.extend(self.grant_of(id).await?);
+        }
         Ok(Answer::ok(single(asked, resource, None)))
     }
 
@@ -142,14 +145,15 @@ impl Api {
 
     /// `DELETE /api/connections/{id}`. What came through it stays.
     pub(crate) async fn delete_connection(&self, id: &str) -> ApiResult<Answer> {
-        self.connection_by_id(id).await?;
+        let connection = self.connection_by_id(id).await?;
+        self.give_back(&connection).await?;
         // The secrets first: if this is interrupted, the request can be made again.
         self.vault.delete(id).await?;
         self.store.delete_connection(id).await?;
         Ok(Answer::empty(StatusCode::NO_CONTENT))
     }
 
-    async fn connection_by_id(&self, id: &str) -> ApiResult<ConnectionRecord> {
+    pub(crate) async fn connection_by_id(&self, id: &str) -> ApiResult<ConnectionRecord> {
         self.store.connection(id).await?.ok_or_else(|| ApiError::not_found("connection", id))
     }
 
@@ -164,7 +168,12 @@ impl Api {
             .map(str::to_owned)
             .collect();
         let webhook_url = format!("{}/webhooks/{}/{}", asked.base, connection.platform, connection.id);
-        Resource::new(asked, "connection", "connections", &connection.id)
+        let resource = Resource::new(asked, "connection", "connections", &connection.id);
+        let resource = match self.oauth_attribute(asked, connection) {
+            Some(oauth) => resource.attribute("oauth", oauth),
+            None => resource,
+        };
+        resource
             .attribute("platform", connection.platform.as_str())
             .attribute("name", connection.name.as_str())
             .attribute("enabled", connection.status == ConnectionStatus::Active)

@@ -38,6 +38,10 @@ impl Answer {
         Self::new(StatusCode::CREATED, Some(body))
     }
 
+    pub(crate) fn accepted(body: Value) -> Self {
+        Self::new(StatusCode::ACCEPTED, Some(body))
+    }
+
     /// Without a body.
     pub(crate) fn empty(status: StatusCode) -> Self {
         Self::new(status, None)
@@ -92,6 +96,13 @@ impl<'a> Resource<'a> {
     /// A relationship that is only linked.
     pub(crate) fn linked(mut self, name: &'static str) -> Self {
         let links = self.links_of(name);
+        self.relationships.insert(name.to_owned(), json!({"links": links}));
+        self
+    }
+
+    /// A relationship whose identifiers cannot be asked for alone.
+    pub(crate) fn linked_only_to(mut self, name: &'static str) -> Self {
+        let links = json!({"related": self.address(&format!("{name}/"))});
         self.relationships.insert(name.to_owned(), json!({"links": links}));
         self
     }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use store::{EventFilter, EventOrder, MetricRecord, StoredEvent};
 
 use crate::Api;
-use crate::body::{self, Fields};
+use crate::body::{self, Fields, ProfileInput};
 use crate::document::{Answer, Resource, collection, fill_page, identifier, single, time};
 use crate::error::{ApiError, ApiResult};
 use crate::filter::Operator;
@@ -44,6 +44,13 @@ impl Api {
             let detail = format!("A profile with id {id} does not exist, and there is no other identifier.");
             return Err(ApiError::invalid("/data/attributes/profile/data/id", detail));
         }
+        let message = self.event_message(&event, now)?;
+        self.outbox.send(Queue::RawDeliveries, message).await.map_err(ApiError::unavailable)?;
+        Ok(Answer::empty(StatusCode::ACCEPTED))
+    }
+
+    /// An event on its way to the mapper, as the queue takes it.
+    pub(crate) fn event_message(&self, event: &ApiEvent, now: Instant) -> ApiResult<String> {
         let delivery = Delivery {
             platform: canonical::DEFAULT_SERVICE.to_owned(),
             connection: String::new(),
@@ -52,18 +59,16 @@ impl Api {
             received_at: now.timestamp(),
             headers: Headers::default(),
             backfill: false,
-            body: serde_json::to_vec(&event).map_err(ApiError::unavailable)?,
+            body: serde_json::to_vec(event).map_err(ApiError::unavailable)?,
         };
-        let message = delivery.to_message().map_err(|_| {
+        delivery.to_message().map_err(|_| {
             ApiError::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "payload_too_large",
                 "Payload too large.",
                 "The event is too large for the queue, even compressed.",
             )
-        })?;
-        self.outbox.send(Queue::RawDeliveries, message).await.map_err(ApiError::unavailable)?;
-        Ok(Answer::empty(StatusCode::ACCEPTED))
+        })
     }
 
     /// `GET /api/events`.
@@ -196,30 +201,31 @@ fn included(includes: &[&str], found: Vec<Value>) -> Option<Vec<Value>> {
     (!includes.is_empty()).then_some(found)
 }
 
-fn identifies(event: &ApiEvent) -> bool {
+pub(crate) fn identifies(event: &ApiEvent) -> bool {
     let person = &event.person;
     [&person.external_id, &person.email, &person.phone, &person.anonymous_id].into_iter().any(Option::is_some)
 }
 
-fn read_event(attributes: &Fields<'_>, now: Instant) -> ApiResult<ApiEvent> {
-    attributes.only(&[
-        "properties",
-        "time",
-        "value",
-        "value_currency",
-        "unique_id",
-        "backfill",
-        "metric",
-        "profile",
-    ])?;
-    let properties = attributes.required("properties")?.properties()?.clone();
-    let metric = attributes.required("metric")?.object()?.required("data")?.resource("metric")?;
-    metric.only(&["type", "attributes"])?;
-    let metric = metric.required("attributes")?.object()?;
-    metric.only(&["name", "service"])?;
-    let name = metric.required("name")?.text_of(METRIC_NAME_LIMIT - 1)?;
-    let service = metric.text("service", METRIC_NAME_LIMIT)?;
+const EVENT: [&str; 7] = ["properties", "time", "value", "value_currency", "unique_id", "backfill", "metric"];
 
+pub(crate) fn read_event(attributes: &Fields<'_>, now: Instant) -> ApiResult<ApiEvent> {
+    let known: Vec<&str> = EVENT.into_iter().chain(["profile"]).collect();
+    attributes.only(&known)?;
+    read_event_attributes(attributes, read_profile(attributes)?, now)
+}
+
+/// An event of somebody who is named elsewhere.
+pub(crate) fn read_event_of(
+    attributes: &Fields<'_>,
+    profile: ProfileInput,
+    now: Instant,
+) -> ApiResult<ApiEvent> {
+    attributes.only(&EVENT)?;
+    read_event_attributes(attributes, profile, now)
+}
+
+/// `profile` of an event, or of several.
+pub(crate) fn read_profile(attributes: &Fields<'_>) -> ApiResult<ProfileInput> {
     let profile = attributes.required("profile")?.object()?.required("data")?.resource("profile")?;
     let input = body::profile(&profile)?;
     if input.id.is_none() && !input.identifies() {
@@ -227,6 +233,17 @@ fn read_event(attributes: &Fields<'_>, now: Instant) -> ApiResult<ApiEvent> {
             "At least one identifier is required: id, email, phone_number, external_id or anonymous_id.";
         return Err(profile.invalid(detail));
     }
+    Ok(input)
+}
+
+fn read_event_attributes(attributes: &Fields<'_>, input: ProfileInput, now: Instant) -> ApiResult<ApiEvent> {
+    let properties = attributes.required("properties")?.properties()?.clone();
+    let metric = attributes.required("metric")?.object()?.required("data")?.resource("metric")?;
+    metric.only(&["type", "attributes"])?;
+    let metric = metric.required("attributes")?.object()?;
+    metric.only(&["name", "service"])?;
+    let name = metric.required("name")?.text_of(METRIC_NAME_LIMIT - 1)?;
+    let service = metric.text("service", METRIC_NAME_LIMIT)?;
     Ok(ApiEvent {
         profile_id: input.id,
         person: input.person,

@@ -33,8 +33,9 @@ impl Api {
         let attributes = data.required("attributes")?.object()?;
         attributes.only(&["since", "until"])?;
         let now = self.now();
-        let since = instant(&attributes, "since")?
-            .ok_or_else(|| attributes.invalid("'since' is required: an instant such as 2020-01-01T00:00:00Z."))?;
+        let since = instant(&attributes, "since")?.ok_or_else(|| {
+            attributes.invalid("'since' is required: an instant such as 2020-01-01T00:00:00Z.")
+        })?;
         let until = instant(&attributes, "until")?.unwrap_or(now).min(now);
         if since.as_millis() < EARLIEST_MS || since >= until {
             return Err(attributes.invalid("'since' must be before 'until' and not before 1990."));

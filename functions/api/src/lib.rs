@@ -1,13 +1,20 @@
 #![doc = include_str!("../README.md")]
 
 mod auth;
+mod authorize;
 mod body;
+mod browser;
+mod bulk_events;
+mod bulk_profiles;
 mod connections;
+mod dead_letters;
 mod document;
 mod error;
 mod events;
 pub mod filter;
+mod imports;
 mod metrics;
+mod parity;
 mod platforms;
 mod ports;
 mod profiles;
@@ -24,14 +31,18 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
 use canonical::{Instant, hash};
 use evaluation::Evaluator;
+use extract::Extractor;
+use fetch::{Client, Fetcher};
 use http::{Request, Response, StatusCode};
 use jiff::tz::TimeZone;
+use oauth::Grants;
 use platform::{Platform, SecretStore};
 use runtime::{Clients, Clock, Config};
 use serde_json::json;
 use store::Store;
 
 pub use auth::key_digest;
+pub use authorize::Authorizing;
 pub use ports::{Outbox, Queue, SendError, Vault};
 
 use crate::auth::Keys;
@@ -52,6 +63,9 @@ pub struct Api {
     random: Box<dyn Fn() -> u128 + Send + Sync>,
     public_url: Option<String>,
     evaluator: Evaluator,
+    zone: TimeZone,
+    extractor: Option<Extractor>,
+    authorizing: Option<Authorizing>,
     keys: Keys,
 }
 
@@ -79,8 +93,21 @@ impl Api {
     /// From its parts.
     pub fn new(parts: Parts) -> Self {
         let Parts { store, outbox, vault, platforms, clock, random, public_url, zone } = parts;
-        let evaluator = Evaluator::over(store.clone(), clock.clone(), zone);
-        Self { store, outbox, vault, platforms, clock, random, public_url, evaluator, keys: Keys::default() }
+        let evaluator = Evaluator::over(store.clone(), clock.clone(), zone.clone());
+        Self {
+            store,
+            outbox,
+            vault,
+            platforms,
+            clock,
+            random,
+            public_url,
+            evaluator,
+            zone,
+            extractor: None,
+            authorizing: None,
+            keys: Keys::default(),
+        }
     }
 
     /// For Lambda and the local stack: over AWS clients, configured by environment variables.
@@ -91,25 +118,51 @@ impl Api {
         platforms: &'static [&'static dyn Platform],
     ) -> anyhow::Result<Self> {
         let zone = evaluation::zone(config)?;
-        Ok(Self::new(Parts {
-            store: Store::new(
-                clients.dynamodb.clone(),
-                config.required("PROFILES_TABLE")?,
-                config.required("ORDERS_TABLE")?,
-                config.required("REGISTRY_TABLE")?,
-            ),
+        let secrets = SecretStore::new(clients.ssm.clone(), &config.required("SECRETS_PATH")?);
+        let store = Store::new(
+            clients.dynamodb.clone(),
+            config.required("PROFILES_TABLE")?,
+            config.required("ORDERS_TABLE")?,
+            config.required("REGISTRY_TABLE")?,
+        );
+        let grants = Grants::new(secrets.clone(), store.clone(), Client::new(config)?, clock.clone());
+        let extractor = Extractor::new(Fetcher::new(config, clock.clone())?, grants.clone(), clock.clone());
+        let authorizing = Authorizing { grants, fetcher: Fetcher::new(config, clock.clone())? };
+        let api = Self::new(Parts {
+            store,
             outbox: Box::new(Sqs {
                 client: clients.sqs.clone(),
                 raw_deliveries_url: config.required("RAW_DELIVERIES_QUEUE_URL")?,
                 jobs_url: config.required("JOBS_QUEUE_URL")?,
+                polls_url: config.required("POLLS_QUEUE_URL")?,
+                raw_deliveries_dlq_url: config.required("RAW_DELIVERIES_DLQ_URL")?,
+                jobs_dlq_url: config.required("JOBS_DLQ_URL")?,
+                polls_dlq_url: config.required("POLLS_DLQ_URL")?,
             }),
-            vault: Box::new(SecretStore::new(clients.ssm.clone(), &config.required("SECRETS_PATH")?)),
+            vault: Box::new(secrets),
             platforms,
             clock,
             random: Box::new(|| uuid::Uuid::new_v4().as_u128()),
             public_url: config.optional("PUBLIC_URL"),
             zone,
-        }))
+        });
+        Ok(api.asking(extractor).authorizing_with(authorizing))
+    }
+
+    /// With a way to ask platforms.
+    #[must_use]
+    pub fn asking(self, extractor: Extractor) -> Self {
+        Self { extractor: Some(extractor), ..self }
+    }
+
+    /// With a way to authorise connections.
+    #[must_use]
+    pub fn authorizing_with(self, authorizing: Authorizing) -> Self {
+        Self { authorizing: Some(authorizing), ..self }
+    }
+
+    fn extractor(&self) -> ApiResult<&Extractor> {
+        self.extractor.as_ref().ok_or_else(|| ApiError::unavailable("this API does not ask platforms"))
     }
 
     fn now(&self) -> Instant {
@@ -146,6 +199,15 @@ impl Api {
             Endpoint::GetProfile => self.get_profile(&asked, id).await,
             Endpoint::UpdateProfile => self.update_profile(&asked, id, &body).await,
             Endpoint::ImportProfile => self.import_profile(&asked, &body).await,
+            Endpoint::CreateEvents => self.create_events(&asked, &body).await,
+            Endpoint::CreateBulkImport => self.create_bulk_import(&asked, &body).await,
+            Endpoint::ListBulkImports => self.list_bulk_imports(&asked).await,
+            Endpoint::GetBulkImport => self.get_bulk_import(&asked, id).await,
+            Endpoint::BulkImportErrors => self.bulk_import_errors(&asked, id).await,
+            Endpoint::BulkImportProfiles => self.bulk_import_profiles(&asked, id, false).await,
+            Endpoint::BulkImportProfileIds => self.bulk_import_profiles(&asked, id, true).await,
+            Endpoint::ListDeadLetters => self.list_dead_letters(&asked).await,
+            Endpoint::ReplayDeadLetters => self.replay_dead_letters(&asked, id).await,
             Endpoint::ProfileSegments => self.profile_segments(&asked, id, false).await,
             Endpoint::ProfileSegmentIds => self.profile_segments(&asked, id, true).await,
             Endpoint::ListSegments => self.list_segments(&asked).await,
@@ -161,6 +223,14 @@ impl Api {
             Endpoint::GetConnection => self.get_connection(&asked, id).await,
             Endpoint::UpdateConnection => self.update_connection(&asked, id, &body).await,
             Endpoint::DeleteConnection => self.delete_connection(id).await,
+            Endpoint::AuthorizeConnection => self.authorize_connection(&asked, id).await,
+            Endpoint::RevokeConnection => self.revoke_connection(id).await,
+            Endpoint::TestConnection => self.test_connection(&asked, id).await,
+            Endpoint::Parity => self.parity(&asked, id).await,
+            Endpoint::CreateImport => self.create_import(&asked, id, &body).await,
+            Endpoint::ListImports => self.list_imports(&asked, id).await,
+            Endpoint::GetImport => self.get_import(&asked, id).await,
+            Endpoint::CancelImport => self.cancel_import(id).await,
             Endpoint::ListPlatforms => Ok(self.list_platforms(&asked)),
             Endpoint::GetPlatform => self.get_platform(&asked, id),
             Endpoint::GetSchemas => Ok(Answer::schema(contract::schemas())),
@@ -172,6 +242,9 @@ impl Api {
 /// handler behind axum's fallback.
 pub fn router(api: Arc<Api>) -> Router {
     async fn handle(State(api): State<Arc<Api>>, request: Request<Body>) -> Response<Body> {
+        if browser::is_meant(request.uri().path()) {
+            return Box::pin(api.browse(&request.map(drop))).await;
+        }
         let outcome = Box::pin(api.answer(request)).await;
         match outcome {
             Ok(answer) => answer.into_response(),

@@ -74,7 +74,8 @@ impl Totals {
     }
 
     fn json(&self) -> Value {
-        let sums = self.sums.iter().map(|(currency, sum)| (currency.clone(), sum.normalize().to_string().into()));
+        let sums =
+            self.sums.iter().map(|(currency, sum)| (currency.clone(), sum.normalize().to_string().into()));
         json!({"count": self.count, "sum": Value::Object(sums.collect())})
     }
 }
@@ -84,16 +85,21 @@ impl Api {
     pub(crate) async fn parity(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
         let metric = asked.parameter("metric").unwrap_or(Metric::PlacedOrder.name());
         let metric = Metric::from_name(metric).filter(|metric| is_of_orders(*metric)).ok_or_else(|| {
-            ApiError::parameter("metric", "Compared are Placed Order, Ordered Product and what follows an order.")
+            ApiError::parameter(
+                "metric",
+                "Compared are Placed Order, Ordered Product and what follows an order.",
+            )
         })?;
         let (connection, platform) = self.asked_connection(id).await?;
         let zone = connection.time_zone("time_zone").unwrap_or_else(|| self.zone.clone());
         let (from, to) = (date(asked, "from")?, date(asked, "to")?);
         if to < from || (to - from).get_days() >= MAX_DAYS {
-            let detail = format!("'from' and 'to' are days, the first and the last, and at most {MAX_DAYS} in all.");
+            let detail =
+                format!("'from' and 'to' are days, the first and the last, and at most {MAX_DAYS} in all.");
             return Err(ApiError::parameter("to", detail));
         }
-        let [since, until] = bounds(from, to, &zone).ok_or_else(|| ApiError::parameter("from", "No such day."))?;
+        let [since, until] =
+            bounds(from, to, &zone).ok_or_else(|| ApiError::parameter("from", "No such day."))?;
 
         let said = self.said(platform, connection.clone(), metric, since, until).await?;
         let said = said.iter().map(|event| (event.id.clone(), Counted::of(event, &zone)));
@@ -127,9 +133,8 @@ impl Api {
                 day.extra.push(counted.order.clone());
             }
         }
-        let unequal = |day: &Day| {
-            !(day.missing.is_empty() && day.extra.is_empty() && day.different.is_empty())
-        };
+        let unequal =
+            |day: &Day| !(day.missing.is_empty() && day.extra.is_empty() && day.different.is_empty());
         let equal = !days.values().any(unequal);
         let days: Vec<Value> = days.into_iter().map(|(date, day)| day_json(date, day)).collect();
         let resource = Resource::new(asked, "parity", "connections", id)
@@ -194,7 +199,8 @@ impl Api {
             }
         }
         let range = since..until;
-        events.retain(|event| event.metric == metric.name() && range.contains(&event.occurred_at.timestamp()));
+        events
+            .retain(|event| event.metric == metric.name() && range.contains(&event.occurred_at.timestamp()));
         Ok(events)
     }
 
@@ -301,7 +307,9 @@ fn unread(stopped: &Stopped) -> ApiError {
         _ => (StatusCode::BAD_GATEWAY, "platform_unavailable"),
     };
     let detail = match stopped {
-        Stopped::OutOfTime => "The platform needs longer than a request may take: ask for fewer days.".to_owned(),
+        Stopped::OutOfTime => {
+            "The platform needs longer than a request may take: ask for fewer days.".to_owned()
+        }
         other => other.to_string(),
     };
     ApiError::new(status, code, "The platform could not be read.", detail)

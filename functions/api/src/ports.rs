@@ -1,8 +1,16 @@
 //! The two services beside the tables, so that tests can stand in for them.
 
 use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use futures::future::BoxFuture;
+use futures::{StreamExt, TryStreamExt, stream};
 use platform::{SecretError, SecretStore, Secrets};
+
+/// The most messages of a batch, and the most bytes.
+const BATCH: usize = 10;
+const BATCH_BYTES: usize = 1024 * 1024;
+/// Batches under way at the same time.
+const CONCURRENCY: usize = 10;
 
 /// Where messages go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +19,8 @@ pub enum Queue {
     RawDeliveries,
     /// Parts of jobs.
     Jobs,
+    /// Turns of connections to be asked.
+    Polls,
 }
 
 /// A message could not be handed over.
@@ -22,6 +32,12 @@ pub struct SendError(pub String);
 pub trait Outbox: Send + Sync + 'static {
     /// Returns once the queue has the message for good.
     fn send(&self, queue: Queue, message: String) -> BoxFuture<'_, Result<(), SendError>>;
+    /// Returns once the queue has all of them for good. If that fails it may have some.
+    fn send_all(&self, queue: Queue, messages: Vec<String>) -> BoxFuture<'_, Result<(), SendError>>;
+    /// About how many messages of a queue were set aside.
+    fn dead_letters(&self, queue: Queue) -> BoxFuture<'_, Result<u64, SendError>>;
+    /// Begins to move what was set aside back into its queue.
+    fn replay(&self, queue: Queue) -> BoxFuture<'_, Result<(), SendError>>;
 }
 
 /// Keeps the secrets of connections.
@@ -40,18 +56,101 @@ pub(crate) struct Sqs {
     pub(crate) client: aws_sdk_sqs::Client,
     pub(crate) raw_deliveries_url: String,
     pub(crate) jobs_url: String,
+    pub(crate) polls_url: String,
+    pub(crate) raw_deliveries_dlq_url: String,
+    pub(crate) jobs_dlq_url: String,
+    pub(crate) polls_dlq_url: String,
+}
+
+impl Sqs {
+    fn url(&self, queue: Queue) -> &str {
+        match queue {
+            Queue::RawDeliveries => &self.raw_deliveries_url,
+            Queue::Jobs => &self.jobs_url,
+            Queue::Polls => &self.polls_url,
+        }
+    }
+
+    fn dead_letter_url(&self, queue: Queue) -> &str {
+        match queue {
+            Queue::RawDeliveries => &self.raw_deliveries_dlq_url,
+            Queue::Jobs => &self.jobs_dlq_url,
+            Queue::Polls => &self.polls_dlq_url,
+        }
+    }
+
+    async fn send_batch(&self, queue: Queue, messages: Vec<String>) -> Result<(), SendError> {
+        let entries = messages.into_iter().enumerate().map(|(place, message)| {
+            let entry = SendMessageBatchRequestEntry::builder().id(place.to_string()).message_body(message);
+            // With a group of its own, a mass of messages takes no precedence over single ones (fair queues).
+            entry.message_group_id("bulk").build().map_err(|error| SendError(error.to_string()))
+        });
+        let entries = entries.collect::<Result<Vec<_>, _>>()?;
+        let request = self.client.send_message_batch().queue_url(self.url(queue)).set_entries(Some(entries));
+        let answer = request.send().await.map_err(failed)?;
+        match answer.failed.first() {
+            None => Ok(()),
+            Some(refused) => Err(SendError(refused.code.clone())),
+        }
+    }
+
+    async fn attribute(&self, url: &str, name: QueueAttributeName) -> Result<String, SendError> {
+        let request = self.client.get_queue_attributes().queue_url(url).attribute_names(name.clone());
+        let answer = request.send().await.map_err(failed)?;
+        let value = answer.attributes.and_then(|mut attributes| attributes.remove(&name));
+        value.ok_or_else(|| SendError(format!("the queue does not say its {name}")))
+    }
+}
+
+fn failed<E: std::error::Error>(error: E) -> SendError {
+    SendError(DisplayErrorContext(&error).to_string())
+}
+
+/// Messages in batches as SQS takes them.
+fn batches(messages: Vec<String>) -> Vec<Vec<String>> {
+    let mut batches: Vec<Vec<String>> = Vec::new();
+    let mut room = 0;
+    for message in messages {
+        match batches.last_mut() {
+            Some(batch) if batch.len() < BATCH && message.len() <= room => {
+                room -= message.len();
+                batch.push(message);
+            }
+            _ => {
+                room = BATCH_BYTES.saturating_sub(message.len());
+                batches.push(vec![message]);
+            }
+        }
+    }
+    batches
 }
 
 impl Outbox for Sqs {
     fn send(&self, queue: Queue, message: String) -> BoxFuture<'_, Result<(), SendError>> {
-        let url = match queue {
-            Queue::RawDeliveries => &self.raw_deliveries_url,
-            Queue::Jobs => &self.jobs_url,
-        };
-        let request = self.client.send_message().queue_url(url).message_body(message);
+        let request = self.client.send_message().queue_url(self.url(queue)).message_body(message);
+        Box::pin(async move { request.send().await.map(drop).map_err(failed) })
+    }
+
+    fn send_all(&self, queue: Queue, messages: Vec<String>) -> BoxFuture<'_, Result<(), SendError>> {
+        let sends = batches(messages).into_iter().map(move |batch| self.send_batch(queue, batch));
+        Box::pin(stream::iter(sends.collect::<Vec<_>>()).buffer_unordered(CONCURRENCY).try_collect())
+    }
+
+    fn dead_letters(&self, queue: Queue) -> BoxFuture<'_, Result<u64, SendError>> {
         Box::pin(async move {
-            let sent = request.send().await;
-            sent.map(drop).map_err(|error| SendError(DisplayErrorContext(&error).to_string()))
+            let name = QueueAttributeName::ApproximateNumberOfMessages;
+            let count = self.attribute(self.dead_letter_url(queue), name).await?;
+            count.parse().map_err(failed)
+        })
+    }
+
+    fn replay(&self, queue: Queue) -> BoxFuture<'_, Result<(), SendError>> {
+        Box::pin(async move {
+            let from = self.attribute(self.dead_letter_url(queue), QueueAttributeName::QueueArn).await?;
+            // Named, because SQS knows no source of what a function has set aside itself.
+            let to = self.attribute(self.url(queue), QueueAttributeName::QueueArn).await?;
+            let request = self.client.start_message_move_task().source_arn(from).destination_arn(to);
+            request.send().await.map(drop).map_err(failed)
         })
     }
 }

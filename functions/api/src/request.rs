@@ -1,9 +1,8 @@
 //! What a request asks for besides its body: path, query, page, fields, and the address it was sent to.
 
-use axum::body::Body;
 use canonical::Instant;
 use http::Request;
-use http::header::HOST;
+use http::header::{CONTENT_TYPE, HOST};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -24,10 +23,35 @@ pub(crate) struct Asked {
     raw_path: String,
     raw_query: String,
     query: Vec<(String, String)>,
+    /// What the body is.
+    pub(crate) format: Format,
+}
+
+/// What a body is, by its media type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// One document: also where nothing is said.
+    Json,
+    Csv,
+    /// NDJSON.
+    Lines,
+}
+
+impl Format {
+    fn of<B>(request: &Request<B>) -> Self {
+        let named = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let named =
+            named.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match named.as_str() {
+            "text/csv" => Self::Csv,
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Self::Lines,
+            _ => Self::Json,
+        }
+    }
 }
 
 impl Asked {
-    pub(crate) fn of(request: &Request<Body>, public_url: Option<&str>) -> Self {
+    pub(crate) fn of<B>(request: &Request<B>, public_url: Option<&str>) -> Self {
         let uri = request.uri();
         let raw_query = uri.query().unwrap_or_default().to_owned();
         let query = raw_query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
@@ -43,6 +67,7 @@ impl Asked {
             raw_path: uri.path().to_owned(),
             query: query.collect(),
             raw_query,
+            format: Format::of(request),
         }
     }
 
@@ -54,6 +79,12 @@ impl Asked {
             .find(|(key, _)| key == name)
             .map(|(_, v)| v.as_str())
             .filter(|v| !v.is_empty())
+    }
+
+    /// A parameter that is `true` or `false`.
+    pub(crate) fn flag(&self, name: &str) -> ApiResult<Option<bool>> {
+        let Some(value) = self.parameter(name) else { return Ok(None) };
+        value.parse().map(Some).map_err(|_| ApiError::parameter(name, "The value must be true or false."))
     }
 
     /// The comma-separated values of a parameter.
@@ -280,7 +311,7 @@ pub(crate) fn encode(text: &str) -> String {
     })
 }
 
-fn own_address(request: &Request<Body>) -> String {
+fn own_address<B>(request: &Request<B>) -> String {
     let header = |name: &str| {
         let value = request.headers().get(name)?.to_str().ok()?;
         value.split(',').next().map(str::trim).filter(|value| !value.is_empty())
@@ -308,7 +339,7 @@ mod tests {
 
     fn asked(uri: &str) -> Asked {
         Asked::of(
-            &Request::builder().uri(uri).header("host", "shop.example.com").body(Body::empty()).unwrap(),
+            &Request::builder().uri(uri).header("host", "shop.example.com").body(()).unwrap(),
             None,
         )
     }

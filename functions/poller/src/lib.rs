@@ -5,7 +5,8 @@ mod shift;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_sdk_sqs::error::DisplayErrorContext;
 use extract::Extractor;
-use fetch::Fetcher;
+use fetch::{Client, Fetcher};
+use oauth::Grants;
 use platform::{Connection, Period, Platform, RawQueue, SecretStore};
 use runtime::{Clients, Clock, Config};
 use serde::{Deserialize, Serialize};
@@ -16,8 +17,10 @@ use crate::shift::Shift;
 
 /// How long one call goes on; the function's time-out is 900 s, and the last request and its page need some of it.
 const RUN_MS: i64 = 780_000;
-/// How long a lease lasts without a sign of life. One request and the patience with it take less.
-const LEASE_MS: i64 = 120_000;
+/// How long a lease lasts without a sign of life, and how often there is one. Between two of them there may be a request
+/// (13 s) and a pause (10 s).
+const LEASE_MS: i64 = 45_000;
+const RENEWED_EVERY_MS: i64 = 10_000;
 
 /// Asks platforms what changed, and what they knew before.
 pub struct Poller {
@@ -56,11 +59,12 @@ impl Poller {
         let store = Store::new(clients.dynamodb.clone(), String::new(), orders, registry);
         let raw_deliveries_url = config.required("RAW_DELIVERIES_QUEUE_URL")?;
         let secrets = SecretStore::new(clients.ssm.clone(), &config.required("SECRETS_PATH")?);
+        let grants = Grants::new(secrets, store.clone(), Client::new(config)?, clock.clone());
         Ok(Self {
             platforms,
             raw_deliveries: RawQueue::new(clients.sqs.clone(), raw_deliveries_url, store.clone()),
             store,
-            extractor: Extractor::new(Fetcher::new(config, clock.clone())?, secrets, clock.clone()),
+            extractor: Extractor::new(Fetcher::new(config, clock.clone())?, grants, clock.clone()),
             sqs: clients.sqs.clone(),
             polls_queue_url: config.required("POLLS_QUEUE_URL")?,
             clock,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use platform::{Connection, Delivery, Period, Platform, Record, Span};
 use store::{Health, Import, ImportStatus, Poll, PollRun, Tally};
 
-use crate::{LEASE_MS, Poller, is_polled};
+use crate::{LEASE_MS, Poller, RENEWED_EVERY_MS, is_polled};
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -257,7 +257,7 @@ impl Sink for Queue<'_> {
 
     async fn still(&mut self) -> anyhow::Result<()> {
         let now_ms = self.poller.clock.now_ms();
-        if now_ms < self.poll.lease_ms - LEASE_MS / 2 {
+        if now_ms < self.poll.lease_ms - LEASE_MS + RENEWED_EVERY_MS {
             return Ok(());
         }
         let renewed = self.poller.store.renew_poll(&self.connection.id, self.poll, now_ms + LEASE_MS).await;

@@ -85,6 +85,14 @@ impl ProductFunctions {
                     async move { poller.handle(event).await }
                 })
             }
+            "files" => {
+                let bucket = files::Bucket::local(&context.endpoints.s3, config.required("FILES_BUCKET")?);
+                let files = Arc::new(files::Files::new(&config, &clients, clock, Arc::new(bucket))?);
+                typed(move |event| {
+                    let files = Arc::clone(&files);
+                    async move { files.handle(event).await }
+                })
+            }
             "api" => {
                 self.ensure_key(&config, &clients).await?;
                 let api = api::Api::from_config(&config, &clients, clock, platforms::PLATFORMS)?;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod aws_json;
+pub mod cli;
 pub mod clock;
 pub mod demo;
 mod dynamodb;
@@ -8,6 +9,7 @@ mod event_source;
 pub mod functions;
 mod gateway;
 pub mod lambda;
+mod s3;
 pub mod sqs;
 mod ssm;
 mod stack;

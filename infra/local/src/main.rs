@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use tillstream::functions::{LOCAL_KEY, ProductFunctions};
+use tillstream::cli::{self, Failure, Outcome};
 use tillstream::{Options, Stack, TEMPLATE, clock, demo};
 use tracing_subscriber::EnvFilter;
 
@@ -28,6 +29,8 @@ enum Command {
     Up(Up),
     /// Sends a shop's history through a stack of its own, shows what comes of it and checks it.
     Demo(Demo),
+    #[command(flatten)]
+    Remote(cli::Command),
 }
 
 #[derive(Args)]
@@ -72,12 +75,20 @@ async fn main() -> ExitCode {
     let done = match cli.command.unwrap_or(Command::Up(cli.up)) {
         Command::Up(up) => run(up).await.map(|()| true),
         Command::Demo(demo) => run_demo(demo).await,
+        Command::Remote(command) => match Box::pin(cli::run(command)).await {
+            Ok(outcome) => Ok(outcome == Outcome::Good),
+            Err(Failure::Usage(error)) => {
+                complain(format_args!("tillstream: {error}"));
+                return ExitCode::from(2);
+            }
+            Err(Failure::Failed(error)) => Err(error),
+        },
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            say(format_args!("tillstream: {error:#}"));
+            complain(format_args!("tillstream: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -97,6 +108,7 @@ async fn run(up: Up) -> anyhow::Result<()> {
     say(format_args!("DynamoDB       {}", stack.endpoints.dynamodb));
     say(format_args!("SQS            {}", stack.endpoints.sqs));
     say(format_args!("SSM            {}", stack.endpoints.ssm));
+    say(format_args!("S3             {}", stack.endpoints.s3));
     interrupted().await?;
     stack.shutdown().await;
     Ok(())
@@ -132,6 +144,11 @@ async fn interrupted() -> std::io::Result<()> {
     }
     #[cfg(not(unix))]
     tokio::signal::ctrl_c().await
+}
+
+#[allow(clippy::print_stderr, reason = "this is a command: standard error is where it complains")]
+fn complain(line: std::fmt::Arguments<'_>) {
+    eprintln!("{line}");
 }
 
 #[allow(clippy::print_stdout, reason = "this is a command: standard output is its face")]

@@ -26,11 +26,12 @@ use crate::event_source::{
 };
 use crate::gateway::Gateway;
 use crate::lambda::{Functions, Handler, InvokeError};
+use crate::s3::S3;
 use crate::sqs::{Queues, SqsError, SqsService, queue_url};
 use crate::ssm::SsmService;
 use crate::state::{OpenError, State};
 use crate::template::{Function, Model, Physical, Template, TemplateError};
-use crate::{event_source, sqs, ssm};
+use crate::{event_source, s3, sqs, ssm};
 
 /// How often expired items, messages and stream records are looked for.
 const JANITOR_INTERVAL: Duration = Duration::from_secs(30);
@@ -76,6 +77,8 @@ pub struct Endpoints {
     pub sqs: String,
     /// Parameter Store.
     pub ssm: String,
+    /// S3.
+    pub s3: String,
 }
 
 /// What a function's handler is made from.
@@ -195,7 +198,7 @@ impl Stack {
         let mut tasks = JoinSet::new();
 
         let state =
-            State::open(&directory.join("state.db"), &[sqs::SCHEMA, ssm::SCHEMA, event_source::SCHEMA])?;
+            State::open(&directory.join("state.db"), &[sqs::SCHEMA, ssm::SCHEMA, s3::SCHEMA, event_source::SCHEMA])?;
         let dynamodb = DynamoDb::open(&directory.join("dynamodb.db"))?;
         let queues = Queues::new(state.clone(), Arc::clone(&clock));
 
@@ -203,7 +206,8 @@ impl Stack {
         let (dynamodb_listener, dynamodb_url) = listen(0).await?;
         let (sqs_listener, sqs_url) = listen(0).await?;
         let (ssm_listener, ssm_url) = listen(0).await?;
-        let endpoints = Endpoints { dynamodb: dynamodb_url, sqs: sqs_url.clone(), ssm: ssm_url };
+        let (s3_listener, s3_url) = listen(0).await?;
+        let endpoints = Endpoints { dynamodb: dynamodb_url, sqs: sqs_url.clone(), ssm: ssm_url, s3: s3_url };
 
         let physical = provision(&template, &queues, &dynamodb, &base_url, &sqs_url).await?;
         let model = template.resolve(&physical)?;
@@ -219,6 +223,8 @@ impl Stack {
         serve(&mut tasks, "sqs", sqs_listener, aws_json::router(Arc::new(service)), &shutdown);
         let service = SsmService::new(state.clone(), Arc::clone(&clock));
         serve(&mut tasks, "ssm", ssm_listener, aws_json::router(Arc::new(service)), &shutdown);
+        let buckets = S3::new(state.clone(), queues.clone(), template.buckets()?, Arc::clone(&clock));
+        serve(&mut tasks, "s3", s3_listener, buckets.router(), &shutdown);
 
         let functions = deploy(&model, handlers, &endpoints, &base_url).await?;
         let gateway = Gateway::new(model.routes.clone(), functions.clone(), Arc::clone(&clock), recorder());

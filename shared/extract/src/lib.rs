@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fetch::Fetcher;
-use platform::{ApiRequest, Connection, Feed, Fetched, Page, Period, Platform, Record, SecretStore, Secrets};
+use oauth::Grants;
+use platform::{ApiRequest, Connection, Feed, Fetched, Page, Period, Platform, Record, Secrets};
 use runtime::Clock;
 use store::Tally;
 
 /// A platform that asks for more patience than this is asked again in another run.
 const PATIENCE: Duration = Duration::from_secs(40);
+/// How long it waits without asking the sink whether to go on.
+const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 /// Tries of one request that fails.
 const TRIES: u32 = 5;
 /// The pause after the first failure; each further one is twice as long.
@@ -25,7 +28,7 @@ pub trait Sink {
     /// Takes the records of a page: returns once they are safe, for the next page is asked for after that.
     fn take(&mut self, records: Vec<Record>) -> impl Future<Output = anyhow::Result<()>> + Send;
 
-    /// Called before every request: whoever may not go on says so with an error.
+    /// Called before every request, and every ten seconds while it waits: whoever may not go on says so with an error.
     fn still(&mut self) -> impl Future<Output = anyhow::Result<()>> + Send {
         std::future::ready(Ok(()))
     }
@@ -52,7 +55,7 @@ pub enum Stopped {
 #[derive(Debug)]
 pub struct Extractor {
     fetcher: Fetcher,
-    secrets: SecretStore,
+    grants: Grants,
     clock: Clock,
 }
 
@@ -78,8 +81,8 @@ struct Reading<'a, S> {
 
 impl Extractor {
     /// From its parts.
-    pub fn new(fetcher: Fetcher, secrets: SecretStore, clock: Clock) -> Self {
-        Self { fetcher, secrets, clock }
+    pub fn new(fetcher: Fetcher, grants: Grants, clock: Clock) -> Self {
+        Self { fetcher, grants, clock }
     }
 
     /// Reads all feeds of a period into the sink, page after page. What was counted stays counted, and `marks` are
@@ -91,7 +94,7 @@ impl Extractor {
         tally: &mut Tally,
         sink: &mut impl Sink,
     ) -> Result<(), Stopped> {
-        let secrets = self.secrets(task.connection).await?;
+        let secrets = self.secrets(task).await?;
         let mut reading = Reading { task, secrets, tally, sink };
         for mut feed in task.platform.feeds(task.connection, task.period) {
             for number in 0.. {
@@ -119,7 +122,7 @@ impl Extractor {
         let Some(feed) = task.platform.feeds(task.connection, task.period).into_iter().next() else {
             return Ok(None);
         };
-        let secrets = self.secrets(task.connection).await?;
+        let secrets = self.secrets(task).await?;
         let mut reading = Reading { task, secrets, tally, sink: &mut Nowhere };
         self.page(&mut reading, &feed).await?;
         Ok(Some(feed.name))
@@ -132,7 +135,7 @@ impl Extractor {
         requests: &[ApiRequest],
         tally: &mut Tally,
     ) -> Result<Vec<Fetched>, Stopped> {
-        let secrets = self.secrets(task.connection).await?;
+        let secrets = self.secrets(task).await?;
         let mut reading = Reading { task, secrets, tally, sink: &mut Nowhere };
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
@@ -180,12 +183,15 @@ impl Extractor {
                 Err(fetch::Error::Later { reason, after }) => (reason, after),
                 Err(fetch::Error::Denied { reason }) if refreshed => return Err(Stopped::Denied(reason)),
                 Err(fetch::Error::Denied { .. }) => {
-                    // Perhaps they were exchanged just now.
-                    reading.secrets = self.secrets(reading.task.connection).await?;
+                    // Perhaps they were exchanged just now, or can be.
+                    let Task { platform, connection, .. } = reading.task;
+                    let oauth = platform.oauth(connection);
+                    let denied = self.grants.denied(&connection.id, oauth, &reading.secrets);
+                    reading.secrets = denied.await.map_err(unread)?;
                     refreshed = true;
                     continue;
                 }
-                Err(error) => return Err(Stopped::Failed(format!("{error:#}"))),
+                Err(error) => return Err(unread(error)),
             };
             failures += 1;
             let wait = after.unwrap_or(FIRST_PAUSE * 2_u32.pow(failures.min(8) - 1));
@@ -196,12 +202,30 @@ impl Extractor {
             if now_ms.saturating_add(wait_ms) > reading.task.deadline_ms {
                 return Err(Stopped::OutOfTime);
             }
-            tokio::time::sleep(wait).await;
+            self.wait(reading, wait).await?;
         }
     }
 
-    async fn secrets(&self, connection: &Connection) -> Result<Secrets, Stopped> {
-        self.secrets.get(&connection.id).await.map_err(|error| Stopped::Failed(error.to_string()))
+    /// Waits, and says now and then that it still does.
+    async fn wait<S: Sink>(&self, reading: &mut Reading<'_, S>, mut wait: Duration) -> Result<(), Stopped> {
+        while !wait.is_zero() {
+            let step = wait.min(LONGEST_SILENCE);
+            tokio::time::sleep(step).await;
+            wait -= step;
+            reading.sink.still().await.map_err(Stopped::Sink)?;
+        }
+        Ok(())
+    }
+
+    async fn secrets(&self, task: &Task<'_>) -> Result<Secrets, Stopped> {
+        self.grants.secrets(task.connection, task.platform).await.map_err(unread)
+    }
+}
+
+fn unread(error: fetch::Error) -> Stopped {
+    match error {
+        fetch::Error::Denied { reason } => Stopped::Denied(reason),
+        other => Stopped::Failed(other.to_string()),
     }
 }
 

@@ -130,16 +130,12 @@ impl Grants {
         Ok(Begun { location, cookie_name: cookie_name(&state), cookie, cookie_age_s: BROWSER_MS / 1000 })
     }
 
-    /// Whose callback this is. Nothing is used up, so that nobody who only knows the state can spoil it.
-    pub async fn recall(
-        &self,
-        state: &str,
-        cookie: impl Fn(&str) -> Option<String>,
-    ) -> Result<Callback, Problem> {
+    /// Whose callback this is, by what the cookie of [`cookie_name`] holds. Nothing is used up, so that nobody who only knows the state can spoil it.
+    pub async fn recall(&self, state: &str, cookie: Option<&str>) -> Result<Callback, Problem> {
         let record = self.store().authorization(&digest(state), self.now()).await?;
         let record = record.ok_or(Problem::Callback)?;
-        let cookie = cookie(&cookie_name(state)).ok_or(Problem::Browser)?;
-        if !bool::from(digest(&cookie).as_bytes().ct_eq(record.browser.as_bytes())) {
+        let cookie = cookie.ok_or(Problem::Browser)?;
+        if !bool::from(digest(cookie).as_bytes().ct_eq(record.browser.as_bytes())) {
             return Err(Problem::Browser);
         }
         Ok(Callback {
@@ -147,7 +143,7 @@ impl Grants {
             state: digest(state),
             ticket: record.ticket,
             redirect_uri: record.redirect_uri,
-            verifier: verifier(&cookie),
+            verifier: verifier(cookie),
         })
     }
 
@@ -163,13 +159,13 @@ impl Grants {
         })
     }
 
-    /// Makes a grant of a callback's code, once: the link is used up with it.
+    /// Makes a grant of a callback's code, and of the parameters that the platform wants back, once: the link is used up with it.
     pub async fn exchange(
         &self,
         callback: &Callback,
         oauth: &OAuth,
         code: &str,
-        parameter: impl Fn(&str) -> Option<String>,
+        handed_back: &[(&'static str, String)],
         fetcher: &Fetcher,
     ) -> Result<Outcome, Problem> {
         let is_new = self.store().take_authorization(&callback.state).await?;
@@ -177,12 +173,11 @@ impl Grants {
             return Err(Problem::Callback);
         }
         let is_sound = |text: &str| !text.is_empty() && text.len() <= MAX_PARAMETER;
-        let handed_back: Vec<_> = oauth
+        let is_whole = oauth
             .handed_back
             .iter()
-            .filter_map(|name| Some((*name, parameter(name).filter(|value| is_sound(value))?)))
-            .collect();
-        if !is_sound(code) || handed_back.len() != oauth.handed_back.len() {
+            .all(|name| handed_back.iter().any(|(given, value)| given == name && is_sound(value)));
+        if !is_sound(code) || !is_whole {
             return Err(Problem::Platform("the platform's callback is not complete".to_owned()));
         }
         let connection = &callback.connection;
@@ -195,7 +190,7 @@ impl Grants {
             &callback.redirect_uri,
             code,
             &callback.verifier,
-            &handed_back,
+            handed_back,
         )
         .await
         .map_err(problem)?;
@@ -247,7 +242,7 @@ fn verifier(cookie: &str) -> String {
 
 /// One cookie for each authorisation, so that two can be under way in one browser. The prefix makes browsers take it from
 /// this host alone, and by HTTPS.
-fn cookie_name(state: &str) -> String {
+pub fn cookie_name(state: &str) -> String {
     format!("__Host-authorization-{:.16}", digest(state))
 }
 

@@ -5,6 +5,6 @@ mod grant;
 mod grants;
 mod protocol;
 
-pub use flow::{Begun, Callback, Link, Outcome, Problem, digest};
+pub use flow::{Begun, Callback, Link, Outcome, Problem, cookie_name, digest};
 pub use grant::GrantStatus;
 pub use grants::{Grants, Returned};

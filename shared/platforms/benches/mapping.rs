@@ -14,34 +14,42 @@ use platform::{Connection, Delivery, Fetched, Mapping};
 use serde_json::Value;
 
 macro_rules! suites {
-    ($($platform:ident $path:literal;)*) => {
+    ($($platform:ident $folder:literal $path:literal;)*) => {
         $(#[path = $path] mod $platform;)*
 
         fn suite(name: &str) -> Suite {
             match name {
-                $(stringify!($platform) => Suite {
-                    folder: concat!(env!("CARGO_MANIFEST_DIR"), "/../../functions/", stringify!($platform)),
+                $($folder => Suite {
+                    folder: concat!(env!("CARGO_MANIFEST_DIR"), "/../../functions/", $folder),
                     ..$platform::SUITE
                 },)*
                 _ => unreachable!(),
             }
         }
 
-        const NAMES: &[&str] = &[$(stringify!($platform)),*];
+        const NAMES: &[&str] = &[$($folder),*];
     };
 }
 
 suites! {
-    bigcommerce "../../../functions/bigcommerce/tests/it/suite.rs";
-    custom "../../../functions/custom/tests/it/suite.rs";
-    magento2 "../../../functions/magento2/tests/it/suite.rs";
-    shift4shop "../../../functions/shift4shop/tests/it/suite.rs";
-    shopbase "../../../functions/shopbase/tests/it/suite.rs";
-    shopify "../../../functions/shopify/tests/it/suite.rs";
-    spree "../../../functions/spree/tests/it/suite.rs";
-    volusion "../../../functions/volusion/tests/it/suite.rs";
-    wix "../../../functions/wix/tests/it/suite.rs";
-    woocommerce "../../../functions/woocommerce/tests/it/suite.rs";
+    bigcommerce "bigcommerce" "../../../functions/bigcommerce/tests/it/suite.rs";
+    custom "custom" "../../../functions/custom/tests/it/suite.rs";
+    dutchie "dutchie" "../../../functions/dutchie/tests/it/suite.rs";
+    lightspeed "lightspeed" "../../../functions/lightspeed/tests/it/suite.rs";
+    magento1 "magento1" "../../../functions/magento1/tests/it/suite.rs";
+    magento2 "magento2" "../../../functions/magento2/tests/it/suite.rs";
+    mi9 "mi9" "../../../functions/mi9/tests/it/suite.rs";
+    opencart "opencart" "../../../functions/opencart/tests/it/suite.rs";
+    prestashop "prestashop" "../../../functions/prestashop/tests/it/suite.rs";
+    salesforce_commerce_cloud "salesforce-commerce-cloud" "../../../functions/salesforce-commerce-cloud/tests/it/suite.rs";
+    shift4shop "shift4shop" "../../../functions/shift4shop/tests/it/suite.rs";
+    shopbase "shopbase" "../../../functions/shopbase/tests/it/suite.rs";
+    shopify "shopify" "../../../functions/shopify/tests/it/suite.rs";
+    smile "smile" "../../../functions/smile/tests/it/suite.rs";
+    spree "spree" "../../../functions/spree/tests/it/suite.rs";
+    volusion "volusion" "../../../functions/volusion/tests/it/suite.rs";
+    wix "wix" "../../../functions/wix/tests/it/suite.rs";
+    woocommerce "woocommerce" "../../../functions/woocommerce/tests/it/suite.rs";
 }
 
 fn main() {

@@ -109,10 +109,11 @@ impl Store {
         chunks: &[Vec<BulkRow>],
         job: &Job,
     ) -> Result<()> {
-        let rows = chunks.iter().enumerate().map(async |(chunk, rows)| {
-            self.put(&self.orders, part(import, &format!("rows#{chunk:05}"), rows)?, None).await
-        });
-        stream::iter(rows).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
+        let items = chunks.iter().enumerate();
+        let items = items.map(|(chunk, rows)| part(import, &format!("rows#{chunk:05}"), rows));
+        let items: Vec<Item> = items.collect::<Result<_>>()?;
+        let writes: Vec<_> = items.into_iter().map(|item| self.put(&self.orders, item, None)).collect();
+        stream::iter(writes).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
         let mut item = table::key(BULK, &import.id);
         item.insert("doc".to_owned(), text(to_json(import)?));
         item.insert("chunks_done".to_owned(), number(0));

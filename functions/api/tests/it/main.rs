@@ -3,7 +3,10 @@
 #![allow(clippy::needless_pass_by_value, reason = "helpers take `json!` values as they are written")]
 
 mod auth;
+mod authorize;
+mod bulk;
 mod connections;
+mod dead_letters;
 mod events;
 mod filter;
 mod profiles;
@@ -48,6 +51,8 @@ struct World {
 #[derive(Default)]
 struct Sent {
     messages: Mutex<Vec<(Queue, String)>>,
+    /// What was set aside.
+    dead: Mutex<Vec<Queue>>,
     broken: AtomicBool,
 }
 
@@ -62,6 +67,26 @@ impl Outbox for SharedOutbox {
             self.0.messages.lock().unwrap().push((queue, message));
             Ok(())
         })
+    }
+
+    fn send_all(&self, queue: Queue, messages: Vec<String>) -> BoxFuture<'_, Result<(), SendError>> {
+        Box::pin(async move {
+            for message in messages {
+                self.send(queue, message).await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn dead_letters(&self, queue: Queue) -> BoxFuture<'_, Result<u64, SendError>> {
+        let dead = self.0.dead.lock().unwrap();
+        let count = dead.iter().filter(|of| **of == queue).count() as u64;
+        Box::pin(async move { Ok(count) })
+    }
+
+    fn replay(&self, queue: Queue) -> BoxFuture<'_, Result<(), SendError>> {
+        self.0.dead.lock().unwrap().retain(|of| *of != queue);
+        Box::pin(async { Ok(()) })
     }
 }
 
@@ -242,6 +267,16 @@ impl World {
 
     async fn post(&self, path: &str, body: Value) -> Reply {
         self.send(Method::POST, path, body.to_string()).await
+    }
+
+    /// Sends a file.
+    async fn upload(&self, path: &str, content_type: &str, body: &str) -> Reply {
+        let request = Request::post(path)
+            .header("host", "api.example.com")
+            .header("x-forwarded-proto", "https")
+            .header("authorization", format!("Klaviyo-API-Key {KEY}"))
+            .header("content-type", content_type);
+        self.request(request.body(Body::from(body.to_owned())).unwrap()).await
     }
 
     async fn patch(&self, path: &str, body: Value) -> Reply {

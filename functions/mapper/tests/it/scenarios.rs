@@ -8,13 +8,13 @@ use platform::{
 use super::*;
 
 macro_rules! suites {
-    ($($platform:ident $path:literal;)*) => {
+    ($($platform:ident $folder:literal $path:literal;)*) => {
         $(#[path = $path] mod $platform;)*
 
         /// By the platform's name.
         fn suites() -> Vec<Suite> {
             vec![$(Suite {
-                folder: concat!(env!("CARGO_MANIFEST_DIR"), "/../", stringify!($platform)),
+                folder: concat!(env!("CARGO_MANIFEST_DIR"), "/../", $folder),
                 ..$platform::SUITE
             }),*]
         }
@@ -22,16 +22,24 @@ macro_rules! suites {
 }
 
 suites! {
-    bigcommerce "../../../bigcommerce/tests/it/suite.rs";
-    custom "../../../custom/tests/it/suite.rs";
-    magento2 "../../../magento2/tests/it/suite.rs";
-    shift4shop "../../../shift4shop/tests/it/suite.rs";
-    shopbase "../../../shopbase/tests/it/suite.rs";
-    shopify "../../../shopify/tests/it/suite.rs";
-    spree "../../../spree/tests/it/suite.rs";
-    volusion "../../../volusion/tests/it/suite.rs";
-    wix "../../../wix/tests/it/suite.rs";
-    woocommerce "../../../woocommerce/tests/it/suite.rs";
+    bigcommerce "bigcommerce" "../../../bigcommerce/tests/it/suite.rs";
+    custom "custom" "../../../custom/tests/it/suite.rs";
+    dutchie "dutchie" "../../../dutchie/tests/it/suite.rs";
+    lightspeed "lightspeed" "../../../lightspeed/tests/it/suite.rs";
+    magento1 "magento1" "../../../magento1/tests/it/suite.rs";
+    magento2 "magento2" "../../../magento2/tests/it/suite.rs";
+    mi9 "mi9" "../../../mi9/tests/it/suite.rs";
+    opencart "opencart" "../../../opencart/tests/it/suite.rs";
+    prestashop "prestashop" "../../../prestashop/tests/it/suite.rs";
+    salesforce_commerce_cloud "salesforce-commerce-cloud" "../../../salesforce-commerce-cloud/tests/it/suite.rs";
+    shift4shop "shift4shop" "../../../shift4shop/tests/it/suite.rs";
+    shopbase "shopbase" "../../../shopbase/tests/it/suite.rs";
+    shopify "shopify" "../../../shopify/tests/it/suite.rs";
+    smile "smile" "../../../smile/tests/it/suite.rs";
+    spree "spree" "../../../spree/tests/it/suite.rs";
+    volusion "volusion" "../../../volusion/tests/it/suite.rs";
+    wix "wix" "../../../wix/tests/it/suite.rs";
+    woocommerce "woocommerce" "../../../woocommerce/tests/it/suite.rs";
 }
 
 /// An adapter whose requests are answered by the scenario.

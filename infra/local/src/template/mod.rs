@@ -64,6 +64,24 @@ pub struct Queue {
     pub attributes: BTreeMap<String, String>,
 }
 
+/// A bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// The physical name.
+    pub name: String,
+    /// Whom it tells of new objects.
+    pub notifications: Vec<Notification>,
+}
+
+/// A queue that is told of new objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// The queue's name.
+    pub queue: String,
+    /// What keys begin with.
+    pub prefix: String,
+}
+
 /// A table to create.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
@@ -253,6 +271,30 @@ impl Template {
             });
         }
         Ok(tables)
+    }
+
+    /// The buckets, and the queues they tell of new objects.
+    pub fn buckets(&self) -> Result<Vec<Bucket>, TemplateError> {
+        let physical = Physical::default();
+        let resolver = self.resolver(&physical)?;
+        let mut buckets = Vec::new();
+        for (id, _, resource) in of_type(&resolver, "AWS::S3::Bucket")? {
+            let properties: BucketProperties = properties(&resolver, id, resource)?;
+            let configurations = properties.notification_configuration.unwrap_or_default();
+            let mut notifications = Vec::new();
+            for configuration in configurations.queue_configurations {
+                let rules = configuration.filter.map(|filter| filter.s3_key.rules).unwrap_or_default();
+                if configuration.event != "s3:ObjectCreated:*" || rules.iter().any(|rule| rule.name != "prefix") {
+                    return Err(TemplateError::Unsupported(format!("a notification of {id}")));
+                }
+                let queue = crate::sqs::queue_of_arn(&configuration.queue)
+                    .ok_or_else(|| TemplateError::Unknown(format!("queue {}", configuration.queue)))?;
+                let prefix = rules.into_iter().map(|rule| rule.value).collect();
+                notifications.push(Notification { queue: queue.to_owned(), prefix });
+            }
+            buckets.push(Bucket { name: resolver.name(id)?, notifications });
+        }
+        Ok(buckets)
     }
 
     /// Functions, routes, mappings and schedules, with references resolved.
@@ -563,6 +605,46 @@ struct Index {
     projection: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     provisioned_throughput: Option<Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct BucketProperties {
+    notification_configuration: Option<NotificationConfiguration>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NotificationConfiguration {
+    #[serde(default)]
+    queue_configurations: Vec<QueueConfiguration>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct QueueConfiguration {
+    event: String,
+    queue: String,
+    filter: Option<NotificationFilter>,
+}
+
+#[derive(Deserialize)]
+struct NotificationFilter {
+    #[serde(rename = "S3Key")]
+    s3_key: KeyFilter,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct KeyFilter {
+    rules: Vec<KeyRule>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct KeyRule {
+    name: String,
+    value: String,
 }
 
 #[derive(Deserialize)]

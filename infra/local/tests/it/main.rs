@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot set itself up fails")]
 
+mod cli;
 mod product;
+mod s3;
 mod sqs;
 mod ssm;
 mod stack;

@@ -38,11 +38,12 @@ async fn a_link_leads_to_the_platform_and_back_to_a_grant() {
     ] {
         assert_eq!(asked[name], value);
     }
-    let callback = grants.recall(&state, |name| (name == begun.cookie_name).then(|| begun.cookie.clone()));
+    assert_eq!(begun.cookie_name, oauth::cookie_name(&state));
+    let callback = grants.recall(&state, Some(&begun.cookie));
     let callback = callback.await.unwrap();
     assert_eq!(callback.connection, SHOP);
     let oauth = stage.server.oauth();
-    let outcome = grants.exchange(&callback, &oauth, "code-1", |_| None, &stage.fetcher()).await;
+    let outcome = grants.exchange(&callback, &oauth, "code-1", &[], &stage.fetcher()).await;
     let outcome = outcome.ok().unwrap();
     assert_eq!(outcome.settings["account_id"], "77");
     let (form, _) = stage.server.last_asked();
@@ -56,7 +57,7 @@ async fn a_link_leads_to_the_platform_and_back_to_a_grant() {
     assert_eq!(stage.get(&grants).await.unwrap(), "access-1");
     assert_eq!(stage.world.grant(SHOP).unwrap()["scopes"], json!(["sales", "customers"]));
     // Neither the callback nor the link is good for another time.
-    let again = grants.exchange(&callback, &oauth, "code-2", |_| None, &stage.fetcher()).await;
+    let again = grants.exchange(&callback, &oauth, "code-2", &[], &stage.fetcher()).await;
     assert_eq!(again.err(), Some(Problem::Callback));
     assert_eq!(grants.linked(&link.ticket).await, Err(Problem::Link));
 }
@@ -67,14 +68,11 @@ async fn only_the_browser_that_asked_in_time_gets_further() {
     let grants = stage.process();
     let link = grants.link(SHOP).await.unwrap();
     let (begun, state) = begin(&stage, &grants, &link.ticket).await;
-    let with = |value: Option<&str>| {
-        let value = value.map(str::to_owned);
-        grants.recall(&state, move |_| value.clone())
-    };
+    let with = |value| grants.recall(&state, value);
     assert_eq!(with(None).await.err(), Some(Problem::Browser));
     assert_eq!(with(Some("guess")).await.err(), Some(Problem::Browser));
     assert!(with(Some(&begun.cookie)).await.is_ok());
-    let unknown = grants.recall("unknown", |_| Some(begun.cookie.clone())).await;
+    let unknown = grants.recall("unknown", Some(&begun.cookie)).await;
     assert_eq!(unknown.err(), Some(Problem::Callback));
     stage.minutes(10);
     assert_eq!(with(Some(&begun.cookie)).await.err(), Some(Problem::Callback));
@@ -101,12 +99,10 @@ async fn parameters_that_the_platform_wants_back_go_with_the_code() {
     for (context, is_complete) in [(Some("stores/abc"), true), (None, false)] {
         let link = grants.link(SHOP).await.unwrap();
         let (begun, state) = begin(&stage, &grants, &link.ticket).await;
-        let callback = grants.recall(&state, |_| Some(begun.cookie.clone())).await.unwrap();
-        let parameter = |name: &str| match name {
-            "context" => context.map(str::to_owned),
-            _ => Some("read write".to_owned()),
-        };
-        let outcome = grants.exchange(&callback, &oauth, "code-1", parameter, &stage.fetcher()).await;
+        let callback = grants.recall(&state, Some(&begun.cookie)).await.unwrap();
+        let context = context.map(|context: &str| ("context", context.to_owned()));
+        let given: Vec<_> = context.into_iter().chain([("scope", "read write".to_owned())]).collect();
+        let outcome = grants.exchange(&callback, &oauth, "code-1", &given, &stage.fetcher()).await;
         assert_eq!(outcome.is_ok(), is_complete);
         if let Ok(outcome) = outcome {
             assert_eq!(outcome.settings["store"], "stores/abc");
@@ -131,13 +127,13 @@ async fn a_new_grant_heals_a_connection_and_takes_the_place_of_whoever_renews_th
     let link = grants.link(SHOP).await.unwrap();
     let (begun, state) = begin(&stage, &grants, &link.ticket).await;
     // The link can be opened again after a refusal.
-    let callback = grants.recall(&state, |_| Some(begun.cookie.clone())).await.unwrap();
+    let callback = grants.recall(&state, Some(&begun.cookie)).await.unwrap();
     assert_eq!(grants.decline(&callback, "access_denied").await.unwrap(), Problem::Declined);
-    assert!(grants.recall(&state, |_| Some(begun.cookie.clone())).await.is_err());
+    assert!(grants.recall(&state, Some(&begun.cookie)).await.is_err());
     let (begun, state) = begin(&stage, &grants, &link.ticket).await;
-    let callback = grants.recall(&state, |_| Some(begun.cookie.clone())).await.unwrap();
+    let callback = grants.recall(&state, Some(&begun.cookie)).await.unwrap();
     let oauth = stage.server.oauth();
-    let outcome = grants.exchange(&callback, &oauth, "code-1", |_| None, &stage.fetcher()).await;
+    let outcome = grants.exchange(&callback, &oauth, "code-1", &[], &stage.fetcher()).await;
     grants.accept(outcome.ok().unwrap()).await.unwrap();
     assert_eq!(stage.get(&grants).await.unwrap(), stage.kept());
     assert_eq!(stage.last_error().await, "");

@@ -1,0 +1,328 @@
+//! Bulk imports of profiles: read row by row, written down with what is wrong with some, and left to a job.
+
+use canonical::hash;
+use canonical::identity::Identifiers;
+use jiff::SignedDuration;
+use serde_json::{Map, Value, json};
+use store::{BulkError, BulkImport, BulkOutcome, BulkPlace, BulkProgress, BulkRow, Job, JobKind, JobStatus};
+use tabular::ProfileRow;
+
+use crate::Api;
+use crate::body::{self, Fields, Node, ProfileInput};
+use crate::document::{Answer, Resource, collection, identifier, page_of, single, time};
+use crate::error::{ApiError, ApiResult, Source};
+use crate::filter::Operator;
+use crate::request::{Asked, Format, filter_texts, unsupported};
+
+/// The most profiles of one import (Klaviyo's limit).
+const MAX_PROFILES: usize = 10_000;
+/// The largest profile, in bytes (Klaviyo's limit of 100 KB).
+const MAX_PROFILE_BYTES: usize = 100 * 1024;
+/// Rows of a chunk, which is written down as one item and worked on in one go.
+const CHUNK_ROWS: usize = 200;
+/// An item of the table holds 400 KB.
+const CHUNK_BYTES: usize = 250 * 1024;
+/// How long an import can be asked about.
+const KEPT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The longest text of an error: names of fields are the client's own.
+const MAX_ERROR_CHARS: usize = 300;
+const PAGE: usize = 20;
+const MAX_PAGE: usize = 100;
+
+impl Api {
+    /// `POST /api/profile-bulk-import-jobs`: 202 once every row is written down.
+    pub(crate) async fn create_bulk_import(&self, asked: &Asked, bytes: &[u8]) -> ApiResult<Answer> {
+        let rows = match asked.format {
+            Format::Json => rows_of_json(bytes)?,
+            Format::Csv => rows_of_csv(bytes)?,
+            Format::Lines => rows_of_lines(bytes)?,
+        };
+        if rows.is_empty() || rows.len() > MAX_PROFILES {
+            let detail = format!("An import has 1 to {MAX_PROFILES} profiles.");
+            return Err(ApiError::invalid("/data/attributes/profiles/data", detail));
+        }
+        let now = self.now();
+        let chunks = chunks_of(rows);
+        let import = BulkImport {
+            id: self.long_id("bulk import"),
+            total: chunks.iter().map(|rows| rows.len() as u64).sum(),
+            chunks: u32::try_from(chunks.len()).unwrap_or(u32::MAX),
+            created_at: now,
+            expires_at: now.timestamp().checked_add(KEPT_FOR).map_err(ApiError::unavailable)?.into(),
+            progress: BulkProgress::default(),
+        };
+        let job = Job {
+            id: import.id.clone(),
+            kind: JobKind::ImportProfiles,
+            created_at: now,
+            status: JobStatus { parts_left: vec![0], ..JobStatus::default() },
+        };
+        self.store.create_bulk_import(&import, &chunks, &job).await?;
+        self.announce(&job).await;
+        Ok(Answer::accepted(single(asked, import_resource(asked, &import), None)))
+    }
+
+    /// `GET /api/profile-bulk-import-jobs`.
+    pub(crate) async fn list_bulk_imports(&self, asked: &Asked) -> ApiResult<Answer> {
+        let now = self.now();
+        let mut imports = self.store.bulk_imports().await?;
+        imports.retain(|import| import.expires_at > now);
+        for filter in asked.filters()? {
+            if filter.field != "status" || !matches!(filter.operator, Operator::Equals | Operator::Any) {
+                return Err(unsupported(&filter));
+            }
+            let wanted = filter_texts(&filter)?;
+            imports.retain(|import| wanted.contains(&status(import)));
+        }
+        let descending = asked.sort(&["created_at"])?.is_some_and(|(_, descending)| descending);
+        let size = asked.page_size(PAGE, MAX_PAGE)?;
+        let key = |import: &BulkImport| format!("{:014}#{}", import.created_at.as_millis(), import.id);
+        let (page, next) = page_of(asked, imports, key, descending, size)?;
+        let data = page.iter().map(|import| import_resource(asked, import)).collect();
+        Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
+    }
+
+    /// `GET /api/profile-bulk-import-jobs/{id}`.
+    pub(crate) async fn get_bulk_import(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
+        let import = self.bulk_import_by_id(id).await?;
+        Ok(Answer::ok(single(asked, import_resource(asked, &import), None)))
+    }
+
+    /// `GET /api/profile-bulk-import-jobs/{id}/import-errors`.
+    pub(crate) async fn bulk_import_errors(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
+        let outcomes = self.bulk_outcomes(id).await?;
+        let errors = outcomes.into_iter().flat_map(|outcome| outcome.errors).enumerate().collect();
+        let size = asked.page_size(PAGE, MAX_PAGE)?;
+        let (page, next) =
+            page_of(asked, errors, |(number, _): &(usize, _)| format!("{number:08}"), false, size)?;
+        let data = page.iter().map(|(number, error)| error_resource(asked, id, *number, error)).collect();
+        Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
+    }
+
+    /// `GET /api/profile-bulk-import-jobs/{id}/profiles` and its relationship.
+    pub(crate) async fn bulk_import_profiles(
+        &self,
+        asked: &Asked,
+        id: &str,
+        only_ids: bool,
+    ) -> ApiResult<Answer> {
+        let outcomes = self.bulk_outcomes(id).await?;
+        let mut ids: Vec<String> = outcomes.into_iter().flat_map(|outcome| outcome.profiles).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let size = asked.page_size(PAGE, MAX_PAGE)?;
+        let (page, next) = page_of(asked, ids, Clone::clone, false, size)?;
+        let data = if only_ids {
+            page.iter().map(|id| identifier("profile", id)).collect()
+        } else {
+            let found = page.iter().map(|id| self.store.profile(id));
+            let found = futures::future::try_join_all(found).await?;
+            let found = found.iter().flatten();
+            let resources = found.map(|found| Ok(self.profile_resource(asked, &found.value)?.build()));
+            resources.collect::<ApiResult<Vec<Value>>>()?
+        };
+        Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
+    }
+
+    async fn bulk_outcomes(&self, id: &str) -> ApiResult<Vec<BulkOutcome>> {
+        self.bulk_import_by_id(id).await?;
+        Ok(self.store.bulk_outcomes(id).await?)
+    }
+
+    async fn bulk_import_by_id(&self, id: &str) -> ApiResult<BulkImport> {
+        let found = self.store.bulk_import(id).await?.filter(|import| import.expires_at > self.now());
+        found.ok_or_else(|| ApiError::not_found("profile-bulk-import-job", id))
+    }
+}
+
+fn status(import: &BulkImport) -> &'static str {
+    if import.progress.finished_at.is_some() {
+        "complete"
+    } else if import.progress.chunks_done > 0 {
+        "processing"
+    } else {
+        "queued"
+    }
+}
+
+fn import_resource(asked: &Asked, import: &BulkImport) -> Value {
+    let progress = &import.progress;
+    Resource::new(asked, "profile-bulk-import-job", "profile-bulk-import-jobs", &import.id)
+        .attribute("status", status(import))
+        .attribute("created_at", time(import.created_at))
+        .attribute("total_count", import.total)
+        .attribute("completed_count", progress.completed)
+        .attribute("failed_count", progress.failed)
+        .attribute("started_at", progress.started_at.map(time))
+        .attribute("completed_at", progress.finished_at.map(time))
+        .attribute("expires_at", time(import.expires_at))
+        .linked("profiles")
+        .linked_only_to("import-errors")
+        .build()
+}
+
+/// A row that was refused, as Klaviyo has it; never with the row's content.
+pub(crate) fn error_resource(asked: &Asked, import: &str, number: usize, error: &BulkError) -> Value {
+    let source = match &error.place {
+        BulkPlace::Pointer(pointer) => json!({"pointer": pointer}),
+        BulkPlace::Line(line) => json!({"line": line}),
+    };
+    let id = hash::long_id(&["import error", import, &number.to_string()]);
+    let mut resource = Resource::new(asked, "import-error", "import-errors", &id)
+        .attribute("code", error.code.as_str())
+        .attribute("title", "Invalid input.")
+        .attribute("detail", error.detail.as_str())
+        .attribute("source", source)
+        .attribute("original_payload", Value::Null)
+        .build();
+    // It has no address of its own.
+    if let Some(resource) = resource.as_object_mut() {
+        resource.remove("links");
+    }
+    resource
+}
+
+/// What is wrong with a row.
+pub(crate) fn bulk_error(place: BulkPlace, error: ApiError) -> BulkError {
+    let short = |text: &str| text.chars().take(MAX_ERROR_CHARS).collect::<String>();
+    let place = match (place, error.source) {
+        (BulkPlace::Pointer(_), Some(Source::Pointer(exact))) => BulkPlace::Pointer(short(&exact)),
+        (place, _) => place,
+    };
+    BulkError { place, code: error.code.to_owned(), detail: short(&error.detail) }
+}
+
+/// What is wrong with a row that is not even one.
+pub(crate) fn bad_line(line: u64, reason: &str) -> BulkError {
+    bulk_error(BulkPlace::Line(line), ApiError::invalid("/", format!("The row cannot be read: {reason}.")))
+}
+
+fn row(place: BulkPlace, input: ApiResult<ProfileInput>) -> BulkRow {
+    let input = input.and_then(|input| {
+        let Some(input) = Some(input).filter(|input| input.id.is_some() || input.identifies()) else {
+            let detail = "At least one identifier is required: id, email, phone_number or external_id.";
+            let pointer = if let BulkPlace::Pointer(pointer) = &place { pointer.as_str() } else { "/" };
+            return Err(ApiError::invalid(pointer, detail));
+        };
+        Ok(input)
+    });
+    match input {
+        Ok(ProfileInput { id, mut person, patch, .. }) => {
+            clear_nothing(&mut person.attributes);
+            BulkRow::Profile { place, id, person, patch }
+        }
+        Err(error) => BulkRow::Refused(bulk_error(place, error)),
+    }
+}
+
+/// In a bulk import, unlike elsewhere, null says nothing.
+fn clear_nothing(attributes: &mut Map<String, Value>) {
+    attributes.retain(|_, value| !value.is_null());
+    for name in ["location", "properties"] {
+        if let Some(Value::Object(inner)) = attributes.get_mut(name) {
+            inner.retain(|_, value| !value.is_null());
+        }
+    }
+}
+
+fn rows_of_json(bytes: &[u8]) -> ApiResult<Vec<BulkRow>> {
+    let body = body::parse(bytes)?;
+    let data = body::data(&body, "profile-bulk-import-job")?;
+    data.only(&["type", "attributes", "relationships"])?;
+    if let Some(relationships) = data.optional("relationships") {
+        let relationships = relationships.object()?;
+        relationships.only(&["lists"])?;
+        if let Some(lists) = relationships.optional("lists")
+            && let Some(named) = lists.object()?.optional("data")
+            && named.value.as_array().is_none_or(|lists| !lists.is_empty())
+        {
+            return Err(named.invalid("There are no lists here. Leave this out; segments group profiles."));
+        }
+    }
+    let attributes = data.required("attributes")?.object()?;
+    attributes.only(&["profiles"])?;
+    let profiles = attributes.required("profiles")?.object()?;
+    profiles.only(&["data"])?;
+    let profiles = profiles.required("data")?.items()?;
+    Ok(profiles.map(|node| row(BulkPlace::Pointer(node.pointer.clone()), profile_of_node(&node))).collect())
+}
+
+fn profile_of_node(node: &Node<'_>) -> ApiResult<ProfileInput> {
+    if serde_json::to_vec(node.value).is_ok_and(|bytes| bytes.len() > MAX_PROFILE_BYTES) {
+        return Err(node.invalid("A profile must not be larger than 100 KB."));
+    }
+    body::profile(&node.resource("profile")?)
+}
+
+fn rows_of_csv(bytes: &[u8]) -> ApiResult<Vec<BulkRow>> {
+    let rows = tabular::profiles(bytes).take(MAX_PROFILES + 1).map(|read| match read {
+        Ok(read) => row(BulkPlace::Line(read.line), profile_of_row(read)),
+        Err(error) => BulkRow::Refused(bad_line(error.line, &error.reason)),
+    });
+    let rows: Vec<BulkRow> = rows.collect();
+    match rows.as_slice() {
+        // A header that cannot be read is the only item.
+        [BulkRow::Refused(BulkError { place: BulkPlace::Line(1), detail, .. })] => {
+            Err(ApiError::invalid("/", detail.as_str()))
+        }
+        _ => Ok(rows),
+    }
+}
+
+/// The same checks as in JSON: one way to read a profile.
+fn profile_of_row(read: ProfileRow) -> ApiResult<ProfileInput> {
+    let (identifiers, dropped) = Identifiers::of(&read.person, "");
+    if let Some(name) = dropped.first() {
+        return Err(ApiError::invalid("/", format!("The {name} is not a valid one.")));
+    }
+    let mut attributes = read.person.attributes;
+    for (name, value) in [
+        ("email", identifiers.email),
+        ("phone_number", identifiers.phone_number),
+        ("external_id", identifiers.external_id),
+        ("anonymous_id", identifiers.anonymous_id),
+    ] {
+        if let Some(value) = value {
+            attributes.insert(name.to_owned(), value.into());
+        }
+    }
+    profile_of_attributes(attributes)
+}
+
+fn profile_of_attributes(attributes: Map<String, Value>) -> ApiResult<ProfileInput> {
+    let resource = Map::from_iter([("attributes".to_owned(), attributes.into())]);
+    body::profile(&Fields { map: &resource, pointer: String::new() })
+}
+
+/// One object of Klaviyo's attributes a line. Blank lines are passed over.
+fn rows_of_lines(bytes: &[u8]) -> ApiResult<Vec<BulkRow>> {
+    let lines = bytes.split(|byte| *byte == b'\n').zip(1_u64..);
+    let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
+    let rows = lines.take(MAX_PROFILES + 1).map(|(line, number)| {
+        let place = BulkPlace::Line(number);
+        match serde_json::from_slice(line) {
+            Ok(Value::Object(attributes)) => row(place, profile_of_attributes(attributes)),
+            _ => BulkRow::Refused(bad_line(number, "not a JSON object")),
+        }
+    });
+    Ok(rows.collect())
+}
+
+fn chunks_of(rows: Vec<BulkRow>) -> Vec<Vec<BulkRow>> {
+    let mut chunks: Vec<Vec<BulkRow>> = Vec::new();
+    let mut room = 0_usize;
+    for row in rows {
+        let bytes = serde_json::to_vec(&row).map_or(0, |bytes| bytes.len());
+        match chunks.last_mut() {
+            Some(chunk) if chunk.len() < CHUNK_ROWS && bytes <= room => {
+                room -= bytes;
+                chunk.push(row);
+            }
+            _ => {
+                room = CHUNK_BYTES.saturating_sub(bytes);
+                chunks.push(vec![row]);
+            }
+        }
+    }
+    chunks
+}

@@ -1,0 +1,198 @@
+//! S3, as much of it as dropping files takes: `PUT`, `GET` and `HEAD` of single objects by path-style addresses, in the state
+//! file, and the announcement of new objects to queues. Signatures are not looked at.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, State as Shared};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use jiff::Timestamp;
+use md5::{Digest, Md5};
+use rusqlite::{OptionalExtension as _, params};
+use serde_json::json;
+
+use crate::clock::{Clock, now_ms};
+use crate::sqs::{Outgoing, Queues};
+use crate::state::State;
+use crate::template::Bucket;
+use crate::{ACCOUNT_ID, REGION};
+
+pub(crate) const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS s3_objects (
+        bucket TEXT NOT NULL,
+        key TEXT NOT NULL,
+        etag TEXT NOT NULL,
+        body BLOB NOT NULL,
+        PRIMARY KEY (bucket, key)
+    );
+";
+
+/// The largest object: it is taken in one request.
+const LIMIT_BYTES: usize = 512 * 1024 * 1024;
+
+/// The buckets.
+#[derive(Clone)]
+pub(crate) struct S3 {
+    state: State,
+    queues: Queues,
+    buckets: Arc<[Bucket]>,
+    clock: Clock,
+}
+
+impl S3 {
+    pub(crate) fn new(state: State, queues: Queues, buckets: Vec<Bucket>, clock: Clock) -> Self {
+        Self { state, queues, buckets: buckets.into(), clock }
+    }
+
+    pub(crate) fn router(self) -> Router {
+        let router = Router::new().route("/{bucket}/{*key}", get(read).put(write));
+        router.layer(DefaultBodyLimit::max(LIMIT_BYTES)).with_state(self)
+    }
+
+    fn bucket(&self, name: &str) -> Result<&Bucket, Failure> {
+        self.buckets.iter().find(|bucket| bucket.name == name).ok_or(Failure::NoSuchBucket)
+    }
+
+    async fn announce(&self, bucket: &Bucket, key: &str, size: usize, etag: &str) -> Result<(), Failure> {
+        let time = Timestamp::from_millisecond(now_ms(&self.clock)).map_err(Failure::internal)?;
+        let message = json!({"Records": [{
+            "eventVersion": "2.1",
+            "eventSource": "aws:s3",
+            "awsRegion": REGION,
+            "eventTime": time.to_string(),
+            "eventName": "ObjectCreated:Put",
+            "userIdentity": {"principalId": ACCOUNT_ID},
+            "requestParameters": {"sourceIPAddress": "127.0.0.1"},
+            "responseElements": {},
+            "s3": {
+                "s3SchemaVersion": "1.0",
+                "bucket": {"name": bucket.name, "arn": format!("arn:aws:s3:::{}", bucket.name)},
+                "object": {"key": encoded(key), "size": size, "eTag": etag},
+            },
+        }]});
+        for notification in bucket.notifications.iter().filter(|one| key.starts_with(&one.prefix)) {
+            let message = Outgoing::text(message.to_string());
+            self.queues.send(&notification.queue, message).await.map_err(Failure::internal)?;
+        }
+        Ok(())
+    }
+}
+
+/// A refusal, as S3 words it.
+#[derive(Debug)]
+enum Failure {
+    NoSuchBucket,
+    NoSuchKey,
+    PreconditionFailed,
+    InvalidRange,
+    Internal(String),
+}
+
+impl Failure {
+    fn internal(error: impl std::fmt::Display) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let (status, code) = match &self {
+            Self::NoSuchBucket => (StatusCode::NOT_FOUND, "NoSuchBucket"),
+            Self::NoSuchKey => (StatusCode::NOT_FOUND, "NoSuchKey"),
+            Self::PreconditionFailed => (StatusCode::PRECONDITION_FAILED, "PreconditionFailed"),
+            Self::InvalidRange => (StatusCode::RANGE_NOT_SATISFIABLE, "InvalidRange"),
+            Self::Internal(error) => {
+                tracing::error!(error, "S3");
+                (StatusCode::INTERNAL_SERVER_ERROR, "InternalError")
+            }
+        };
+        let body = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>{code}</Code></Error>");
+        (status, [(header::CONTENT_TYPE, "application/xml")], body).into_response()
+    }
+}
+
+async fn write(
+    Shared(s3): Shared<S3>,
+    Path((bucket, key)): Path<(String, String)>,
+    body: Bytes,
+) -> Result<Response, Failure> {
+    let bucket = s3.bucket(&bucket)?;
+    let etag = format!("{:032x}", u128::from_be_bytes(Md5::digest(&body).into()));
+    let size = body.len();
+    let row = (bucket.name.clone(), key.clone(), etag.clone());
+    s3.state
+        .call(move |connection| {
+            let sql = "INSERT OR REPLACE INTO s3_objects (bucket, key, etag, body) VALUES (?1, ?2, ?3, ?4)";
+            connection.execute(sql, params![row.0, row.1, row.2, &body[..]]).map_err(Failure::from)
+        })
+        .await?;
+    s3.announce(bucket, &key, size, &etag).await?;
+    Ok([(header::ETAG, format!("\"{etag}\""))].into_response())
+}
+
+async fn read(
+    Shared(s3): Shared<S3>,
+    Path((bucket, key)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let bucket = s3.bucket(&bucket)?.name.clone();
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let wanted = text(header::IF_MATCH).map(|etag| etag.trim_matches('"').to_owned());
+    let range = text(header::RANGE).and_then(range);
+    let (from, until) = range.unwrap_or((0, u64::MAX));
+    let found = s3
+        .state
+        .call(move |connection| {
+            let sql = "SELECT etag, length(body), substr(body, ?3, ?4) FROM s3_objects WHERE bucket = ?1 AND key = ?2";
+            let count = until.saturating_sub(from).saturating_add(1);
+            let bounds = [from.saturating_add(1), count].map(|bound| i64::try_from(bound).unwrap_or(i64::MAX));
+            let found = connection.query_row(sql, params![bucket, key, bounds[0], bounds[1]], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?, row.get::<_, Vec<u8>>(2)?))
+            });
+            found.optional().map_err(Failure::from)
+        })
+        .await?;
+    let (etag, size, body) = found.ok_or(Failure::NoSuchKey)?;
+    if wanted.is_some_and(|wanted| wanted != etag) {
+        return Err(Failure::PreconditionFailed);
+    }
+    let quoted = [(header::ETAG, format!("\"{etag}\""))];
+    if range.is_none() {
+        return Ok((quoted, body).into_response());
+    }
+    if body.is_empty() {
+        return Err(Failure::InvalidRange);
+    }
+    let last = from + body.len() as u64 - 1;
+    let part = [(header::CONTENT_RANGE, format!("bytes {from}-{last}/{size}"))];
+    Ok((StatusCode::PARTIAL_CONTENT, quoted, part, body).into_response())
+}
+
+/// `bytes=0-99`, the only form that is understood.
+fn range(text: &str) -> Option<(u64, u64)> {
+    let (from, until) = text.strip_prefix("bytes=")?.split_once('-')?;
+    Some((from.parse().ok()?, until.parse().ok()?))
+}
+
+/// A key as announcements write it.
+fn encoded(key: &str) -> String {
+    let mut encoded = String::with_capacity(key.len());
+    for byte in key.bytes() {
+        match byte {
+            b' ' => encoded.push('+'),
+            b'/' | b'-' | b'_' | b'.' | b'*' => encoded.push(char::from(byte)),
+            byte if byte.is_ascii_alphanumeric() => encoded.push(char::from(byte)),
+            byte => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}

@@ -42,7 +42,7 @@ pub struct Files {
     objects: Arc<dyn Objects>,
     raw_deliveries: RawQueue,
     sqs: aws_sdk_sqs::Client,
-    files_queue_url: String,
+    queue_url: String,
     dead_letters_url: String,
     clock: Clock,
 }
@@ -103,7 +103,7 @@ impl Files {
             store,
             objects,
             sqs: clients.sqs.clone(),
-            files_queue_url: config.required("FILES_QUEUE_URL")?,
+            queue_url: config.required("FILES_QUEUE_URL")?,
             dead_letters_url: config.required("FILES_DLQ_URL")?,
             clock,
         })
@@ -290,7 +290,7 @@ impl Files {
 
     /// Leaves the rest of a file to another call.
     async fn go_on(&self, task: &Task) -> anyhow::Result<()> {
-        self.enqueue(&self.files_queue_url, task, None).await
+        self.enqueue(&self.queue_url, task, None).await
     }
 
     /// Puts a file among the dead letters, as a message that can be put back once the reason is gone.

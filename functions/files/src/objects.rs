@@ -12,7 +12,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 /// How long one try of a request may take.
-const ATTEMPT: Duration = Duration::from_secs(60);
+const ATTEMPT: Duration = Duration::from_mins(1);
 
 /// One object as it was when it was announced.
 #[derive(Clone, Debug, PartialEq, Eq)]

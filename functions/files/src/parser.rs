@@ -79,7 +79,7 @@ impl Parser {
 
     /// Reads the header alone; an error is a reason that ends the file.
     pub fn take_header(&mut self, block: &[u8], is_last: bool) -> Result<usize, String> {
-        let mut rows = self.rows(block);
+        let mut rows = rows(block);
         let mut bytes = ByteRecord::new();
         let is_row = rows.read_byte_record(&mut bytes).map_err(|_| "the header cannot be read".to_owned())?;
         let end = position(&rows);
@@ -112,10 +112,6 @@ impl Parser {
         };
         self.line += taken.1;
         taken.0
-    }
-
-    fn rows<'a>(&self, block: &'a [u8]) -> csv::Reader<&'a [u8]> {
-        ReaderBuilder::new().has_headers(false).flexible(true).from_reader(block)
     }
 
     fn lines(&self, block: &[u8], is_last: bool) -> (Taken, u64) {
@@ -199,7 +195,7 @@ impl Parser {
         bytes: &mut usize,
         mut each: impl FnMut(u64, usize, ByteRecord),
     ) -> u64 {
-        let mut rows = self.rows(block);
+        let mut rows = rows(block);
         let mut row = ByteRecord::new();
         let mut passed = 0;
         while rows.read_byte_record(&mut row).unwrap_or(false) {
@@ -246,6 +242,10 @@ impl Parser {
             Mapping::Fetch(_) => Err("not as the contract says".to_owned()),
         }
     }
+}
+
+fn rows(block: &[u8]) -> csv::Reader<&[u8]> {
+    ReaderBuilder::new().has_headers(false).flexible(true).from_reader(block)
 }
 
 fn position(rows: &csv::Reader<&[u8]>) -> usize {

@@ -71,7 +71,7 @@ impl Api {
     pub(crate) async fn browse(&self, request: &Request<()>) -> Response<Body> {
         let asked = Asked::of(request, self.public_url.as_deref());
         let path: Vec<&str> = asked.path.iter().map(String::as_str).collect();
-        let (["oauth", platform, "start"] | ["oauth", platform, "callback"]) = path[..] else {
+        let ["oauth", platform, step @ ("start" | "callback")] = path[..] else {
             return page(StatusCode::NOT_FOUND, "Not found", "There is nothing at this address.");
         };
         if request.method() != Method::GET {
@@ -80,7 +80,7 @@ impl Api {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
             return response;
         }
-        let outcome = if path[2] == "start" {
+        let outcome = if step == "start" {
             self.start(&asked, platform).await
         } else {
             self.callback(&asked, request, platform).await

@@ -205,7 +205,8 @@ impl Mapper {
         }
         let context = Context { source, received_at, backfill: delivery.backfill };
         for fact in facts {
-            self.fact(fact, &context).await?;
+            // Boxed: what is done about some facts is large.
+            Box::pin(self.fact(fact, &context)).await?;
         }
         Ok("mapped")
     }

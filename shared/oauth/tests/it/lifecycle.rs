@@ -54,7 +54,7 @@ async fn a_grant_without_an_end_is_not_renewed_and_none_is_no_error() {
     stage.world.put_grant(SHOP, &grant);
     stage.minutes(1);
     assert_eq!(stage.get(&grants).await.unwrap(), "for-ever");
-    let secrets = grants.get(SHOP, stage.oauth()).await.unwrap();
+    let secrets = grants.get(SHOP, Some(stage.server.oauth())).await.unwrap();
     assert_eq!(secrets.valid("client_id").collect::<Vec<_>>(), ["app"]);
     // Who is not authorised in a browser does not have the grant.
     assert_eq!(token(&grants.get(SHOP, None).await.unwrap()), "");
@@ -151,22 +151,26 @@ async fn a_token_that_still_is_good_is_used_while_it_cannot_be_renewed() {
 async fn a_refused_token_is_renewed_once_and_not_again_and_again() {
     let stage = Stage::authorized().await;
     let grants = stage.process();
-    let used = grants.get(SHOP, stage.oauth()).await.unwrap();
+    let used = grants.get(SHOP, Some(stage.server.oauth())).await.unwrap();
     // It was just had: another would be refused as well.
     assert!(
-        denied(grants.denied(SHOP, stage.oauth(), &used).await).contains("authorise the connection again")
+        denied(grants.denied(SHOP, Some(stage.server.oauth()), &used).await)
+            .contains("authorise the connection again")
     );
     stage.minutes(10);
-    let newer = grants.denied(SHOP, stage.oauth(), &used).await.unwrap();
+    let newer = grants.denied(SHOP, Some(stage.server.oauth()), &used).await.unwrap();
     assert_eq!((token(&newer).as_str(), stage.server.asked()), ("access-2", 1));
     // Who used the old one gets the new one for nothing.
-    let other = stage.process().denied(SHOP, stage.oauth(), &used).await.unwrap();
+    let other = stage.process().denied(SHOP, Some(stage.server.oauth()), &used).await.unwrap();
     assert_eq!((token(&other).as_str(), stage.server.asked()), ("access-2", 1));
-    denied(grants.denied(SHOP, stage.oauth(), &newer).await);
+    denied(grants.denied(SHOP, Some(stage.server.oauth()), &newer).await);
     assert_eq!(stage.server.asked(), 1);
     // Without a grant, only other secrets help.
-    let used = grants.get("C2", stage.oauth()).await.unwrap();
-    assert_eq!(denied(grants.denied("C2", stage.oauth(), &used).await), "the credentials are refused");
+    let used = grants.get("C2", Some(stage.server.oauth())).await.unwrap();
+    assert_eq!(
+        denied(grants.denied("C2", Some(stage.server.oauth()), &used).await),
+        "the credentials are refused"
+    );
     stage.world.put_secrets("C2", &json!({"token": {"current": "new"}}));
     stage.minutes(1);
     let newer = grants.denied("C2", None, &used).await.unwrap();
@@ -178,7 +182,7 @@ async fn a_grant_is_given_back_and_forgotten() {
     let stage = Stage::authorized().await;
     let grants = stage.process();
     assert_eq!(stage.get(&grants).await.unwrap(), "access-1");
-    assert_eq!(grants.give_back(SHOP, stage.oauth().as_ref()).await.unwrap(), Returned::Everywhere);
+    assert_eq!(grants.give_back(SHOP, Some(&stage.server.oauth())).await.unwrap(), Returned::Everywhere);
     let revoked = stage.server.revoked();
     assert_eq!(revoked.len(), 1);
     assert_eq!(
@@ -191,7 +195,7 @@ async fn a_grant_is_given_back_and_forgotten() {
     );
     assert_eq!(stage.world.grant(SHOP), None);
     assert_eq!(stage.get(&grants).await.unwrap(), "");
-    assert_eq!(grants.give_back(SHOP, stage.oauth().as_ref()).await.unwrap(), Returned::Nothing);
+    assert_eq!(grants.give_back(SHOP, Some(&stage.server.oauth())).await.unwrap(), Returned::Nothing);
 
     // Wherever the platform takes nothing back, it is forgotten here all the same.
     let nowhere = platform::OAuth { revoke_url: None, ..stage.server.oauth() };

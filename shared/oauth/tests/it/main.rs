@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use fetch::{Client, Error, Fetcher};
 use jiff::Timestamp;
 use oauth::Grants;
-use platform::{ApiRequest, OAuth, SecretStore, Secrets};
+use platform::{ApiRequest, SecretStore, Secrets};
 use serde_json::json;
 use testing::{SECRETS_PATH, World};
 
@@ -66,12 +66,8 @@ impl Stage {
         Fetcher::new(&self.world.config(), self.world.clock()).unwrap()
     }
 
-    fn oauth(&self) -> Option<OAuth> {
-        Some(self.server.oauth())
-    }
-
     async fn get(&self, grants: &Grants) -> Result<String, Error> {
-        grants.get(SHOP, self.oauth()).await.map(|secrets| token(&secrets))
+        grants.get(SHOP, Some(self.server.oauth())).await.map(|secrets| token(&secrets))
     }
 
     /// Makes a request to the platform's API; its status.

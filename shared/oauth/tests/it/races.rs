@@ -12,7 +12,8 @@ async fn of_many_that_need_a_new_token_one_asks_for_it() {
     let stage = Stage::authorized().await;
     stage.minutes(60);
     let processes = [stage.process(), stage.process(), stage.process()];
-    let all = processes.iter().flat_map(|grants| (0..5).map(|_| grants.get(SHOP, stage.oauth())));
+    let all =
+        processes.iter().flat_map(|grants| (0..5).map(|_| grants.get(SHOP, Some(stage.server.oauth()))));
     let all: Vec<_> = all.collect();
     let mut tokens = Vec::new();
     let tasks: Vec<_> = all.into_iter().map(|get| async { crate::token(&get.await.unwrap()) }).collect();
@@ -131,7 +132,7 @@ async fn a_grant_that_is_given_back_meanwhile_does_not_come_back() {
     let (late, ()) = tokio::join!(stage.get(&slow), async {
         stage.server.waiting.acquire().await.unwrap().forget();
         stage.minutes(1);
-        stage.process().give_back(SHOP, stage.oauth().as_ref()).await.unwrap();
+        stage.process().give_back(SHOP, Some(&stage.server.oauth())).await.unwrap();
         stage.server.gate.add_permits(1);
     });
     assert_eq!(late.unwrap(), "");

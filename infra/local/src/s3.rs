@@ -185,14 +185,12 @@ fn range(text: &str) -> Option<(u64, u64)> {
 
 /// A key as announcements write it.
 fn encoded(key: &str) -> String {
-    let mut encoded = String::with_capacity(key.len());
-    for byte in key.bytes() {
-        match byte {
-            b' ' => encoded.push('+'),
-            b'/' | b'-' | b'_' | b'.' | b'*' => encoded.push(char::from(byte)),
-            byte if byte.is_ascii_alphanumeric() => encoded.push(char::from(byte)),
-            byte => encoded.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    encoded
+    let encode = |byte: u8| match byte {
+        b' ' => "+".to_owned(),
+        b'/' | b'-' | b'_' | b'.' | b'*' => char::from(byte).to_string(),
+        byte if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    let encoded: Vec<String> = key.bytes().map(encode).collect();
+    encoded.concat()
 }

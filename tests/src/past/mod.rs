@@ -103,7 +103,9 @@ impl Past {
     /// Somebody looks at an order in the back office: its time of change is now.
     pub fn touch(&self, index: u64, now: Timestamp) {
         let count = self.orders.len() as u64;
-        if let Some(order) = usize::try_from(index % count.max(1)).ok().and_then(|index| self.orders.get(index)) {
+        if let Some(order) =
+            usize::try_from(index % count.max(1)).ok().and_then(|index| self.orders.get(index))
+        {
             order.changed_s.store(now.as_second(), Ordering::SeqCst);
         }
     }
@@ -148,9 +150,18 @@ pub struct Open {
 }
 
 impl Shop {
-    /// Starts the server.
+    /// Starts the server, which now and then fails, and whose orders change.
     pub async fn open(&self, past: Arc<Past>, seed: u64) -> Open {
-        let trouble = Arc::new(Trouble::new(seed, Arc::clone(&past)));
+        self.serve(Arc::clone(&past), Trouble::new(seed, past)).await
+    }
+
+    /// Starts the server; nothing goes wrong.
+    pub async fn open_calmly(&self, past: Arc<Past>) -> Open {
+        self.serve(Arc::clone(&past), Trouble::none(past)).await
+    }
+
+    async fn serve(&self, past: Arc<Past>, trouble: Trouble) -> Open {
+        let trouble = Arc::new(trouble);
         let router = trouble::with((self.router)(Arc::clone(&past)), Arc::clone(&trouble));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());

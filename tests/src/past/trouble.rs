@@ -27,6 +27,8 @@ const CHANGES: u64 = 10;
 pub struct Trouble {
     random: Mutex<Random>,
     past: Arc<Past>,
+    /// Whether anything does.
+    any: bool,
     requests: AtomicU64,
     failed: AtomicU64,
 }
@@ -34,7 +36,12 @@ pub struct Trouble {
 impl Trouble {
     pub(crate) fn new(seed: u64, past: Arc<Past>) -> Self {
         let random = Mutex::new(Random(seed));
-        Self { random, past, requests: AtomicU64::new(0), failed: AtomicU64::new(0) }
+        Self { random, past, any: true, requests: AtomicU64::new(0), failed: AtomicU64::new(0) }
+    }
+
+    /// Only counts.
+    pub(crate) fn none(past: Arc<Past>) -> Self {
+        Self { any: false, ..Self::new(0, past) }
     }
 
     /// Requests that came, and how many of them were not answered as they should.
@@ -54,6 +61,9 @@ pub(crate) fn with(router: Router, trouble: Arc<Trouble>) -> Router {
 
 async fn answer(State(trouble): State<Arc<Trouble>>, request: Request, next: Next) -> Response {
     let number = trouble.requests.fetch_add(1, Ordering::SeqCst);
+    if !trouble.any {
+        return next.run(request).await;
+    }
     if number % CHANGES == CHANGES - 1 {
         trouble.past.touch(trouble.below(u64::MAX), now());
     }

@@ -91,7 +91,7 @@ impl Fetching {
         request: &ApiRequest,
     ) -> Result<Fetched, Failure> {
         let (id, oauth) = (connection.id.as_str(), adapter.oauth(connection));
-        let secrets = self.grants.get(id, oauth.clone()).await?;
+        let secrets = self.grants.get(id, oauth.clone()).await.map_err(unready)?;
         let outcome = self.fetcher.fetch(id, request, &secrets).await;
         if !matches!(outcome, Err(fetch::Error::Denied { .. })) {
             return Ok(outcome?);
@@ -100,8 +100,16 @@ impl Fetching {
         match self.grants.denied(id, oauth, &secrets).await {
             Ok(newer) => Ok(self.fetcher.fetch(id, request, &newer).await?),
             Err(fetch::Error::Denied { .. }) => Ok(outcome?),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(unready(error)),
         }
+    }
+}
+
+/// Why there are no secrets: what says no time is nearer than the platform, and left to the queue.
+fn unready(error: fetch::Error) -> Failure {
+    match error {
+        fetch::Error::Later { reason, after: None } => Failure::Retry(reason),
+        error => error.into(),
     }
 }
 

@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use canonical::profile::PropertyPatch;
 use canonical::{Person, Profile};
 use serde_json::{Value, json};
-use store::{
-    BulkError, BulkImport, BulkOutcome, BulkPlace, BulkProgress, BulkRow, Job, JobKind, JobStatus,
-};
+use store::{BulkError, BulkImport, BulkOutcome, BulkPlace, BulkProgress, BulkRow, Job, JobKind, JobStatus};
 use testing::{Answer, NOW_MS, at};
 
 use crate::Account;

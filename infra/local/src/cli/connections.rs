@@ -70,9 +70,9 @@ impl Add {
     async fn run(self) -> Done {
         let mut settings = Map::new();
         for setting in &self.settings {
-            let (name, text) = setting
-                .split_once('=')
-                .ok_or_else(|| Failure::Usage(format!("the setting {setting} is not of the form NAME=JSON")))?;
+            let (name, text) = setting.split_once('=').ok_or_else(|| {
+                Failure::Usage(format!("the setting {setting} is not of the form NAME=JSON"))
+            })?;
             let value = serde_json::from_str(text).unwrap_or_else(|_| text.into());
             settings.insert(name.to_owned(), value);
         }

@@ -84,7 +84,8 @@ impl Upload {
         });
         output.result(&report, || {
             let errors = tally.errors.iter();
-            let errors = errors.map(|error| format!("line {}: {}", shown(&error["line"]), shown(&error["detail"])));
+            let errors =
+                errors.map(|error| format!("line {}: {}", shown(&error["line"]), shown(&error["detail"])));
             let sum = format!("{} rows, {} taken, {} refused", tally.total, tally.completed, tally.failed);
             errors.chain([sum]).collect()
         })?;

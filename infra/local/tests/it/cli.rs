@@ -98,8 +98,21 @@ async fn a_shop_is_connected_with_secrets_from_anywhere_but_the_command_line() {
     let (_directory, path) = file("secret", "from-a-file\n");
     let by_file = format!("webhook_secret=@{path}");
     let arguments = [
-        "connections", "add", "anyshop", "--name", "Main", "--setting", "shop=main", "--setting", "days=3",
-        "--secret", &by_file, "--secret", "token=-", "--secret", "other=env:SHOP_TOKEN",
+        "connections",
+        "add",
+        "anyshop",
+        "--name",
+        "Main",
+        "--setting",
+        "shop=main",
+        "--setting",
+        "days=3",
+        "--secret",
+        &by_file,
+        "--secret",
+        "token=-",
+        "--secret",
+        "other=env:SHOP_TOKEN",
     ];
     let output = tillstream(&url, &arguments, "from-the-input\n").await;
     assert_eq!(code(&output), 0, "{output:?}");
@@ -151,8 +164,7 @@ async fn listings_are_read_to_their_end_and_complaints_are_shown() {
     let (server, url) = serve(vec![(503, busy), (200, first), (200, second)]).await;
     let output = tillstream(&url, &["connections", "list", "--json"], "").await;
     assert_eq!(report(&output).as_array().unwrap().len(), 2);
-    let asked =
-        ["GET /api/connections", "GET /api/connections", "GET /api/connections?page%5Bcursor%5D=x"];
+    let asked = ["GET /api/connections", "GET /api/connections", "GET /api/connections?page%5Bcursor%5D=x"];
     assert_eq!(server.asked(), asked);
 
     let refusal = json!({"errors": [{"detail": "No such thing.", "source": {"pointer": "/data/"}}]});
@@ -180,7 +192,8 @@ async fn an_import_is_followed_to_its_end() {
         let at = |status: &str, percent: u32| data("I1", json!({"status": status, "percent": percent}));
         let answers = vec![(202, at("queued", 0)), (200, at("running", 40)), (200, at(status, 100))];
         let (server, url) = serve(answers).await;
-        let arguments = ["import", "C1", "--since", "2020-01-01", "--until", "2021-01-01T00:00:00Z", "--json"];
+        let arguments =
+            ["import", "C1", "--since", "2020-01-01", "--until", "2021-01-01T00:00:00Z", "--json"];
         let output = tillstream(&url, &arguments, "").await;
         assert_eq!(code(&output), expected, "{output:?}");
         assert_eq!(report(&output)["attributes"]["status"], status);
@@ -196,11 +209,10 @@ async fn an_import_is_followed_to_its_end() {
 
 #[tokio::test]
 async fn a_file_goes_up_in_pieces_and_bad_rows_are_named_by_their_line_in_the_file() {
-    let rows: String = (0..1001).map(|row| format!("{{\"metric\":\"M\",\"unique_id\":\"{row}\"}}\n")).collect();
+    let rows: String =
+        (0..1001).map(|row| format!("{{\"metric\":\"M\",\"unique_id\":\"{row}\"}}\n")).collect();
     let (_directory, path) = file("events.ndjson", &rows);
-    let counts = |total: u64, failed: u64| {
-        json!({"total_count": total, "completed_count": total - failed, "failed_count": failed})
-    };
+    let counts = |total: u64, failed: u64| json!({"total_count": total, "completed_count": total - failed, "failed_count": failed});
     let mut second = data("J2", counts(1, 1));
     second["included"] = json!([{"attributes": {"source": {"line": 1}, "detail": "Bad."}}]);
     let answers = vec![(503, Value::Null), (202, data("J1", counts(1000, 0))), (202, second)];
@@ -235,7 +247,8 @@ async fn days_are_compared_one_by_one() {
             let day = json!({"date": date, "source": side, "stored": side, "missing": missing, "extra": []});
             data("P", json!({"time_zone": "Europe/Paris", "equal": equal, "days": [day]}))
         };
-        let (server, url) = serve(vec![(200, day("2026-01-31", equal)), (200, day("2026-02-01", true))]).await;
+        let (server, url) =
+            serve(vec![(200, day("2026-01-31", equal)), (200, day("2026-02-01", true))]).await;
         let arguments = ["parity", "C1", "--from", "2026-01-31", "--to", "2026-02-01"];
         let output = tillstream(&url, &arguments, "").await;
         assert_eq!(code(&output), expected, "{output:?}");

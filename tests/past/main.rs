@@ -109,10 +109,19 @@ impl Reader {
     }
 }
 
+#[allow(clippy::disallowed_methods, reason = "the settings of a test")]
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 #[tokio::test]
 async fn every_platforms_history_is_read_whole_and_in_few_requests() {
     println!("{:<26} {:>7} {:>9} {:>7} {:>6}", "platform", "orders", "requests", "fewest", "ratio");
+    let only = setting("PAST_PLATFORMS");
     for shop in SHOPS {
+        if only.as_ref().is_some_and(|only| !only.split(',').any(|name| name == shop.platform)) {
+            continue;
+        }
         let past = Past::new(ORDERS, 7, now());
         let open = shop.open_calmly(past).await;
         let reader = Reader::new(shop, &open.address);

@@ -1,7 +1,16 @@
 //! Shops with a past, one on each platform that can be asked for it: small servers that answer as the platforms'
 //! documentation says, and now and then do not answer at all.
 
+mod bigcommerce;
+mod lightspeed;
+mod magento2;
+mod salesforce_commerce_cloud;
+mod shift4shop;
+mod shopbase;
+mod shopify;
+mod spree;
 mod trouble;
+mod wix;
 mod woocommerce;
 
 use std::collections::BTreeMap;
@@ -137,7 +146,18 @@ pub struct Shop {
 }
 
 /// All of them.
-pub const SHOPS: &[Shop] = &[woocommerce::SHOP];
+pub const SHOPS: &[Shop] = &[
+    bigcommerce::SHOP,
+    lightspeed::SHOP,
+    magento2::SHOP,
+    salesforce_commerce_cloud::SHOP,
+    shift4shop::SHOP,
+    shopbase::SHOP,
+    shopify::SHOP,
+    spree::SHOP,
+    wix::SHOP,
+    woocommerce::SHOP,
+];
 
 /// A shop that is open.
 pub struct Open {
@@ -182,3 +202,8 @@ impl Shop {
 
 /// The parameters of a query, decoded; of a repeated one, the last.
 pub(crate) type Query = axum::extract::Query<BTreeMap<String, String>>;
+
+/// Whether a header is there with this value.
+pub(crate) fn is(headers: &axum::http::HeaderMap, name: &str, value: &str) -> bool {
+    headers.get(name).is_some_and(|found| found == value)
+}

@@ -1,5 +1,7 @@
 //! Requests to Wix's REST API, with either kind of credentials.
 
+use std::time::Duration;
+
 use platform::lenient;
 use platform::reading::Silence;
 use platform::{ApiRequest, Connection, Fetched};
@@ -8,6 +10,8 @@ use serde_json::json;
 use crate::payload;
 
 const HOST: &str = "https://www.wixapis.com";
+/// For how long a token is used. It lasts for four hours; should Wix end it before, a new one is not far.
+const TOKEN_KEPT: Duration = Duration::from_mins(10);
 
 /// How a connection may ask, by its settings; the secrets are put in when the request is made.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +48,7 @@ pub(crate) fn token_request(connection: &Connection, app_id: &str, instance_id: 
         "client_secret": "{secret:app_secret}",
         "instance_id": instance_id,
     });
-    ApiRequest::post(url(connection, "/oauth2/token"), &body)
+    ApiRequest::post(url(connection, "/oauth2/token"), &body).kept_for(TOKEN_KEPT)
 }
 
 /// The token in an answer; only what can stand in a header.

@@ -51,9 +51,8 @@ fn first_page(name: &str, by: &str, since: &str, until: &str) -> Value {
     json!({ "search": { "filter": filter, "sort": sort, "cursorPaging": { "limit": PAGE_SIZE } } })
 }
 
-/// A request for a page with this body. With the app's credentials it begins with a token, which lasts for four hours
-/// and must not lie about: each page of an import asks for its own. A fragment is never sent: it keeps the body until
-/// the token is there.
+/// A request for a page with this body. With the app's credentials it is one for a token: the page is then asked for with
+/// that, as what the token is joined with. A token must not lie about, so a fragment, which is never sent, keeps the body.
 fn request(connection: &Connection, name: &str, body: &Value) -> Option<ApiRequest> {
     Some(match Access::of(connection)? {
         Access::ApiKey { site_id } => search(connection, name, body, &api::with_key(site_id)),
@@ -74,7 +73,7 @@ fn paced(request: ApiRequest) -> ApiRequest {
     request.paced(REQUESTS_PER_MINUTE, Duration::from_mins(1))
 }
 
-/// Reads one answer: the token, or a page.
+/// Reads one page, or asks for it with the token that was answered.
 pub(crate) fn page(
     connection: &Connection,
     feed: &Feed,
@@ -83,12 +82,19 @@ pub(crate) fn page(
 ) -> Result<Page, String> {
     let body = found(answer)?;
     let (address, kept) = feed.request.url.split_once('#').unwrap_or((&feed.request.url, ""));
-    if address.ends_with(TOKEN_PATH) {
-        let token = api::token(answer).ok_or("the API gave no token")?;
-        let kept: Value = serde_json::from_str(kept).map_err(|_| "the request names no window")?;
-        let next = search(connection, feed.name, &kept, &api::with_token(token));
-        return Ok(Page { next: Some(next), ..Page::default() });
+    if !address.ends_with(TOKEN_PATH) {
+        return read(connection, feed, body, joined);
     }
+    let token = api::token(answer).ok_or("the API gave no token")?;
+    let kept: Value = serde_json::from_str(kept).map_err(|_| "the request names no window")?;
+    let request = search(connection, feed.name, &kept, &api::with_token(token));
+    let Some((answer, joined)) = joined.split_first() else {
+        return Ok(Page { joins: vec![request], ..Page::default() });
+    };
+    read(connection, &Feed { name: feed.name, request }, found(answer)?, joined)
+}
+
+fn read(connection: &Connection, feed: &Feed, body: &[u8], joined: &[Fetched]) -> Result<Page, String> {
     if feed.name == CONTACTS {
         contacts(connection, feed, body)
     } else {

@@ -1,5 +1,7 @@
 //! Asking for orders by time.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use platform::{ApiRequest, Connection, Feed, Fetched, Headers, Platform as _};
 use serde_json::{Map, Value, json};
@@ -124,23 +126,28 @@ fn the_app_s_credentials_are_exchanged_for_a_token_first() {
     assert_eq!(body(&feed.request), exchange);
 
     let token = json!({ "access_token": "OauthNG.JWS.abc", "token_type": "Bearer", "expires_in": 14400 });
-    let page = Wix.page(&connection, &feed, &answer(200, &token), &[]).unwrap();
-    assert_eq!(page.records, []);
-    let request = page.next.unwrap();
+    let token = answer(200, &token);
+    assert!(feed.request.keep.is_some_and(|keep| keep < Duration::from_hours(4)));
+    let page = Wix.page(&connection, &feed, &token, &[]).unwrap();
+    assert_eq!((page.joins.len(), page.records.len(), page.next), (1, 0, None));
+    let request = &page.joins[0];
     assert_eq!(request.url, "https://proxy.example/ecom/v1/orders/search");
-    assert_eq!(header(&request, "authorization"), Some("OauthNG.JWS.abc"));
+    assert_eq!((header(request, "authorization"), request.keep), (Some("OauthNG.JWS.abc"), None));
     let window = json!({ "$gte": "2026-03-14T08:00:00Z", "$lt": "2026-03-14T09:00:00Z" });
-    assert_eq!(body(&request)["search"]["filter"]["updatedDate"], window);
+    assert_eq!(body(request)["search"]["filter"]["updatedDate"], window);
 
     let first =
         json!({ "orders": [{ "id": "o-1" }], "metadata": { "hasNext": true, "cursors": { "next": "c-2" } } });
-    let page = Wix.page(&connection, &Feed { request, ..feed }, &answer(200, &first), &[]).unwrap();
-    // Each page asks for a token of its own: none lies about, and none is too old.
+    let page = Wix.page(&connection, &feed, &token, &[answer(200, &first)]).unwrap();
+    assert_eq!(page.records.len(), 1);
+    // The next page begins with a token again, the same one while it is kept: none lies about.
     let request = page.next.unwrap();
     assert_eq!((body(&request), header(&request, "authorization")), (exchange, None));
-    let page = Wix.page(&connection, &Feed { name: "orders", request }, &answer(200, &token), &[]).unwrap();
+    let page = Wix.page(&connection, &Feed { name: "orders", request }, &token, &[]).unwrap();
     let cursor = json!({ "search": { "cursorPaging": { "limit": 100, "cursor": "c-2" } } });
-    assert_eq!(body(&page.next.unwrap()), cursor);
+    assert_eq!(body(&page.joins[0]), cursor);
+    let refused = Wix.page(&connection, &feed, &token, &[answer(403, &json!({}))]);
+    assert_eq!(refused, Err("answered with status 403".to_owned()));
 }
 
 #[test]

@@ -125,7 +125,7 @@ fn site(orders: &mut [Value]) -> impl FnMut(&ApiRequest) -> Fetched {
 
 #[test]
 fn every_order_comes_once_with_its_refunds_and_parcels() {
-    // Per 100 orders: a page, its refunds and its parcels; with the app's credentials a token too.
+    // Per 100 orders: a page, its refunds and its parcels; with the app's credentials a token too, were it not kept.
     for (connection, requests) in [(with_key(), 12), (with_app(), 16)] {
         let mut orders: Vec<Value> = (1..=400).map(order).collect();
         let feed = history(&connection).remove(1);

@@ -1,5 +1,7 @@
 //! Where a connection's orders are asked for, and how a token for it is had.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use platform::{ApiRequest, Connection};
 use serde_json::json;
@@ -9,6 +11,8 @@ pub(crate) const PAGE_SIZE: u64 = 200;
 /// Offset and page size together may not exceed this.
 pub(crate) const MAX_OFFSET: u64 = 10_000;
 const TOKEN_URL: &str = "https://account.demandware.com/dwsso/oauth2/access_token";
+/// A token is valid for half an hour.
+const TOKEN_KEPT: Duration = Duration::from_mins(20);
 const OCAPI_VERSION: &str = "v23_2";
 
 /// What a connection may ask, by its settings.
@@ -60,7 +64,7 @@ impl<'a> Access<'a> {
             .header("content-type", "application/x-www-form-urlencoded")
             .basic("{secret:client_id}", "{secret:client_secret}");
         let body = Some(format!("grant_type=client_credentials{scope}"));
-        ApiRequest { method: "POST".to_owned(), body, ..request }
+        ApiRequest { method: "POST".to_owned(), body, ..request }.kept_for(TOKEN_KEPT)
     }
 
     /// The request for a page of orders, the oldest first.

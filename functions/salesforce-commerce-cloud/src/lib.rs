@@ -157,8 +157,8 @@ impl Platform for SalesforceCommerceCloud {
         connection: &Connection,
         feed: &Feed,
         answer: &Fetched,
-        _joined: &[Fetched],
+        joined: &[Fetched],
     ) -> Result<Page, String> {
-        poll::page(connection, feed, answer)
+        poll::page(connection, feed, answer, joined)
     }
 }

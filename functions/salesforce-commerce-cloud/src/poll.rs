@@ -2,6 +2,9 @@
 //!
 //! The offset is bounded, so it is the window that moves: each page begins where the one before it ended, and the offset
 //! counts only orders of one instant. An order may come twice at such a border.
+//!
+//! A page is asked for in two steps: the token, which is kept, and with it the orders. So no token outlives its time in
+//! a request that waits, and none is written down.
 
 use canonical::hash;
 use jiff::{SignedDuration, Timestamp};
@@ -15,8 +18,6 @@ use crate::spelling;
 
 /// What a polled order's body is read as.
 pub(crate) const TOPIC: &str = "order";
-/// Pages that are asked for with one token: it is valid for half an hour, and an answer takes a minute at most.
-const PAGES_PER_TOKEN: u64 = 20;
 
 /// How far the reading of a window has come. It travels behind the `#` of the request's address, which is never sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +26,6 @@ struct Cursor {
     from: Timestamp,
     until: Timestamp,
     offset: u64,
-    pages: u64,
 }
 
 /// The orders of a period, if the connection wants them and may ask.
@@ -36,7 +36,7 @@ pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
         Span::History => By::Creation,
     };
     let Some(access) = Access::of(connection) else { return Vec::new() };
-    let cursor = Cursor { by, from: period.since, until: period.until, offset: 0, pages: 0 };
+    let cursor = Cursor { by, from: period.since, until: period.until, offset: 0 };
     vec![Feed { name: "orders", request: cursor.mark(access.token_request(connection)) }]
 }
 
@@ -72,28 +72,32 @@ impl<'de> lenient::Lenient<'de> for Json {
     }
 }
 
-/// Reads one answer: a token, or a page of orders.
-pub(crate) fn page(connection: &Connection, feed: &Feed, answer: &Fetched) -> Result<Page, String> {
+/// Reads a token, and the orders that were asked for with it.
+pub(crate) fn page(
+    connection: &Connection,
+    feed: &Feed,
+    answer: &Fetched,
+    joined: &[Fetched],
+) -> Result<Page, String> {
+    let access = Access::of(connection).ok_or("the settings do not say what to ask")?;
+    let cursor = Cursor::of(&feed.request).ok_or("the request names no window")?;
+    let token: Token = lenient::object(successful(answer)?).map_err(|error| error.to_string())?;
+    let token = token.access_token.ok().filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic()));
+    let token = token.ok_or("the Account Manager gave no token")?;
+    let Some(answer) = joined.first() else {
+        let orders = access.orders(connection, cursor.by, [cursor.from, cursor.until], cursor.offset, &token);
+        return Ok(Page { joins: vec![orders], ..Page::default() });
+    };
+    let orders = orders(successful(answer)?)?;
+    let next = cursor.after(&orders)?.map(|cursor| cursor.mark(access.token_request(connection)));
+    Ok(Page { records: orders.list.into_iter().flatten().map(record).collect(), next, ..Page::default() })
+}
+
+fn successful(answer: &Fetched) -> Result<&[u8], String> {
     if !(200..300).contains(&answer.status) {
         return Err(format!("answered with status {}", answer.status));
     }
-    let access = Access::of(connection).ok_or("the settings do not say what to ask")?;
-    let cursor = Cursor::of(&feed.request).ok_or("the request names no window")?;
-    let Some(credentials) = bearer(&feed.request) else {
-        let token: Token = lenient::object(&answer.body).map_err(|error| error.to_string())?;
-        let token = token.access_token.ok().filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic()));
-        let token = token.ok_or("the Account Manager gave no token")?;
-        return Ok(Page { next: Some(cursor.request(&access, connection, &token)), ..Page::default() });
-    };
-    let orders = orders(&answer.body)?;
-    let next = cursor.after(&orders)?.map(|cursor| {
-        if cursor.pages.is_multiple_of(PAGES_PER_TOKEN) {
-            cursor.mark(access.token_request(connection))
-        } else {
-            cursor.request(&access, connection, credentials)
-        }
-    });
-    Ok(Page { records: orders.list.into_iter().flatten().map(record).collect(), next, ..Page::default() })
+    Ok(&answer.body)
 }
 
 /// A page: what is no order keeps its place.
@@ -124,7 +128,7 @@ impl Cursor {
         let mut next = || parts.next();
         let by = if next()? == "creation" { By::Creation } else { By::Change };
         let (from, until) = (next()?.parse().ok()?, next()?.parse().ok()?);
-        Some(Self { by, from, until, offset: next()?.parse().ok()?, pages: next()?.parse().ok()? })
+        Some(Self { by, from, until, offset: next()?.parse().ok()? })
     }
 
     /// Into a request's address.
@@ -133,12 +137,8 @@ impl Cursor {
             By::Change => "change",
             By::Creation => "creation",
         };
-        let Self { from, until, offset, pages, .. } = self;
-        ApiRequest { url: format!("{}#{by};{from};{until};{offset};{pages}", request.url), ..request }
-    }
-
-    fn request(&self, access: &Access<'_>, connection: &Connection, token: &str) -> ApiRequest {
-        self.mark(access.orders(connection, self.by, [self.from, self.until], self.offset, token))
+        let Self { from, until, offset, .. } = self;
+        ApiRequest { url: format!("{}#{by};{from};{until};{offset}", request.url), ..request }
     }
 
     /// Where the next page begins; `None` after the last.
@@ -151,24 +151,18 @@ impl Cursor {
         if count == 0 || !is_more {
             return Ok(None);
         }
-        let pages = self.pages + 1;
         let last = orders.list.last().and_then(Option::as_ref).and_then(|order| time(order, self.by));
         // Whether the beginning of a window belongs to it is not documented.
         let from = last.and_then(|last| last.checked_sub(SignedDuration::from_millis(1)).ok());
         if let Some(from) = from.filter(|from| *from > self.from) {
-            return Ok(Some(Self { from, offset: 0, pages, ..*self }));
+            return Ok(Some(Self { from, offset: 0, ..*self }));
         }
         let offset = self.offset + count;
         if offset + PAGE_SIZE > MAX_OFFSET {
             return Err("more orders of one instant than the API shows".to_owned());
         }
-        Ok(Some(Self { offset, pages, ..*self }))
+        Ok(Some(Self { offset, ..*self }))
     }
-}
-
-fn bearer(request: &ApiRequest) -> Option<&str> {
-    let (_, value) = request.headers.iter().find(|(name, _)| name == "authorization")?;
-    value.strip_prefix("Bearer ")
 }
 
 fn time(order: &Map<String, Value>, by: By) -> Option<Timestamp> {

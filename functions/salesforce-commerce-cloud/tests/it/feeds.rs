@@ -1,6 +1,7 @@
 //! Asking for orders by time.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use platform::{ApiRequest, Authorization, Connection, Feed, Fetched, Headers, Page, Period, Platform as _};
@@ -47,17 +48,23 @@ fn header<'a>(request: &'a ApiRequest, name: &str) -> Option<&'a str> {
     request.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
 }
 
-fn page(connection: &Connection, request: &ApiRequest, answer: &Fetched) -> Result<Page, String> {
-    let feed = Feed { name: "orders", request: request.clone() };
-    SalesforceCommerceCloud.page(connection, &feed, answer, &[])
+fn feed(connection: &Connection, period: &Period) -> Feed {
+    let [feed] = SalesforceCommerceCloud.feeds(connection, period).try_into().unwrap();
+    feed
+}
+
+/// The page of the orders that were answered.
+fn page(connection: &Connection, orders: &Fetched) -> Result<Page, String> {
+    let joined = std::slice::from_ref(orders);
+    SalesforceCommerceCloud.page(connection, &feed(connection, &changes()), &token(), joined)
 }
 
 /// The request that follows the token's.
 fn first(connection: &Connection, period: &Period) -> ApiRequest {
-    let [feed] = SalesforceCommerceCloud.feeds(connection, period).try_into().unwrap();
-    let page = page(connection, &feed.request, &token()).unwrap();
-    assert_eq!((page.records.len(), page.joins.len()), (0, 0));
-    page.next.unwrap()
+    let page = SalesforceCommerceCloud.page(connection, &feed(connection, period), &token(), &[]).unwrap();
+    assert_eq!((page.records.len(), page.next), (0, None));
+    let [request] = page.joins.try_into().unwrap();
+    request
 }
 
 #[test]
@@ -89,7 +96,7 @@ fn a_connection_may_do_without_polls_but_not_without_history() {
 
 #[test]
 fn a_token_is_asked_for_first_with_the_client_s_id_and_password() {
-    let [feed] = SalesforceCommerceCloud.feeds(&scapi(), &changes()).try_into().unwrap();
+    let feed = feed(&scapi(), &changes());
     let (url, _) = feed.request.url.split_once('#').unwrap();
     assert_eq!(url, "https://account.demandware.com/dwsso/oauth2/access_token");
     assert_eq!(feed.request.method, "POST");
@@ -103,16 +110,17 @@ fn a_token_is_asked_for_first_with_the_client_s_id_and_password() {
         password: "{secret:client_secret}".to_owned(),
     };
     assert_eq!(feed.request.authorization, basic);
-    let [feed] = SalesforceCommerceCloud.feeds(&ocapi(), &changes()).try_into().unwrap();
+    // Good for half an hour.
+    assert_eq!(feed.request.keep, Some(Duration::from_mins(20)));
+    let feed = self::feed(&ocapi(), &changes());
     assert_eq!(feed.request.body.as_deref(), Some("grant_type=client_credentials"));
 }
 
 #[test]
 fn changes_are_asked_for_by_change_and_history_by_creation() {
     let request = first(&scapi(), &changes());
-    let (url, _) = request.url.split_once('#').unwrap();
     assert_eq!(
-        url,
+        request.url,
         format!(
             "{ORDERS}&lastModifiedDateFrom=2026-03-14T08:00:00Z&lastModifiedDateTo=2026-03-14T09:00:00Z\
              &sortBy=last_modified_date&sortOrder=asc&limit=200&offset=0"
@@ -131,8 +139,10 @@ fn changes_are_asked_for_by_change_and_history_by_creation() {
 #[test]
 fn ocapi_is_searched() {
     let request = first(&ocapi(), &changes());
-    let (url, _) = request.url.split_once('#').unwrap();
-    assert_eq!(url, "https://zzte-053.dx.commercecloud.salesforce.com/s/RefArch/dw/shop/v23_2/order_search");
+    assert_eq!(
+        request.url,
+        "https://zzte-053.dx.commercecloud.salesforce.com/s/RefArch/dw/shop/v23_2/order_search"
+    );
     assert_eq!(
         (request.method.as_str(), header(&request, "x-dw-client-id")),
         ("POST", Some("{secret:client_id}"))
@@ -146,7 +156,7 @@ fn ocapi_is_searched() {
 
     let order = json!({ "order_no": "1", "last_modified": "2026-03-14T08:10:00.000Z" });
     let hits = json!({ "count": 1, "hits": [{ "_type": "order_search_hit", "data": order }], "start": 0, "total": 1 });
-    let page = page(&ocapi(), &request, &answer(200, &hits)).unwrap();
+    let page = page(&ocapi(), &answer(200, &hits)).unwrap();
     assert_eq!((page.records.len(), page.next), (1, None));
     assert_eq!(serde_json::from_slice::<Value>(&page.records[0].body).unwrap(), order);
 }
@@ -156,7 +166,7 @@ fn proxies_take_the_place_of_both_addresses() {
     let mut connection = scapi();
     connection.settings.insert("api_url".to_owned(), "https://proxy.example/api/".into());
     connection.settings.insert("token_url".to_owned(), "https://proxy.example/token".into());
-    let [feed] = SalesforceCommerceCloud.feeds(&connection, &changes()).try_into().unwrap();
+    let feed = feed(&connection, &changes());
     assert!(feed.request.url.starts_with("https://proxy.example/token#"));
     let request = first(&connection, &changes());
     assert!(request.url.starts_with("https://proxy.example/api/checkout/orders/v1/"), "{}", request.url);
@@ -164,14 +174,13 @@ fn proxies_take_the_place_of_both_addresses() {
 
 #[test]
 fn one_order_many_and_none() {
-    let request = first(&scapi(), &changes());
     for (body, count) in [
         (json!({ "limit": 200, "offset": 0, "total": 0, "data": [] }), 0),
         (json!({ "limit": 200, "offset": 0, "total": 0 }), 0),
         (json!({ "total": 1, "data": [{ "orderNo": "1" }] }), 1),
         (json!({ "total": 3, "data": [{ "orderNo": "1" }, "no order", { "orderNo": "2" }] }), 2),
     ] {
-        let page = page(&scapi(), &request, &answer(200, &body)).unwrap();
+        let page = page(&scapi(), &answer(200, &body)).unwrap();
         assert_eq!((page.records.len(), page.next), (count, None), "{body}");
     }
 }
@@ -186,7 +195,7 @@ fn what_must_not_be_kept_is_taken_out_in_both_spellings() {
         "c_remoteHost": "kept: the merchant's own",
     });
     let body = json!({ "total": 1, "data": [order] });
-    let page = page(&scapi(), &first(&scapi(), &changes()), &answer(200, &body)).unwrap();
+    let page = page(&scapi(), &answer(200, &body)).unwrap();
     let kept = json!({ "orderNo": "1", "shipments": [{ "shipmentId": "me" }], "c_remoteHost": "kept: the merchant's own" });
     assert_eq!(serde_json::from_slice::<Value>(&page.records[0].body).unwrap(), kept);
     assert_eq!(page.records[0].topic, "order");
@@ -196,7 +205,7 @@ fn what_must_not_be_kept_is_taken_out_in_both_spellings() {
 fn one_state_of_an_order_has_one_delivery_id_and_another_state_another() {
     let id = |order: Value| {
         let body = json!({ "total": 1, "data": [order] });
-        let page = page(&scapi(), &first(&scapi(), &changes()), &answer(200, &body)).unwrap();
+        let page = page(&scapi(), &answer(200, &body)).unwrap();
         page.records[0].delivery_id.clone()
     };
     let before = json!({ "orderNo": "1", "status": "new", "remoteHost": "192.0.2.7" });
@@ -206,36 +215,36 @@ fn one_state_of_an_order_has_one_delivery_id_and_another_state_another() {
 
 #[test]
 fn what_is_no_answer_is_an_error_without_its_content() {
-    let [feed] = SalesforceCommerceCloud.feeds(&scapi(), &changes()).try_into().unwrap();
-    let orders = first(&scapi(), &changes());
     let no_token = "the Account Manager gave no token";
-    for (request, status, body, error) in [
-        (&feed.request, 400, json!({ "error": "ann@example.com" }), "answered with status 400"),
-        (&feed.request, 200, json!({}), no_token),
-        (&feed.request, 200, json!({ "access_token": "two\r\nlines" }), no_token),
-        (&orders, 404, json!({ "detail": "RefArch" }), "answered with status 404"),
-        (&orders, 200, json!({ "total": 3 }), "the answer has no orders"),
-        (&orders, 200, json!({ "data": "ann@example.com" }), "the answer has no orders"),
-        (&orders, 200, json!([]), "the body is not a JSON object"),
+    for (status, body, error) in [
+        (400, json!({ "error": "ann@example.com" }), "answered with status 400"),
+        (200, json!({}), no_token),
+        (200, json!({ "access_token": "two\r\nlines" }), no_token),
     ] {
-        assert_eq!(page(&scapi(), request, &answer(status, &body)), Err(error.to_owned()));
+        let page =
+            SalesforceCommerceCloud.page(&scapi(), &feed(&scapi(), &changes()), &answer(status, &body), &[]);
+        assert_eq!(page, Err(error.to_owned()));
+    }
+    for (status, body, error) in [
+        (404, json!({ "detail": "RefArch" }), "answered with status 404"),
+        (200, json!({ "total": 3 }), "the answer has no orders"),
+        (200, json!({ "data": "ann@example.com" }), "the answer has no orders"),
+        (200, json!([]), "the body is not a JSON object"),
+    ] {
+        assert_eq!(page(&scapi(), &answer(status, &body)), Err(error.to_owned()));
     }
 }
 
 /// An instance in memory that answers as SCAPI documents it.
 struct Instance {
     orders: BTreeMap<String, Timestamp>,
-    tokens: u32,
     requests: u32,
 }
 
 impl Instance {
     fn answer(&mut self, request: &ApiRequest) -> Fetched {
-        let Some((_, query)) = request.url.split_once('#').unwrap().0.split_once('?') else {
-            self.tokens += 1;
-            return answer(200, &json!({ "access_token": format!("token-{}", self.tokens) }));
-        };
-        assert_eq!(header(request, "authorization"), Some(format!("Bearer token-{}", self.tokens).as_str()));
+        let (_, query) = request.url.split_once('?').unwrap();
+        assert_eq!(header(request, "authorization"), Some("Bearer eyJ.token"));
         self.requests += 1;
         let query: BTreeMap<&str, &str> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
         let (from, until) = (time(query["lastModifiedDateFrom"]), time(query["lastModifiedDateTo"]));
@@ -250,11 +259,17 @@ impl Instance {
 
     /// Reads everything; `between` is called after each page.
     fn read(&mut self, mut between: impl FnMut(&mut Self)) -> Result<BTreeMap<String, usize>, String> {
-        let [mut feed] = SalesforceCommerceCloud.feeds(&scapi(), &changes()).try_into().unwrap();
+        let mut feed = feed(&scapi(), &changes());
+        let of_token = feed.request.clone();
         let mut seen = BTreeMap::new();
         loop {
-            let answer = self.answer(&feed.request);
-            let page = SalesforceCommerceCloud.page(&scapi(), &feed, &answer, &[])?;
+            // What is sent is always the same, so a token that is kept is asked for once.
+            let sent = |request: &ApiRequest| request.url.split_once('#').unwrap().0.to_owned();
+            assert_eq!((sent(&feed.request), &feed.request.body), (sent(&of_token), &of_token.body));
+            assert_eq!(feed.request.keep, of_token.keep);
+            let [orders] =
+                SalesforceCommerceCloud.page(&scapi(), &feed, &token(), &[])?.joins.try_into().unwrap();
+            let page = SalesforceCommerceCloud.page(&scapi(), &feed, &token(), &[self.answer(&orders)])?;
             for record in page.records {
                 let order: Value = serde_json::from_slice(&record.body).unwrap();
                 *seen.entry(order["orderNo"].as_str().unwrap().to_owned()).or_default() += 1;
@@ -271,7 +286,7 @@ fn instance(count: u32, spacing_ms: i64) -> Instance {
         time("2026-03-14T08:00:00Z") + SignedDuration::from_millis(i64::from(index) * spacing_ms)
     };
     let orders = (0..count).map(|index| (format!("{index:08}"), at(index))).collect();
-    Instance { orders, tokens: 0, requests: 0 }
+    Instance { orders, requests: 0 }
 }
 
 #[test]
@@ -280,7 +295,7 @@ fn every_order_is_read_and_only_those_at_the_borders_of_pages_come_twice() {
     let seen = instance.read(|_| ()).unwrap();
     assert_eq!(seen.len(), 900);
     assert_eq!(seen.values().filter(|times| **times > 1).count(), 4);
-    assert_eq!((instance.requests, instance.tokens), (5, 1));
+    assert_eq!(instance.requests, 5);
 }
 
 #[test]
@@ -299,11 +314,11 @@ fn more_orders_of_one_instant_than_can_be_shown_are_an_error() {
 }
 
 #[test]
-fn more_than_ten_thousand_orders_are_read_with_a_token_for_every_twenty_pages() {
+fn more_than_ten_thousand_orders_are_read() {
     let mut instance = instance(10_500, 300);
     let seen = instance.read(|_| ()).unwrap();
     assert_eq!(seen.len(), 10_500);
-    assert_eq!((instance.requests, instance.tokens), (53, 3));
+    assert_eq!(instance.requests, 53);
 }
 
 #[test]

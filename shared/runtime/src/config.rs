@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 /// | `ORDERS_TABLE` | table of order, checkout and cart ledgers, and of large bodies | receivers, poller, mapper, jobs, api |
 /// | `REGISTRY_TABLE` | table of connections, metrics, segments, keys, jobs, catalog | all |
 /// | `RAW_DELIVERIES_QUEUE_URL` | queue from receivers, poller and API to the mapper | receivers, poller, mapper, api |
-/// | `RAW_DELIVERIES_DLQ_URL` | where the mapper sets aside what can never succeed | mapper |
+/// | `RAW_DELIVERIES_DLQ_URL` | where the mapper sets aside what can never succeed | mapper, api |
+/// | `JOBS_DLQ_URL`, `POLLS_DLQ_URL` | where chunks of jobs and turns of connections are set aside | api |
 /// | `JOBS_QUEUE_URL` | queue of job chunks | api, clock, jobs |
 /// | `SECRETS_PATH` | path in Parameter Store under which secrets live | receivers, poller, mapper, api |
 /// | `FETCH_PRIVATE_HOSTS` | `true` lets requests to platforms go to private hosts and by HTTP; only for tests and the local stack | poller, mapper |

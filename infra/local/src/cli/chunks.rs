@@ -78,8 +78,8 @@ impl<R: BufRead> Chunks<R> {
                 return Ok(Some((record, lines)).filter(|(record, _)| !record.is_empty()));
             }
             lines += 1;
-            let quotes = record[start..].iter().filter(|byte| **byte == b'"').count();
-            is_quoted ^= self.is_csv && quotes % 2 == 1;
+            let is_odd = record[start..].iter().fold(false, |odd, byte| odd ^ (*byte == b'"'));
+            is_quoted ^= self.is_csv && is_odd;
             if !is_quoted {
                 return Ok(Some((record, lines)));
             }

@@ -6,6 +6,7 @@ use anyhow::{Context as _, anyhow, bail};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::redirect::Policy;
 use reqwest::{Method, StatusCode, Url};
+use runtime::Config;
 use serde_json::Value;
 
 use super::{Failure, Remote, secret};
@@ -27,7 +28,8 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(remote: &Remote) -> Result<Self, Failure> {
-        let from_environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let environment = Config::from_env();
+        let from_environment = |name: &str| environment.optional(name);
         let url = remote.url.clone().or_else(|| from_environment("TILLSTREAM_URL"));
         let url = url.unwrap_or_else(|| LOCAL_URL.to_owned());
         let parsed: Url = url.parse().map_err(|_| Failure::Usage(format!("{url} is no address")))?;
@@ -74,7 +76,7 @@ impl Client {
             // The rest of the address is how the server sees itself.
             let next = page["links"]["next"].as_str().and_then(|next| Some(&next[next.find("/api/")?..]));
             let Some(next) = next else { return Ok(all) };
-            path = next.to_owned();
+            next.clone_into(&mut path);
         }
     }
 
@@ -161,7 +163,7 @@ pub(super) fn encode(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            encoded.extend(["%".to_owned(), format!("{byte:02X}")]);
         }
     }
     encoded

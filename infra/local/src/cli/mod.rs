@@ -22,10 +22,10 @@ use self::output::Output;
 /// Where Tillstream is, and how results are shown.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Remote {
-    /// Address of the API [env: TILLSTREAM_URL] [default: <http://127.0.0.1:8080>].
+    /// Address of the API, else `TILLSTREAM_URL`, else this machine's port 8080.
     #[arg(long)]
     pub url: Option<String>,
-    /// API key [env: TILLSTREAM_API_KEY] [default on this machine: pk_local]; `@FILE` or `-` (standard input) read it.
+    /// API key, else `TILLSTREAM_API_KEY`, else `pk_local` on this machine; `@FILE` or `-` (standard input) read it.
     #[arg(long)]
     pub key: Option<String>,
     /// Prints results as JSON.

@@ -73,7 +73,7 @@ fn line(day: &Value) -> String {
     for name in ["missing", "extra"] {
         let ids: Vec<String> = day[name].as_array().into_iter().flatten().map(shown).collect();
         if !ids.is_empty() {
-            line.push_str(&format!("  {name}: {}", ids.join(", ")));
+            line.extend(["  ", name, ": ", &ids.join(", ")]);
         }
     }
     line

@@ -2,6 +2,8 @@
 
 use std::io::Read as _;
 
+use runtime::Config;
+
 use super::Failure;
 
 /// The value that `@FILE`, `-` or `env:NAME` stands for, without the line break at its end; `None` if it is
@@ -14,7 +16,8 @@ pub(super) fn read(source: &str) -> Result<Option<String>, Failure> {
     } else if let Some(file) = source.strip_prefix('@') {
         std::fs::read_to_string(file).map_err(|error| Failure::Usage(format!("{file}: {error}")))?
     } else if let Some(name) = source.strip_prefix("env:") {
-        std::env::var(name).map_err(|_| Failure::Usage(format!("{name} is not set")))?
+        let value = Config::from_env().optional(name);
+        value.ok_or_else(|| Failure::Usage(format!("{name} is not set")))?
     } else {
         return Ok(None);
     };

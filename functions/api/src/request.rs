@@ -338,10 +338,7 @@ mod tests {
     use super::*;
 
     fn asked(uri: &str) -> Asked {
-        Asked::of(
-            &Request::builder().uri(uri).header("host", "shop.example.com").body(()).unwrap(),
-            None,
-        )
+        Asked::of(&Request::builder().uri(uri).header("host", "shop.example.com").body(()).unwrap(), None)
     }
 
     #[test]

@@ -18,8 +18,10 @@ const TOPIC: &str = "store/order/updated";
 const CUSTOMERS: &str = "customers";
 const SUBSCRIBERS: &str = "subscribers";
 const ORDERS: &str = "orders";
-/// Each order of a page may need a request or two of its own.
-const ORDERS_PER_PAGE: usize = 50;
+/// Each order of a page may need a request or two of its own, and brings its lines along.
+const ORDERS_PER_PAGE: usize = 100;
+/// A page with fewer orders is the last one. As many come where nothing is said: a store that gives no more is read whole.
+const FULL_PAGE: usize = 50;
 /// Lines and addresses.
 const INCLUDE: &str = "consignments.line_items";
 
@@ -116,7 +118,7 @@ fn orders(
         status => return Err(format!("the API answered {status}")),
     };
     let entries = entries.ok().unwrap_or_default();
-    let is_full = entries.len() >= ORDERS_PER_PAGE;
+    let is_full = entries.len() >= FULL_PAGE;
     let orders: Vec<Map<String, Value>> =
         entries.into_iter().filter_map(|entry| entry.ok().map(|Object(order)| order)).collect();
     let next = if is_full { next(api, feed, &orders)? } else { None };

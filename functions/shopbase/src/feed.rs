@@ -2,8 +2,6 @@
 //! Source: <https://developers.shopbase.com/tutorial/manage-orders-and-shipping/manage-orders-with-the-rest-admin-api>.
 
 use canonical::hash;
-use jiff::{SignedDuration, Timestamp};
-use platform::signature::token::query_parameter;
 use platform::{ApiRequest, Connection, Feed, Fetched, Headers, Page, Period, Record, Span};
 use serde_json::Value;
 
@@ -16,10 +14,6 @@ const PRODUCTS: &str = "products";
 const LIMIT: usize = 250;
 /// ShopBase refuses what lies more than 100,000 records from the beginning.
 const LAST_PAGE: usize = 100_000 / LIMIT;
-/// An import goes through its period in stretches: no shop makes so many records in one.
-const STRETCH: SignedDuration = SignedDuration::from_hours(30 * 24);
-const MIN: &str = "created_at_min";
-const MAX: &str = "created_at_max";
 
 /// The topic that records of a feed are read as.
 fn topic(feed: &str) -> &'static str {
@@ -54,18 +48,11 @@ pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
         }
         Span::History => [(CUSTOMERS, ""), (PRODUCTS, ""), (ORDERS, "status=any&")]
             .map(|(name, filter)| {
-                let stretch = stretch(*since, *until);
-                Feed { name, request: request(format!("{name}.json?{filter}limit={LIMIT}{stretch}")) }
+                let window = format!("created_at_min={since:.0}&created_at_max={until:.0}");
+                Feed { name, request: request(format!("{name}.json?{filter}limit={LIMIT}&{window}&page=1")) }
             })
             .into(),
     }
-}
-
-/// The first page of the stretch of an import that begins here. Where the import ends is kept in the fragment, which is
-/// never sent.
-fn stretch(since: Timestamp, until: Timestamp) -> String {
-    let end = since.checked_add(STRETCH).map_or(until, |end| end.min(until));
-    format!("&{MIN}={since:.0}&{MAX}={end:.0}&page=1#{until:.0}")
 }
 
 /// Reads a page.
@@ -81,7 +68,7 @@ pub(crate) fn page(connection: &Connection, feed: &Feed, answer: &Fetched) -> Re
         Some(Value::Null) => &[],
         _ => return Err(format!("the answer has no {}", feed.name)),
     };
-    let next = if records.len() < LIMIT { following(&feed.request)? } else { Some(next(&feed.request)?) };
+    let next = if records.len() < LIMIT { None } else { Some(next(&feed.request)?) };
     let records = records.iter().filter(|record| record.is_object());
     let records = records.map(|record| self::record(connection, topic(feed.name), record)).collect();
     Ok(Page { records, next, ..Page::default() })
@@ -100,25 +87,11 @@ fn record(connection: &Connection, topic: &str, record: &Value) -> Record {
 
 /// The page after the one that was asked for.
 fn next(request: &ApiRequest) -> Result<ApiRequest, String> {
-    let (url, end) = request.url.split_once('#').unwrap_or((&request.url, ""));
-    let (address, query) = url.split_once('?').ok_or("no page was asked for")?;
-    let page = query_parameter(query, "page").and_then(|page| page.parse::<usize>().ok());
-    let page = page.ok_or("no page was asked for")?;
+    let (rest, page) = request.url.rsplit_once("&page=").ok_or("no page was asked for")?;
+    let page: usize = page.parse().map_err(|_| "no page was asked for")?;
     if page >= LAST_PAGE {
+        // A narrower period has fewer.
         return Err("more records than can be asked for".to_owned());
     }
-    let rest = query.rsplit_once("&page=").map_or(query, |(rest, _)| rest);
-    let end = if end.is_empty() { String::new() } else { format!("#{end}") };
-    Ok(ApiRequest { url: format!("{address}?{rest}&page={}{end}", page + 1), ..request.clone() })
-}
-
-/// The first page of the next stretch of an import; `None` at its end.
-fn following(request: &ApiRequest) -> Result<Option<ApiRequest>, String> {
-    let Some((url, until)) = request.url.split_once('#') else { return Ok(None) };
-    let (start, query) = url.split_once(&format!("&{MIN}=")).ok_or("the request has lost its stretch")?;
-    let time = |text: &str| text.parse::<Timestamp>().map_err(|_| "the request has lost its stretch");
-    let since = time(query_parameter(query, MAX).ok_or("the request has lost its stretch")?)?;
-    let until = time(until)?;
-    let next = ApiRequest { url: format!("{start}{}", stretch(since, until)), ..request.clone() };
-    Ok((since < until).then_some(next))
+    Ok(ApiRequest { url: format!("{rest}&page={}", page + 1), ..request.clone() })
 }

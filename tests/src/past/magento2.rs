@@ -18,8 +18,8 @@ pub(super) const SHOP: Shop = Shop {
     settings: |address| json!({"base_url": "https://thistle.example", "api_url": address, "bearer": true, "poll": false}),
     secrets: || json!({"access_token": "token"}),
     router,
-    // Pages of 300, where a shop limits them and says nothing else.
-    least_requests: |orders| orders.div_ceil(300),
+    // Pages of 300, where a shop limits them and says nothing else; refunds and parcels are lists of their own.
+    least_requests: |orders| orders.div_ceil(300) + 2,
     order_id: |number| number.to_string(),
 };
 

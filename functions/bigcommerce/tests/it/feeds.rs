@@ -55,7 +55,7 @@ fn orders_are_asked_for_by_the_time_of_their_last_change() {
         feed.request.url,
         "https://api.bigcommerce.com/stores/abc123def4/v2/orders?min_date_modified=2026-03-14T09:00:00Z\
          &max_date_modified=2026-03-14T10:00:00Z&sort=date_modified:asc&include=consignments.line_items\
-         &limit=50&page=1"
+         &limit=100&page=1"
     );
     assert!(feed.request.headers.contains(&("x-auth-token".to_owned(), "{secret:access_token}".to_owned())));
 }

@@ -54,7 +54,7 @@ fn it_is_asked_for_by_creation_whether_the_store_is_polled_or_not() {
                 "orders",
                 format!(
                     "{API}v2/orders?min_date_created={since}&max_date_created={until}&sort=id:asc\
-                         &include=consignments.line_items&limit=50&min_id=1"
+                         &include=consignments.line_items&limit=100&min_id=1"
                 )
             ),
         ]
@@ -112,7 +112,7 @@ fn answered(orders: &BTreeMap<u64, Value>, request: &ApiRequest) -> Fetched {
     let body = match path {
         "v2/orders" => {
             let from: u64 = value("min_id").unwrap().parse().unwrap();
-            orders.range(from..).take(50).map(|(_, order)| order.clone()).collect()
+            orders.range(from..).take(100).map(|(_, order)| order.clone()).collect()
         }
         "v3/orders/payment_actions/refunds" => {
             json!({ "data": ids("order_id:in").into_iter().map(refund).collect::<Vec<_>>() })
@@ -156,10 +156,10 @@ fn every_order_comes_once_with_all_that_belongs_to_it() {
     });
     assert_eq!(walk.records.len(), 400);
     let count = |part: &str| walk.requests.iter().filter(|request| request.url.contains(part)).count();
-    assert_eq!((count("v2/orders?"), count("/payment_actions/refunds"), count("v3/customers?")), (9, 8, 8));
+    assert_eq!((count("v2/orders?"), count("/payment_actions/refunds"), count("v3/customers?")), (5, 4, 4));
     assert_eq!((count("/shipments?"), count("/coupons?")), (200, 80));
-    // Per 100 orders: 6 requests for lists, and one for each order that was sent or had a code.
-    assert_eq!(walk.requests.len(), 305);
+    // Per 100 orders: 3 requests for lists, and one for each order that was sent or had a code.
+    assert_eq!(walk.requests.len(), 293);
 
     let orders: BTreeMap<u64, Value> = (1..=400).map(|id| (id, order(id))).collect();
     let (mut ids, mut singly) = (BTreeSet::new(), 0);
@@ -182,6 +182,16 @@ fn every_order_comes_once_with_all_that_belongs_to_it() {
     assert_eq!(ids.len(), 400);
     // As deliveries: 485 requests per 100 orders.
     assert_eq!(singly, 1_940);
+}
+
+#[test]
+fn a_store_that_gives_no_more_than_is_usual_is_read_to_its_end() {
+    for (count, is_last) in [(49, true), (50, false), (99, false), (100, false)] {
+        let orders: Vec<Value> =
+            (1..=count).map(|id| json!({ "id": id, "status_id": 0, "items_shipped": 0 })).collect();
+        let page = Bigcommerce.page(&store(), &feed("orders"), &answer(&json!(orders)), &[]).unwrap();
+        assert_eq!(page.next.is_none(), is_last, "{count}");
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Requests to the shop's own API, for what its webhooks leave out.
 
+use std::time::Duration;
+
 use platform::lenient::{self, Field};
 use platform::reading::Silence;
 use platform::{ApiRequest, Connection, Fetched};
@@ -15,6 +17,9 @@ pub(crate) const ADMIN_EXPAND: &str =
 /// As [`ADMIN_EXPAND`].
 const PLATFORM_INCLUDE: &str = "line_items.variant,bill_address.country,bill_address.state,ship_address.country,\
      ship_address.state,shipments,user,order_promotions,payments.refunds";
+
+/// For how long a token of the Platform API is used; it lasts for two hours, unless a shop sets less.
+const TOKEN_KEPT: Duration = Duration::from_mins(10);
 
 /// An API that the connection has credentials for.
 #[derive(Clone, Copy, Debug)]
@@ -131,7 +136,7 @@ impl<'a> Api<'a> {
             "client_secret": "{secret:client_secret}",
             "scope": "admin"
         });
-        ApiRequest::post(format!("{}/spree_oauth/token", self.base), &credentials)
+        ApiRequest::post(format!("{}/spree_oauth/token", self.base), &credentials).kept_for(TOKEN_KEPT)
     }
 
     /// The records of an answer; none of a refusal.

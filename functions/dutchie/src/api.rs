@@ -12,7 +12,7 @@ pub(crate) const MAX_LOCATIONS: u32 = 10;
 /// What Dutchie is known to take from everybody.
 pub(crate) const REQUESTS_PER_MINUTE: u32 = 60;
 /// For how long lists that hardly change are kept, and customers that were just asked for.
-const KEPT: Duration = Duration::from_hours(1);
+pub(crate) const KEPT: Duration = Duration::from_hours(1);
 
 /// The name of the secret that is a location's key; locations are counted from 1.
 pub(crate) fn secret_of(location: u32) -> String {

@@ -1,7 +1,8 @@
 //! What Dutchie is asked for, each location with its own key.
 //!
-//! **Transactions** come in windows of a few hours, for they have no pages. What a window holds is read in slices of so
-//! many customers, oldest transaction first, since Dutchie gives customers only one by one.
+//! **Transactions** come in windows of time, for they have no pages: wider ones where little is sold. What a window holds
+//! is read in slices, oldest transaction first: buyers who are not on the first page of the period's customers are asked
+//! for one by one, since Dutchie gives them no other way.
 //!
 //! **Customers** are numbered pages. A poll asks for them without an end, so that one who changes meanwhile keeps a place
 //! among them. Whom an import misses, the sales bring.
@@ -11,7 +12,7 @@ use platform::signature::token::query_parameter;
 use platform::{ApiRequest, Connection, Feed, Fetched, Page, Period, Record, Span};
 use serde_json::Value;
 
-use crate::api::{Api, MAX_LOCATIONS, field, id, list, locations, one, product_list};
+use crate::api::{Api, KEPT, MAX_LOCATIONS, field, id, list, locations, one, product_list};
 use crate::record::{self, Location};
 
 const CUSTOMERS: [&str; MAX_LOCATIONS as usize] = [
@@ -51,14 +52,20 @@ const PRODUCTS: [&str; MAX_LOCATIONS as usize] = [
     "products_10",
 ];
 
-/// The stretch of time of one request for transactions: what is sold in it should fit an answer.
-const WINDOW: SignedDuration = SignedDuration::from_hours(6);
+/// Hours of the first window of transactions, and most of any: Dutchie is said to take up to 60 days.
+const FIRST_HOURS: i64 = 6;
+const MOST_HOURS: i64 = 30 * 24;
+/// Transactions of a window after which the next is twice as wide, or half: it should fit an answer, and not be asked for
+/// again for many slices.
+const FEW: usize = 50;
+const MANY: usize = 250;
 /// How far windows overlap: whether Dutchie counts their edges in is not documented.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(1);
 /// Customers that are asked for before a slice of transactions is read.
 const MAX_JOINED: usize = 50;
-/// Customers of a page, as asked for. Dutchie is said to give fewer at times, but never fewer than [`SURE_PAGE`].
-const PAGE_SIZE: usize = 1000;
+/// Customers of a page, as asked for: so many are kept. Dutchie is said to give fewer at times, but never fewer than
+/// [`SURE_PAGE`].
+const PAGE_SIZE: usize = 500;
 /// A page with fewer is the last.
 const SURE_PAGE: usize = 100;
 
@@ -74,18 +81,20 @@ pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
 
 fn of_location(connection: &Connection, location: u32, api: &Api<'_>, period: &Period) -> Vec<Feed> {
     let place = location as usize - 1;
-    let window = Window { span: period.span, from: period.since, until: period.until, after: 0 };
+    let window = Window {
+        span: period.span,
+        since: period.since,
+        from: period.since,
+        until: period.until,
+        hours: FIRST_HOURS,
+        after: 0,
+    };
     let since = date(period.since);
     let products = product_list(connection).map(|list| Feed {
         name: PRODUCTS[place],
         request: api.get(&format!("{list}?fromLastModifiedDateUTC={since}")),
     });
-    let until = match period.span {
-        Span::Changes => None,
-        Span::History => Some(date(period.until)),
-    };
-    let customers =
-        Feed { name: CUSTOMERS[place], request: customers_request(api, &since, until.as_deref(), 0) };
+    let customers = Feed { name: CUSTOMERS[place], request: window.customers(api) };
     let transactions = Feed { name: TRANSACTIONS[place], request: window.request(api) };
     [customers, transactions].into_iter().chain(products).collect()
 }
@@ -117,13 +126,15 @@ pub(crate) fn page(
 /// A stretch of time in which transactions are asked for, and the transaction after which its next slice begins.
 struct Window {
     span: Span,
+    since: Timestamp,
     from: Timestamp,
     until: Timestamp,
+    hours: i64,
     after: u64,
 }
 
 impl Window {
-    /// The end of the period and the slice stand behind the address, where they are not sent.
+    /// The period, the width and the slice stand behind the address, where they are not sent.
     fn request(&self, api: &Api<'_>) -> ApiRequest {
         let (from, to) = (date(self.from), date(self.to()));
         let names = match self.span {
@@ -131,10 +142,13 @@ impl Window {
             Span::History => ["FromDateUTC", "ToDateUTC"],
         };
         api.get(&format!(
-            "reporting/transactions?{}={from}&{}={to}&IncludeDetail=true&IncludeTaxes=true#until={}&after={}",
+            "reporting/transactions?{}={from}&{}={to}&IncludeDetail=true&IncludeTaxes=true\
+             #since={}&until={}&hours={}&after={}",
             names[0],
             names[1],
+            date(self.since),
             date(self.until),
+            self.hours,
             self.after
         ))
     }
@@ -149,23 +163,45 @@ impl Window {
         };
         Some(Self {
             span,
+            since: query_parameter(fragment, "since")?.parse().ok()?,
             from: from.parse().ok()?,
             until: query_parameter(fragment, "until")?.parse().ok()?,
+            hours: query_parameter(fragment, "hours")?.parse().ok()?,
             after: query_parameter(fragment, "after")?.parse().ok()?,
         })
     }
 
-    fn to(&self) -> Timestamp {
-        self.from.checked_add(WINDOW).unwrap_or(self.until).min(self.until)
+    /// The first page of the period's customers.
+    fn customers(&self, api: &Api<'_>) -> ApiRequest {
+        let until = match self.span {
+            Span::Changes => None,
+            Span::History => Some(date(self.until)),
+        };
+        customers_request(api, &date(self.since), until.as_deref(), 0)
     }
 
-    /// The slice behind a transaction, or the window behind this one.
-    fn next(self, slice_ends_with: Option<u64>) -> Option<Self> {
+    fn to(&self) -> Timestamp {
+        let width = SignedDuration::from_hours(self.hours);
+        self.from.checked_add(width).unwrap_or(self.until).min(self.until)
+    }
+
+    /// The slice behind a transaction, or the window behind this one, which held so many.
+    fn next(self, slice_ends_with: Option<u64>, count: usize) -> Option<Self> {
         if let Some(after) = slice_ends_with {
             return Some(Self { after, ..self });
         }
         let to = self.to();
-        (to < self.until).then(|| Self { from: to.checked_sub(OVERLAP).unwrap_or(to), after: 0, ..self })
+        let hours = match count {
+            ..FEW => self.hours.saturating_mul(2).min(MOST_HOURS),
+            FEW..=MANY => self.hours,
+            _ => (self.hours / 2).max(1),
+        };
+        (to < self.until).then(|| Self {
+            from: to.checked_sub(OVERLAP).unwrap_or(to),
+            hours,
+            after: 0,
+            ..self
+        })
     }
 }
 
@@ -178,25 +214,31 @@ fn transactions(
     let window = Window::of(request).ok_or("a request that was not made here")?;
     let mut rows: Vec<(u64, Value)> =
         list(answer)?.into_iter().filter_map(|row| Some((id(&row, "transactionId")?, row))).collect();
+    let count = rows.len();
     rows.retain(|(id, _)| *id > window.after);
     rows.sort_by_key(|(id, _)| *id);
-    let (customers, slice_ends_with) = first_customers(&mut rows);
-    let next = window.next(slice_ends_with).map(|window| window.request(api));
     if rows.is_empty() {
+        let next = window.next(None, count).map(|window| window.request(api));
         return Ok(Page { next, ..Page::default() });
     }
 
-    let mut joins = vec![api.whoami()];
+    // Kept here, but not in the feed of customers: a poll that is tried again must not miss who changed meanwhile.
+    let mut joins = vec![api.whoami(), window.customers(api).kept_for(KEPT)];
     joins.extend(api.products());
-    let known = joins.len();
-    joins.extend(customers.iter().map(|id| api.customer(*id)));
-    let Some((first, merged)) = joined.split_at_checked(joins.len()) else {
+    let Some((known, joined)) = joined.split_at_checked(joins.len()) else {
         return Ok(Page { joins, ..Page::default() });
     };
-    let location = location(&first[0])?;
-    let products = if known > 1 { list(&first[1])? } else { Vec::new() };
-    let mut people: Vec<Value> = first[known..].iter().filter_map(one).collect();
-    let targets = merged_into(&people);
+    let location = location(&known[0])?;
+    let mut people = list(&known[1])?;
+    let products = known.get(2).map(list).transpose()?.unwrap_or_default();
+    let (unlisted, slice_ends_with) = unlisted(&mut rows, &people);
+    let Some((buyers, merged)) = joined.split_at_checked(unlisted.len()) else {
+        let joins = unlisted.iter().map(|id| api.customer(*id)).collect();
+        return Ok(Page { joins, ..Page::default() });
+    };
+    people.extend(buyers.iter().filter_map(one));
+    let buyers = rows.iter().filter_map(|(_, row)| find(&people, id(row, "customerId")?));
+    let targets = merged_into(buyers, &people);
     if targets.len() > merged.len() {
         return Ok(Page { joins: targets.iter().map(|id| api.customer(*id)).collect(), ..Page::default() });
     }
@@ -206,17 +248,20 @@ fn transactions(
         let customer = id(row, "customerId").and_then(|id| person(&people, id));
         record::transaction(&location, row, customer, &products)
     });
+    let next = window.next(slice_ends_with, count).map(|window| window.request(api));
     Ok(Page { records: records.collect(), next, ..Page::default() })
 }
 
-/// The customers of as many rows as can be joined, and after which row to go on if that is not all. Rows beyond are
-/// taken away.
-fn first_customers(rows: &mut Vec<(u64, Value)>) -> (Vec<u64>, Option<u64>) {
+/// The customers of as many rows as can be joined whom no list has, and after which row to go on if that is not all.
+/// Rows beyond are taken away.
+fn unlisted(rows: &mut Vec<(u64, Value)>, people: &[Value]) -> (Vec<u64>, Option<u64>) {
     let mut customers = Vec::new();
     for place in 0..rows.len() {
         let row = &rows[place].1;
         let is_void = field(row, "isVoid") == Some(&Value::Bool(true));
-        let customer = id(row, "customerId").filter(|id| !is_void && !customers.contains(id));
+        let customer = id(row, "customerId");
+        let customer =
+            customer.filter(|id| !is_void && !customers.contains(id) && find(people, *id).is_none());
         let Some(customer) = customer else { continue };
         if customers.len() == MAX_JOINED {
             rows.truncate(place);
@@ -227,22 +272,24 @@ fn first_customers(rows: &mut Vec<(u64, Value)>) -> (Vec<u64>, Option<u64>) {
     (customers, None)
 }
 
-/// Customers that others were merged into and that are not there themselves.
-fn merged_into(people: &[Value]) -> Vec<u64> {
-    let mut targets: Vec<u64> =
-        people.iter().filter_map(|customer| id(customer, "mergedIntoCustomerId")).collect();
+/// Customers that some were merged into and that are not there themselves.
+fn merged_into<'a>(merged: impl Iterator<Item = &'a Value>, people: &[Value]) -> Vec<u64> {
+    let mut targets: Vec<u64> = merged.filter_map(|customer| id(customer, "mergedIntoCustomerId")).collect();
     targets.sort_unstable();
     targets.dedup();
-    targets.retain(|target| !people.iter().any(|customer| id(customer, "customerId") == Some(*target)));
+    targets.retain(|target| find(people, *target).is_none());
     targets.truncate(MAX_JOINED);
     targets
 }
 
+fn find(people: &[Value], wanted: u64) -> Option<&Value> {
+    people.iter().find(|customer| id(customer, "customerId") == Some(wanted))
+}
+
 /// The customer with an id, or the one that it was merged into.
 fn person(people: &[Value], customer: u64) -> Option<&Value> {
-    let find = |wanted| people.iter().find(|customer| id(customer, "customerId") == Some(wanted));
-    let found = find(customer)?;
-    id(found, "mergedIntoCustomerId").and_then(find).or(Some(found))
+    let found = find(people, customer)?;
+    id(found, "mergedIntoCustomerId").and_then(|into| find(people, into)).or(Some(found))
 }
 
 fn location(whoami: &Fetched) -> Result<Location, String> {
@@ -277,7 +324,7 @@ fn customers(
         return Ok(Page::default());
     }
     let mut joins = vec![api.whoami()];
-    joins.extend(merged_into(&rows).into_iter().map(|id| api.customer(id)));
+    joins.extend(merged_into(rows.iter(), &rows).into_iter().map(|id| api.customer(id)));
     if joined.len() < joins.len() {
         return Ok(Page { joins, ..Page::default() });
     }

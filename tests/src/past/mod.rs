@@ -2,14 +2,19 @@
 //! documentation says, and now and then do not answer at all.
 
 mod bigcommerce;
+mod dutchie;
 mod lightspeed;
+mod magento1;
 mod magento2;
+mod opencart;
+mod prestashop;
 mod salesforce_commerce_cloud;
 mod shift4shop;
 mod shopbase;
 mod shopify;
 mod spree;
 mod trouble;
+mod volusion;
 mod wix;
 mod woocommerce;
 
@@ -148,13 +153,18 @@ pub struct Shop {
 /// All of them.
 pub const SHOPS: &[Shop] = &[
     bigcommerce::SHOP,
+    dutchie::SHOP,
     lightspeed::SHOP,
+    magento1::SHOP,
     magento2::SHOP,
+    opencart::SHOP,
+    prestashop::SHOP,
     salesforce_commerce_cloud::SHOP,
     shift4shop::SHOP,
     shopbase::SHOP,
     shopify::SHOP,
     spree::SHOP,
+    volusion::SHOP,
     wix::SHOP,
     woocommerce::SHOP,
 ];

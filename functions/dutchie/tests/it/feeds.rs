@@ -78,12 +78,12 @@ fn polls_ask_by_change_and_imports_by_date() {
         url(&changes(), "transactions"),
         "https://api.pos.dutchie.com/reporting/transactions?FromLastModifiedDateUTC=2026-03-14T09:00:00.000Z\
          &ToLastModifiedDateUTC=2026-03-14T09:30:00.000Z&IncludeDetail=true&IncludeTaxes=true\
-         #until=2026-03-14T09:30:00.000Z&after=0"
+         #since=2026-03-14T09:00:00.000Z&until=2026-03-14T09:30:00.000Z&hours=6&after=0"
     );
     assert_eq!(
         url(&changes(), "customers"),
         "https://api.pos.dutchie.com/customer/customers-paginated?fromLastModifiedDateUTC=2026-03-14T09:00:00.000Z\
-         &includeAnonymous=false&PageNumber=0&PageSize=1000"
+         &includeAnonymous=false&PageNumber=0&PageSize=500"
     );
     assert_eq!(
         url(&changes(), "products"),
@@ -94,12 +94,12 @@ fn polls_ask_by_change_and_imports_by_date() {
         url(&history, "transactions"),
         "https://api.pos.dutchie.com/reporting/transactions?FromDateUTC=2026-03-14T09:00:00.000Z\
          &ToDateUTC=2026-03-14T15:00:00.000Z&IncludeDetail=true&IncludeTaxes=true\
-         #until=2026-03-20T00:00:00.000Z&after=0"
+         #since=2026-03-14T09:00:00.000Z&until=2026-03-20T00:00:00.000Z&hours=6&after=0"
     );
     assert_eq!(
         url(&history, "customers"),
         "https://api.pos.dutchie.com/customer/customers-paginated?fromLastModifiedDateUTC=2026-03-14T09:00:00.000Z\
-         &toLastModifiedDateUTC=2026-03-20T00:00:00.000Z&includeAnonymous=false&PageNumber=0&PageSize=1000"
+         &toLastModifiedDateUTC=2026-03-20T00:00:00.000Z&includeAnonymous=false&PageNumber=0&PageSize=500"
     );
     let all = connection(json!({"products": "all", "api_url": "https://dutchie-proxy.example/"}));
     assert_eq!(
@@ -138,7 +138,7 @@ fn what_cannot_be_read_is_asked_for_again() {
     }
     let feed = feed(&one, &changes(), "transactions");
     let rows = answer(&json!([{"transactionId": 1}]));
-    let nowhere = [answer(&json!({"locationName": "?"})), answer(&json!([]))];
+    let nowhere = [answer(&json!({"locationName": "?"})), answer(&json!([])), answer(&json!([]))];
     let error = Dutchie.page(&one, &feed, &rows, &nowhere).unwrap_err();
     assert_eq!(error, "whoami names no location");
     let other = Feed { name: "transactions", request: ApiRequest::get("https://x.example/") };
@@ -161,6 +161,7 @@ fn records_hold_no_health_and_no_payment_data_and_pascal_case_is_read_alike() {
         answer(
             &json!({"LocationName": "Main Street", "LocationId": 420_140, "CompanyName": "C", "CompanyId": 420_134}),
         ),
+        answer(&json!([])),
         answer(&json!([{"ProductId": 3, "ProductName": "Papers"}])),
         answer(&json!([{"CustomerId": 7, "EmailAddress": "ada@example.com", "MmjidNumber": "SECRET-5",
                         "PrimaryQualifyingCondition": "SECRET-6", "Notes": "SECRET-7",
@@ -192,13 +193,14 @@ fn a_buyer_who_was_merged_is_asked_for_in_a_second_round() {
     let host = "https://api.pos.dutchie.com";
     let customer = |id: u64| format!("{host}/customer/customers?customerID={id}");
     let first = Dutchie.page(&one, &feed, &rows, &[]).unwrap();
-    assert_eq!(urls(&first), [format!("{host}/whoami"), customer(7), customer(8)]);
-    assert!(first.joins.iter().all(|join| join.keep.is_some()));
-    let mut joined = vec![
-        answer(&json!({"locationId": 1, "lspId": 2})),
-        answer(&json!([{"customerId": 7, "mergedIntoCustomerId": 70}])),
-        Fetched { status: 404, ..Fetched::default() },
-    ];
+    let list = self::feed(&one, &changes(), "customers").request;
+    assert_eq!((urls(&first), list.keep), (vec![format!("{host}/whoami"), list.url], None));
+    let mut joined = vec![answer(&json!({"locationId": 1, "lspId": 2})), answer(&json!([]))];
+    let page = Dutchie.page(&one, &feed, &rows, &joined).unwrap();
+    assert_eq!(urls(&page), [customer(7), customer(8)]);
+    assert!(first.joins.iter().chain(&page.joins).all(|join| join.keep.is_some()));
+    joined.push(answer(&json!([{"customerId": 7, "mergedIntoCustomerId": 70}])));
+    joined.push(Fetched { status: 404, ..Fetched::default() });
     let second = Dutchie.page(&one, &feed, &rows, &joined).unwrap();
     assert_eq!(urls(&second), [customer(70)]);
     joined.push(answer(
@@ -208,6 +210,23 @@ fn a_buyer_who_was_merged_is_asked_for_in_a_second_round() {
     let body = |place: usize| serde_json::from_slice::<Value>(&page.records[place].body).unwrap();
     assert_eq!(body(0)["customer"]["customerId"], 70);
     assert_eq!(body(1)["customer"], Value::Null);
+}
+
+#[test]
+fn buyers_who_are_listed_are_not_asked_for() {
+    let one = connection(json!({"products": "none"}));
+    let rows = answer(&json!([{"transactionId": 5, "customerId": 7}, {"transactionId": 6, "customerId": 8}]));
+    let feed = feed(&one, &changes(), "transactions");
+    let list = json!([
+        {"customerId": 7, "mergedIntoCustomerId": 9}, {"customerId": 8, "emailAddress": "bo@example.com"},
+        {"customerId": 9, "emailAddress": "cy@example.com"}, {"customerId": 10, "mergedIntoCustomerId": 11},
+    ]);
+    let joined = [answer(&json!({"locationId": 1, "lspId": 2})), answer(&list)];
+    let page = Dutchie.page(&one, &feed, &rows, &joined).unwrap();
+    assert_eq!(page.joins, []);
+    let body = |place: usize| serde_json::from_slice::<Value>(&page.records[place].body).unwrap();
+    assert_eq!(body(0)["customer"]["customerId"], 9);
+    assert_eq!(body(1)["customer"]["customerId"], 8);
 }
 
 /// A location with transactions every minute, whose customers are known one by one.
@@ -300,6 +319,29 @@ fn an_import_goes_the_same_way_by_date() {
     assert_eq!(walked.requests.len(), 6, "three pages, and whoami for each");
     let pages: Vec<_> = walked.requests.iter().filter(|request| request.url.contains("Page")).collect();
     assert!(pages.iter().all(|page| page.url.contains("&toLastModifiedDateUTC=2026-03-14T21:00:00.000Z&")));
+}
+
+#[test]
+fn windows_grow_where_little_is_sold_and_shrink_where_much_is() {
+    let one = connection(json!({"products": "none"}));
+    let hours = |minutes: u64, until: &str| {
+        let mut store = Store::open(700, 10);
+        for (number, (at, _)) in (0..).zip(&mut store.transactions) {
+            *at = self::at(SINCE).checked_add(Duration::from_mins(number * minutes)).unwrap();
+        }
+        let feed = feed(&one, &Period::history(self::at(SINCE), self::at(until)), "transactions");
+        let walked = walk(&Dutchie, &one, &feed, |request| store.answer(request));
+        let ids: BTreeSet<&str> = walked.records.iter().map(|record| record.delivery_id.as_str()).collect();
+        assert_eq!(ids.len(), 700);
+        let windows = walked.requests.iter().filter_map(|request| request.url.split_once("&hours="));
+        windows.map(|(_, rest)| rest.split('&').next().unwrap().parse().unwrap()).collect::<Vec<u32>>()
+    };
+    // One in three hours, for 88 days, and then none.
+    let slow = hours(180, "2027-03-14T00:00:00Z");
+    assert_eq!(slow[..8], [6, 12, 24, 48, 96, 192, 192, 192]);
+    assert_eq!((slow.len(), slow.last()), (26, Some(&720)));
+    // One a minute, for half a day.
+    assert_eq!(hours(1, "2026-03-14T23:00:00Z"), [6, 3, 3, 3]);
 }
 
 #[test]

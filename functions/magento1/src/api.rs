@@ -24,8 +24,12 @@ pub(crate) struct Api(String);
 impl Api {
     /// `None` without an address, or with one that is no plain `https` address.
     pub(crate) fn of(connection: &Connection) -> Option<Self> {
-        let url = connection.text("shop_url")?.trim_end_matches('/');
-        let rest = url.strip_prefix("https://")?;
+        let (url, schemes): (_, &[&str]) = match connection.text("api_url") {
+            Some(url) => (url, &["https://", "http://"]),
+            None => (connection.text("shop_url")?, &["https://"]),
+        };
+        let url = url.trim_end_matches('/');
+        let rest = schemes.iter().find_map(|scheme| url.strip_prefix(scheme))?;
         let plain = rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:/".contains(&byte));
         let is_host = rest.starts_with(|first: char| first.is_ascii_alphanumeric());
         (plain && is_host && !rest.contains("..")).then(|| Self(format!("{url}/index.php/api/xmlrpc")))

@@ -82,6 +82,13 @@ fn settings() -> Value {
                 "pattern": "^https://",
                 "examples": ["https://larch.example"]
             },
+            "api_url": {
+                "type": "string",
+                "title": "API address",
+                "description": "What stands in for the shop's address when it is asked. Only for tests and \
+                                proxies: the API key is sent there.",
+                "examples": ["https://proxy.example"]
+            },
             "poll": {
                 "type": "boolean",
                 "title": "Ask regularly",

@@ -19,6 +19,13 @@ fn settings() -> Value {
                 "pattern": "^https://[A-Za-z0-9]",
                 "examples": ["https://larch.example"]
             },
+            "api_url": {
+                "type": "string",
+                "title": "API address",
+                "description": "What stands in for the shop's address when its feed is asked. Only for tests and \
+                                proxies: the token is sent there.",
+                "examples": ["https://proxy.example"]
+            },
             "poll": {
                 "type": "boolean",
                 "title": "Ask regularly",

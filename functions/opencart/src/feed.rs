@@ -47,7 +47,11 @@ const PRODUCTS: List = List { name: "products", after: "after_product_id", topic
 /// The lists of a period. Products and customers come first: orders are then known to be theirs.
 pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
     let polled = period.span == Span::History || connection.flag("poll", true);
-    let Some(shop_url) = shop_url(connection).filter(|_| polled) else { return Vec::new() };
+    let base_url = match connection.text("api_url") {
+        Some(url) => plain(url, &["https://", "http://"]),
+        None => shop_url(connection),
+    };
+    let Some(base_url) = base_url.filter(|_| polled) else { return Vec::new() };
     let mark = period.marks.get(CHANGES).and_then(|mark| mark.parse::<u64>().ok());
     let lists = match period.span {
         Span::Changes => vec![
@@ -68,7 +72,7 @@ pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
             None => format!("&since={}&until={}", seconds(period.since), seconds(period.until)),
         };
         let url = format!(
-            "{shop_url}/index.php?route=extension/tillstream/feed&list={}&span={span}&limit={PAGE_SIZE}{period}&{}={}",
+            "{base_url}/index.php?route=extension/tillstream/feed&list={}&span={span}&limit={PAGE_SIZE}{period}&{}={}",
             list.name,
             list.after,
             counted.unwrap_or_default()
@@ -157,8 +161,13 @@ fn number(value: &Value) -> Option<u64> {
 
 /// The shop's address without a slash at its end, if it is a plain `https` address.
 pub(crate) fn shop_url(connection: &Connection) -> Option<&str> {
-    let url = connection.text("shop_url")?.trim_end_matches('/');
-    let rest = url.strip_prefix("https://")?;
+    plain(connection.text("shop_url")?, &["https://"])
+}
+
+/// An address of such a scheme that needs no encoding, without a slash at its end.
+fn plain<'u>(url: &'u str, schemes: &[&str]) -> Option<&'u str> {
+    let url = url.trim_end_matches('/');
+    let rest = schemes.iter().find_map(|scheme| url.strip_prefix(scheme))?;
     let plain = rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte));
     (plain && rest.starts_with(|first: char| first.is_ascii_alphanumeric()) && !rest.contains(".."))
         .then_some(url)

@@ -18,7 +18,7 @@ const KEPT: Duration = Duration::from_hours(1);
 
 /// A shop's webservice, as far as the settings name one.
 pub(crate) struct Webservice<'a> {
-    shop_url: &'a str,
+    base_url: &'a str,
     key_in_address: bool,
 }
 
@@ -26,13 +26,17 @@ impl<'a> Webservice<'a> {
     /// `None` without an address, or with one that is no plain `https` address.
     pub(crate) fn of(connection: &'a Connection) -> Option<Self> {
         let key_in_address = connection.flag("key_in_address", false);
-        Some(Self { shop_url: shop_url(connection)?, key_in_address })
+        let base_url = match connection.text("api_url") {
+            Some(url) => plain(url, &["https://", "http://"]),
+            None => shop_url(connection),
+        }?;
+        Some(Self { base_url, key_in_address })
     }
 
     /// A request for a resource. The key is the user, the password is empty; or the key is in the query, for servers
     /// that keep the header from PHP. `query` must need no encoding.
     pub(crate) fn get(&self, resource: &str, query: &str) -> ApiRequest {
-        let front = format!("{}/api/{resource}?output_format=JSON", self.shop_url);
+        let front = format!("{}/api/{resource}?output_format=JSON", self.base_url);
         let request = if self.key_in_address {
             ApiRequest::get(format!("{front}&ws_key={{secret:webservice_key}}&{query}"))
         } else {
@@ -49,8 +53,13 @@ impl<'a> Webservice<'a> {
 
 /// The shop's address without a slash at its end.
 pub(crate) fn shop_url(connection: &Connection) -> Option<&str> {
-    let url = connection.text("shop_url")?.trim_end_matches('/');
-    let rest = url.strip_prefix("https://")?;
+    plain(connection.text("shop_url")?, &["https://"])
+}
+
+/// An address of such a scheme that needs no encoding, without a slash at its end.
+fn plain<'u>(url: &'u str, schemes: &[&str]) -> Option<&'u str> {
+    let url = url.trim_end_matches('/');
+    let rest = schemes.iter().find_map(|scheme| url.strip_prefix(scheme))?;
     let plain = rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte));
     (plain && rest.starts_with(|first: char| first.is_ascii_alphanumeric()) && !rest.contains(".."))
         .then_some(url)

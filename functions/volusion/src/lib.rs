@@ -142,6 +142,13 @@ fn settings() -> Value {
                 "pattern": "^https://",
                 "examples": ["https://cedar.example"]
             },
+            "api_url": {
+                "type": "string",
+                "title": "API address",
+                "description": "V1: what stands in for the store's address when it is asked. Only for tests and \
+                                proxies: the login is sent there.",
+                "examples": ["https://proxy.example"]
+            },
             "time_zone": {
                 "type": "string",
                 "title": "Time zone",

@@ -120,8 +120,12 @@ fn request(connection: &Connection, state: &State) -> Option<ApiRequest> {
 
 /// The login goes into the query: there is no other place for it.
 fn ask(connection: &Connection, what: &str) -> Option<ApiRequest> {
-    let store = connection.text("store_url")?.trim_end_matches('/');
-    let host = store.strip_prefix("https://")?;
+    let (store, schemes): (_, &[&str]) = match connection.text("api_url") {
+        Some(url) => (url, &["https://", "http://"]),
+        None => (connection.text("store_url")?, &["https://"]),
+    };
+    let store = store.trim_end_matches('/');
+    let host = schemes.iter().find_map(|scheme| store.strip_prefix(scheme))?;
     let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte));
     let named = host.starts_with(|first: char| first.is_ascii_alphanumeric()) && !host.contains("..");
     let login = "Login={secret:login}&EncryptedPassword={secret:encrypted_password}";

@@ -54,7 +54,9 @@ async fn nobody(headers: HeaderMap) -> Response {
 }
 
 /// A search as far as it has got: by change or by creation, in `since..until`, behind an order.
-fn search(asked: &Value) -> Option<(bool, Timestamp, Timestamp, Option<(Timestamp, u64)>)> {
+type Search = (bool, Timestamp, Timestamp, Option<(Timestamp, u64)>);
+
+fn search(asked: &Value) -> Option<Search> {
     let time = |value: &Value| value.as_str()?.parse::<Timestamp>().ok();
     let paging = &asked["cursorPaging"];
     if let Some(cursor) = paging.get("cursor") {

@@ -29,17 +29,17 @@ pub(super) const SHOP: Shop = Shop {
 
 const HOST: &str = "https://api.lightspeedapp.com";
 /// An account with 19 registers: 90 and 10 more for each but the first; one a second, and a half more for each.
-const BUCKET: f64 = 270.0;
-const DRIP: f64 = 10.0;
+const BUCKET: u128 = 270;
+const DRIP: u128 = 10;
 
 struct Account {
     past: Arc<Past>,
-    /// How full the bucket was, and when.
-    bucket: Mutex<(f64, Instant)>,
+    /// How full the bucket was, in thousandths, and when.
+    bucket: Mutex<(u128, Instant)>,
 }
 
 fn router(past: Arc<Past>) -> Router {
-    let account = Arc::new(Account { past, bucket: Mutex::new((0.0, Instant::now())) });
+    let account = Arc::new(Account { past, bucket: Mutex::new((0, Instant::now())) });
     Router::new()
         .route("/API/V3/Account/120650.json", get(about))
         .route("/API/V3/Account/120650/{list}", get(list))
@@ -54,25 +54,27 @@ async fn admit(State(account): State<Arc<Account>>, query: Query, request: Reque
             json!({"httpCode": "401", "httpMessage": "Unauthorized", "message": "Invalid access token."});
         return (StatusCode::UNAUTHORIZED, axum::Json(body)).into_response();
     }
+    // A relation of a list costs a fifth, at least.
     let relations = query.get("load_relations").map_or(0, |relations| relations.matches(',').count() + 1);
-    let cost = 1.0 + 0.2 * relations as f64;
+    let cost = 1000 + 200 * relations as u128;
     let (level, is_full) = {
         let mut bucket = account.bucket.lock().unwrap();
-        let left = (bucket.0 - bucket.1.elapsed().as_secs_f64() * DRIP).max(0.0);
-        let is_full = left >= BUCKET;
+        let left = bucket.0.saturating_sub(bucket.1.elapsed().as_millis() * DRIP);
+        let is_full = left >= BUCKET * 1000;
         *bucket = (if is_full { left } else { left + cost }, Instant::now());
         (bucket.0, is_full)
     };
+    let thousandths = |number: u128| format!("{}.{:03}", number / 1000, number % 1000);
     let mut response =
         if is_full { StatusCode::TOO_MANY_REQUESTS.into_response() } else { next.run(request).await };
     let mut say =
         |name: &'static str, value: String| response.headers_mut().insert(name, value.parse().unwrap());
-    say("x-ls-api-bucket-level", format!("{level:.2}/{BUCKET}"));
+    say("x-ls-api-bucket-level", format!("{}/{BUCKET}", thousandths(level)));
     say("x-ls-api-drip-rate", DRIP.to_string());
-    say("x-ls-api-request-cost", cost.to_string());
+    say("x-ls-api-request-cost", thousandths(cost));
     if is_full {
         say("x-ls-api-ratelimit-type", "api-leaky-bucket".to_owned());
-        say("retry-after", ((level - BUCKET) / DRIP + 1.0).ceil().to_string());
+        say("retry-after", ((level / 1000 - BUCKET) / DRIP + 1).to_string());
     }
     response
 }

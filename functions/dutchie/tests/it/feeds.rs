@@ -329,7 +329,7 @@ fn windows_grow_where_little_is_sold_and_shrink_where_much_is() {
         for (number, (at, _)) in (0..).zip(&mut store.transactions) {
             *at = self::at(SINCE).checked_add(Duration::from_mins(number * minutes)).unwrap();
         }
-        let feed = feed(&one, &Period::history(self::at(SINCE), self::at(until)), "transactions");
+        let feed = feed(&one, &Period::history(at(SINCE), at(until)), "transactions");
         let walked = walk(&Dutchie, &one, &feed, |request| store.answer(request));
         let ids: BTreeSet<&str> = walked.records.iter().map(|record| record.delivery_id.as_str()).collect();
         assert_eq!(ids.len(), 700);

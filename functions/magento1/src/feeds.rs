@@ -19,7 +19,11 @@ const BATCH: usize = 20;
 /// A window as wide as this comes first.
 const FIRST_S: i64 = 60 * 60;
 /// The narrowest and the widest.
-const WIDTH_S: [i64; 2] = [60, 7 * 24 * 60 * 60];
+const WIDTH_S: [i64; 2] = [60, 28 * 24 * 60 * 60];
+/// Records that a window should hold: fewer than a page, for no two are alike.
+const FILLED: i64 = 80;
+/// How many times wider, or narrower, than the window before one may be.
+const GROWTH: i64 = 4;
 
 /// The part of a period that one page reads. It travels in the fragment of the page's address, which is never sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,11 +77,10 @@ impl Window {
 
     /// The window after this one, of which all up to `read_s` was read.
     fn next(&self, held: usize, read_s: i64) -> Option<Self> {
-        let width_s = match held {
-            held if held > PAGE => self.width_s / 2,
-            held if held < PAGE / 4 => self.width_s.saturating_mul(2),
-            _ => self.width_s,
-        };
+        // As wide as nearly a page is, by what this one held.
+        let held = i64::try_from(held).unwrap_or(i64::MAX).max(1);
+        let width_s = self.width_s.saturating_mul(FILLED) / held;
+        let width_s = width_s.clamp(self.width_s / GROWTH, self.width_s.saturating_mul(GROWTH));
         let since_s = read_s.checked_add(1)?;
         let next = Self { since_s, width_s: width_s.clamp(WIDTH_S[0], WIDTH_S[1]), ..*self };
         (since_s <= self.until_s).then_some(next)

@@ -263,16 +263,22 @@ impl<'a> Shop<'a> {
         self.configuration(&mut round);
         self.list(&mut round, "categories", &["id", "name"]);
         self.by_ids(&mut round, "orders", "display=[id,id_cart]", "id_cart", &ids(carts, &["id"]));
-        let customers = ids(carts, &["id_customer"]);
+        let mut tables = self.ask(round)?;
+
+        // Most carts became orders: of the others only is the rest asked for.
+        let ordered = ids(table(&tables, "orders"), &["id_cart"]);
+        let carts: Vec<&Row> =
+            carts.iter().filter(|cart| id(cart, "id").is_some_and(|id| !ordered.contains(&id))).collect();
+        let mut round = Round::default();
+        let customers = ids(carts.iter().copied(), &["id_customer"]);
         self.by_ids(&mut round, "customers", &display(CUSTOMER), "id", &customers);
         let lines = carts.iter().flat_map(|cart| associated(cart, "cart_rows"));
         self.by_ids(&mut round, "products", &display(PRODUCT), "id", &ids(lines, &["id_product"]));
-        let tables = self.ask(round)?;
+        tables.extend(self.ask(round)?);
         let zone = self.zone(&tables)?;
-        let ordered = ids(table(&tables, "orders"), &["id_cart"]);
         let tables = Joined::new(tables);
-        let records = carts.iter().filter_map(|cart| {
-            let id = id(cart, "id").filter(|id| !ordered.contains(id))?;
+        let records = carts.into_iter().filter_map(|cart| {
+            let id = id(cart, "id")?;
             let rows = tables.lines(cart, "cart_rows", CART_ROW, "id_product");
             let customer = tables.one("customers", cart, "id_customer")?;
             let mut kept = only(cart, CART);

@@ -64,6 +64,19 @@ fn only_a_shop_with_an_address_is_asked_and_only_if_it_wants_to_be() {
 }
 
 #[test]
+fn an_address_for_tests_and_proxies_stands_in_for_the_shop() {
+    let asked = |api_url: &str| {
+        let settings = json!({ "shop_url": "https://larch.example", "api_url": api_url });
+        let feeds = Opencart.feeds(&connection(settings), &history());
+        feeds.into_iter().next().map(|feed| feed.request.url)
+    };
+    assert!(asked("http://127.0.0.1:8080/").unwrap().starts_with("http://127.0.0.1:8080/index.php?route="));
+    for bad in ["ftp://127.0.0.1", "127.0.0.1", "http://a@b", "http://b?c"] {
+        assert_eq!(asked(bad), None, "{bad}");
+    }
+}
+
+#[test]
 fn orders_are_asked_for_by_their_history_from_the_mark_on() {
     let first = feed(&changes(None), "orders").request;
     let front = "https://larch.example/index.php?route=extension/tillstream/feed";

@@ -77,6 +77,21 @@ fn only_a_shop_with_an_address_is_asked_and_only_if_it_wants_to_be() {
 }
 
 #[test]
+fn an_address_for_tests_and_proxies_stands_in_for_the_shop() {
+    let asked = |api_url: &str| {
+        let settings = json!({ "shop_url": "https://larch.example", "api_url": api_url });
+        let feeds = Prestashop.feeds(&connection(settings), &history());
+        feeds.into_iter().next().map(|feed| feed.request.url)
+    };
+    assert!(
+        asked("http://127.0.0.1:8080/").unwrap().starts_with("http://127.0.0.1:8080/api/configurations?")
+    );
+    for bad in ["ftp://127.0.0.1", "127.0.0.1", "http://a@b", "http://b?c"] {
+        assert_eq!(asked(bad), None, "{bad}");
+    }
+}
+
+#[test]
 fn every_feed_begins_with_the_configuration_which_is_kept() {
     for feed in Prestashop.feeds(&larch(), &changes()) {
         let (sent, _) = feed.request.url.split_once('#').unwrap();
@@ -531,6 +546,14 @@ fn carts_that_became_orders_are_left_out() {
     assert_eq!(checkout["person"]["email"], "buyer2@example.com");
     assert_eq!(checkout["lines"][0]["name"], "Mug");
     assert!(!std::str::from_utf8(&records[0].body).unwrap().contains("secure_key"));
+}
+
+#[test]
+fn of_carts_that_became_orders_neither_buyers_nor_products_are_asked_for() {
+    let mut shop = Shop::new(150);
+    assert_eq!(read(&mut shop, &history(), "carts", |_| {}), []);
+    // The configuration and the categories, which are kept; of each page the carts and their orders.
+    assert_eq!(shop.asked.len(), 2 + 2 * 2);
 }
 
 #[test]

@@ -71,6 +71,20 @@ fn bodies(walk: &Walk) -> Vec<Value> {
     walk.records.iter().map(|record| serde_json::from_slice(&record.body).unwrap()).collect()
 }
 
+#[test]
+fn an_address_for_tests_and_proxies_stands_in_for_the_store() {
+    let asked = |api_url: &str| {
+        let feeds = Volusion.feeds(&cedar(json!({ "api_url": api_url })), &period(Span::History));
+        feeds.into_iter().next().map(|feed| feed.request.url)
+    };
+    assert!(
+        asked("http://127.0.0.1:8080/").unwrap().starts_with("http://127.0.0.1:8080/net/WebService.aspx?")
+    );
+    for bad in ["ftp://127.0.0.1", "127.0.0.1", "http://a@b", "http://b?c"] {
+        assert_eq!(asked(bad), None, "{bad}");
+    }
+}
+
 const RECENT: &str = "7/4/2026 3:00:00 PM";
 
 #[test]

@@ -387,7 +387,7 @@ async fn credentials_that_are_refused_show_on_the_connection() {
     stage.world.put_secrets(SHOP, &json!({"token": {"current": "expired"}}));
     assert_eq!(stage.poll().await, 1);
     let error = stage.error().await.unwrap();
-    assert!(error.contains("401") && !error.contains("expired"), "{error}");
+    assert!(error.contains("refused") && !error.contains("expired"), "{error}");
 }
 
 #[tokio::test]

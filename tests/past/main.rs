@@ -1,6 +1,11 @@
 //! Every platform's history, read by its adapter from a server that never fails: every order once, and how many requests
 //! that took against the fewest there can be.
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test that prints what it measured")]
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that prints what it measured"
+)]
 
 use std::collections::{BTreeMap, HashMap};
 

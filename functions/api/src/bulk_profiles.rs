@@ -35,7 +35,7 @@ impl Api {
         let rows = match asked.format {
             Format::Json => rows_of_json(bytes)?,
             Format::Csv => rows_of_csv(bytes)?,
-            Format::Lines => rows_of_lines(bytes)?,
+            Format::Lines => rows_of_lines(bytes),
         };
         if rows.is_empty() || rows.len() > MAX_PROFILES {
             let detail = format!("An import has 1 to {MAX_PROFILES} profiles.");
@@ -295,7 +295,7 @@ fn profile_of_attributes(attributes: Map<String, Value>) -> ApiResult<ProfileInp
 }
 
 /// One object of Klaviyo's attributes a line. Blank lines are passed over.
-fn rows_of_lines(bytes: &[u8]) -> ApiResult<Vec<BulkRow>> {
+fn rows_of_lines(bytes: &[u8]) -> Vec<BulkRow> {
     let lines = bytes.split(|byte| *byte == b'\n').zip(1_u64..);
     let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
     let rows = lines.take(MAX_PROFILES + 1).map(|(line, number)| {
@@ -305,7 +305,7 @@ fn rows_of_lines(bytes: &[u8]) -> ApiResult<Vec<BulkRow>> {
             _ => BulkRow::Refused(bad_line(number, "not a JSON object")),
         }
     });
-    Ok(rows.collect())
+    rows.collect()
 }
 
 fn chunks_of(rows: Vec<BulkRow>) -> Vec<Vec<BulkRow>> {

@@ -77,12 +77,10 @@ impl Jobs {
     ) -> anyhow::Result<Written> {
         let now = Instant::from(self.clock.now());
         let mut fits = true;
-        let change = |profile: &mut Profile| match applied(profile, person, patch, at) {
-            Some(changed) => changed,
-            None => {
-                fits = false;
-                false
-            }
+        let change = |profile: &mut Profile| {
+            let changed = applied(profile, person, patch, at);
+            fits = changed.is_some();
+            changed.unwrap_or_default()
         };
         let outcome = self.store.update_person(identifiers, Some(at), now, change).await?;
         Ok(match outcome {

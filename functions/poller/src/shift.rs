@@ -23,27 +23,27 @@ const QUICK_MS: i64 = 30_000;
 /// Nothing is begun with less time left than this.
 const ENOUGH_MS: i64 = 30_000;
 
-/// How wide the windows of a kind of work may be.
+/// How wide the windows of a kind of work may be, in milliseconds.
 struct Widths {
-    first_ms: i64,
-    narrowest_ms: i64,
-    widest_ms: i64,
+    first: i64,
+    narrowest: i64,
+    widest: i64,
 }
 
-const POLL: Widths = Widths { first_ms: DAY_MS, narrowest_ms: MINUTE_MS, widest_ms: DAY_MS };
-const IMPORT: Widths = Widths { first_ms: 7 * DAY_MS, narrowest_ms: MINUTE_MS, widest_ms: 36_500 * DAY_MS };
+const POLL: Widths = Widths { first: DAY_MS, narrowest: MINUTE_MS, widest: DAY_MS };
+const IMPORT: Widths = Widths { first: 7 * DAY_MS, narrowest: MINUTE_MS, widest: 36_500 * DAY_MS };
 
 impl Widths {
     fn of(&self, window_ms: Option<i64>) -> i64 {
-        window_ms.unwrap_or(self.first_ms).clamp(self.narrowest_ms, self.widest_ms)
+        window_ms.unwrap_or(self.first).clamp(self.narrowest, self.widest)
     }
 
-    fn wider(&self, window_ms: i64) -> Option<i64> {
-        Some(window_ms.saturating_mul(2).min(self.widest_ms))
+    fn wider(&self, window_ms: i64) -> i64 {
+        window_ms.saturating_mul(2).min(self.widest)
     }
 
-    fn narrower(&self, window_ms: i64) -> Option<i64> {
-        Some((window_ms / 2).max(self.narrowest_ms))
+    fn narrower(&self, window_ms: i64) -> i64 {
+        (window_ms / 2).max(self.narrowest)
     }
 }
 
@@ -109,7 +109,7 @@ impl<'a> Shift<'a> {
         let error = match outcome {
             Ok(()) => {
                 self.poll.cursor_ms = Some(until_ms);
-                self.poll.window_ms = POLL.wider(window_ms);
+                self.poll.window_ms = Some(POLL.wider(window_ms));
                 // What is left of a backlog is due at once.
                 let is_backlog = until_ms < started_ms;
                 self.poll.next_ms = finished_ms + if is_backlog { 0 } else { self.interval_ms() };
@@ -119,7 +119,7 @@ impl<'a> Shift<'a> {
             Err(Stopped::Sink(error)) if error.is::<Lost>() => return Err(error),
             // Half of it may succeed: it has fewer pages, each with a chance to fail, and smaller ones.
             Err(stopped) => {
-                self.poll.window_ms = POLL.narrower(window_ms);
+                self.poll.window_ms = Some(POLL.narrower(window_ms));
                 let is_only_late = matches!(stopped, Stopped::OutOfTime);
                 self.poll.next_ms = finished_ms + if is_only_late { 0 } else { AGAIN_MS };
                 Some(stopped.to_string())
@@ -153,15 +153,15 @@ impl<'a> Shift<'a> {
                 import.cursor_ms = until_ms;
                 import.failing = None;
                 import.window_ms =
-                    if now_ms - started_ms < QUICK_MS { IMPORT.wider(window_ms) } else { Some(window_ms) };
+                    Some(if now_ms - started_ms < QUICK_MS { IMPORT.wider(window_ms) } else { window_ms });
                 if until_ms >= import.until.as_millis() {
                     import.status = ImportStatus::Complete;
                 }
             }
             Err(Stopped::Sink(error)) if error.is::<Lost>() => return Err(error),
-            Err(Stopped::OutOfTime) => import.window_ms = IMPORT.narrower(window_ms),
+            Err(Stopped::OutOfTime) => import.window_ms = Some(IMPORT.narrower(window_ms)),
             Err(stopped) => {
-                import.window_ms = IMPORT.narrower(window_ms);
+                import.window_ms = Some(IMPORT.narrower(window_ms));
                 let reason = stopped.to_string();
                 self.note_error(&reason).await;
                 let since = import.failing.take().map_or(started.into(), |(since, _)| since);

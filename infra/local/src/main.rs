@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use tillstream::functions::{LOCAL_KEY, ProductFunctions};
 use tillstream::cli::{self, Failure, Outcome};
+use tillstream::functions::{LOCAL_KEY, ProductFunctions};
 use tillstream::{Options, Stack, TEMPLATE, clock, demo};
 use tracing_subscriber::EnvFilter;
 

@@ -197,8 +197,10 @@ impl Stack {
         let (stop, shutdown) = watch::channel(false);
         let mut tasks = JoinSet::new();
 
-        let state =
-            State::open(&directory.join("state.db"), &[sqs::SCHEMA, ssm::SCHEMA, s3::SCHEMA, event_source::SCHEMA])?;
+        let state = State::open(
+            &directory.join("state.db"),
+            &[sqs::SCHEMA, ssm::SCHEMA, s3::SCHEMA, event_source::SCHEMA],
+        )?;
         let dynamodb = DynamoDb::open(&directory.join("dynamodb.db"))?;
         let queues = Queues::new(state.clone(), Arc::clone(&clock));
 

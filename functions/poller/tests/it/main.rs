@@ -279,8 +279,8 @@ async fn a_request_that_fails_now_and_then_is_made_again() {
 async fn two_pollers_never_run_one_cursor_and_a_dead_one_holds_it_up_for_minutes_only() {
     let stage = Stage::set(ConnectionStatus::Active).await;
     let other = poller(&stage.world);
-    let (one, two) = futures::future::join(stage.poller.turn(SHOP), other.turn(SHOP)).await;
-    (one.unwrap(), two.unwrap());
+    let both = futures::future::try_join(stage.poller.turn(SHOP), other.turn(SHOP));
+    Box::pin(both).await.unwrap();
     assert_eq!(stage.queued().len(), 4);
     assert_eq!(stage.world.store.poll(SHOP).await.unwrap().runs.len(), 1);
 
@@ -394,7 +394,8 @@ async fn credentials_that_are_refused_show_on_the_connection() {
 async fn an_import_reads_its_period_in_windows_that_grow_and_marks_what_it_finds() {
     let stage = Stage::set(ConnectionStatus::Active).await;
     stage.poll().await;
-    (stage.queued(), stage.asked());
+    stage.queued();
+    stage.asked();
     stage.import(NOW_MS - 40 * DAY, NOW_MS).await;
     assert_eq!(stage.poll().await, 1);
     let windows: Vec<(i64, i64)> =

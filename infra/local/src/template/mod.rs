@@ -284,7 +284,9 @@ impl Template {
             let mut notifications = Vec::new();
             for configuration in configurations.queue_configurations {
                 let rules = configuration.filter.map(|filter| filter.s3_key.rules).unwrap_or_default();
-                if configuration.event != "s3:ObjectCreated:*" || rules.iter().any(|rule| rule.name != "prefix") {
+                if configuration.event != "s3:ObjectCreated:*"
+                    || rules.iter().any(|rule| rule.name != "prefix")
+                {
                     return Err(TemplateError::Unsupported(format!("a notification of {id}")));
                 }
                 let queue = crate::sqs::queue_of_arn(&configuration.queue)

@@ -80,7 +80,9 @@ fn report(output: &Output) -> Value {
 }
 
 fn data(id: &str, attributes: Value) -> Value {
-    json!({"data": {"type": "x", "id": id, "attributes": attributes}})
+    let mut data = json!({"data": {"type": "x", "id": id}});
+    data["data"]["attributes"] = attributes;
+    data
 }
 
 fn file(name: &str, text: &str) -> (tempfile::TempDir, String) {
@@ -209,8 +211,8 @@ async fn an_import_is_followed_to_its_end() {
 
 #[tokio::test]
 async fn a_file_goes_up_in_pieces_and_bad_rows_are_named_by_their_line_in_the_file() {
-    let rows: String =
-        (0..1001).map(|row| format!("{{\"metric\":\"M\",\"unique_id\":\"{row}\"}}\n")).collect();
+    let rows = (0..1001).map(|row| format!("{{\"metric\":\"M\",\"unique_id\":\"{row}\"}}\n"));
+    let rows = rows.collect::<Vec<_>>().concat();
     let (_directory, path) = file("events.ndjson", &rows);
     let counts = |total: u64, failed: u64| json!({"total_count": total, "completed_count": total - failed, "failed_count": failed});
     let mut second = data("J2", counts(1, 1));

@@ -44,7 +44,8 @@ fn function<'a>(model: &'a Model, code: &str) -> &'a Function {
 
 /// The platforms that send something.
 fn receivers() -> impl Iterator<Item = &'static dyn Platform> {
-    let sends = |platform: &&dyn Platform| Path::new(FUNCTIONS).join(platform.name()).join("src/main.rs").exists();
+    let sends =
+        |platform: &&dyn Platform| Path::new(FUNCTIONS).join(platform.name()).join("src/main.rs").exists();
     PLATFORMS.iter().copied().filter(move |platform| sends(platform))
 }
 

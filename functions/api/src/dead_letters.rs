@@ -8,8 +8,12 @@ use crate::error::{ApiError, ApiResult};
 use crate::ports::Queue;
 use crate::request::Asked;
 
-const QUEUES: [(&str, Queue); 3] =
-    [("raw-deliveries", Queue::RawDeliveries), ("jobs", Queue::Jobs), ("polls", Queue::Polls)];
+const QUEUES: [(&str, Queue); 4] = [
+    ("raw-deliveries", Queue::RawDeliveries),
+    ("jobs", Queue::Jobs),
+    ("polls", Queue::Polls),
+    ("files", Queue::Files),
+];
 
 impl Api {
     /// `GET /api/dead-letters`.

@@ -21,6 +21,8 @@ pub enum Queue {
     Jobs,
     /// Turns of connections to be asked.
     Polls,
+    /// Announcements of files.
+    Files,
 }
 
 /// A message could not be handed over.
@@ -57,9 +59,11 @@ pub(crate) struct Sqs {
     pub(crate) raw_deliveries_url: String,
     pub(crate) jobs_url: String,
     pub(crate) polls_url: String,
+    pub(crate) files_url: String,
     pub(crate) raw_deliveries_dlq_url: String,
     pub(crate) jobs_dlq_url: String,
     pub(crate) polls_dlq_url: String,
+    pub(crate) files_dlq_url: String,
 }
 
 impl Sqs {
@@ -68,6 +72,7 @@ impl Sqs {
             Queue::RawDeliveries => &self.raw_deliveries_url,
             Queue::Jobs => &self.jobs_url,
             Queue::Polls => &self.polls_url,
+            Queue::Files => &self.files_url,
         }
     }
 
@@ -76,6 +81,7 @@ impl Sqs {
             Queue::RawDeliveries => &self.raw_deliveries_dlq_url,
             Queue::Jobs => &self.jobs_dlq_url,
             Queue::Polls => &self.polls_dlq_url,
+            Queue::Files => &self.files_dlq_url,
         }
     }
 

@@ -9,10 +9,12 @@ use std::collections::BTreeMap;
 /// | `REGISTRY_TABLE` | table of connections, metrics, segments, keys, jobs, catalog | all |
 /// | `RAW_DELIVERIES_QUEUE_URL` | queue from receivers, poller and API to the mapper | receivers, poller, mapper, api |
 /// | `RAW_DELIVERIES_DLQ_URL` | where the mapper sets aside what can never succeed | mapper, api |
-/// | `JOBS_DLQ_URL`, `POLLS_DLQ_URL` | where chunks of jobs and turns of connections are set aside | api |
+/// | `JOBS_DLQ_URL`, `POLLS_DLQ_URL`, `FILES_DLQ_URL` | where chunks of jobs, turns of connections and announcements of files are set aside | api; the last also files |
 /// | `JOBS_QUEUE_URL` | queue of job chunks | api, clock, jobs |
+/// | `POLLS_QUEUE_URL` | queue of connections' turns to be asked | api, poller |
+/// | `FILES_QUEUE_URL`, `FILES_BUCKET` | queue of announcements of files, and where they lie | files; the queue also api |
 /// | `SECRETS_PATH` | path in Parameter Store under which secrets live | receivers, poller, mapper, api |
-/// | `FETCH_PRIVATE_HOSTS` | `true` lets requests to platforms go to private hosts and by HTTP; only for tests and the local stack | poller, mapper |
+/// | `FETCH_PRIVATE_HOSTS` | `true` lets requests to platforms go to private hosts and by HTTP; only for tests and the local stack | poller, mapper, api |
 /// | `PUBLIC_URL` | address of the API as the outside sees it; the request's own host if absent | api |
 /// | `TIME_ZONE` | the account's IANA time zone for day windows; UTC if absent | segment-evaluator, jobs, api |
 #[derive(Clone, Debug, Default)]

@@ -33,7 +33,7 @@ pub(crate) fn description() -> Description {
                     "title": "Time zones",
                     "description": "By location id, where a location has another time zone than time_zone says.",
                     "additionalProperties": { "type": "string", "format": "time-zone" },
-                    "examples": [{ "420140": "America/New_York" }]
+                    "examples": [{ "530271": "America/New_York" }]
                 },
                 "currency": {
                     "type": "string",

@@ -24,7 +24,7 @@ pub(super) const SHOP: Shop = Shop {
     // Where the key belongs to, the products, and the customers in one page, then transactions: the longest window is of
     // 60 days, and the past of 91.
     least_requests: |_| 3 + 2,
-    order_id: |number| format!("420140:{number}"),
+    order_id: |number| format!("530271:{number}"),
 };
 
 const PER_MINUTE: usize = 600;

@@ -176,8 +176,8 @@ fn records_hold_no_health_and_no_payment_data_and_pascal_case_is_read_alike() {
     };
     assert_eq!(dropped, [] as [&str; 0]);
     let facts = serde_json::to_value(facts).unwrap();
-    assert_eq!(facts[0]["order_id"], "420140:5");
-    assert_eq!(facts[0]["person"]["customer_id"], "420134:7");
+    assert_eq!(facts[0]["order_id"], "530271:5");
+    assert_eq!(facts[0]["person"]["customer_id"], "530264:7");
     assert_eq!(facts[0]["person"]["email"], "ada@example.com");
     assert_eq!(facts[0]["detail"]["location"], "Main Street");
     assert_eq!(facts[0]["detail"]["lines"][0]["name"], "Papers");

@@ -177,8 +177,9 @@ impl Extractor {
             if now_ms > reading.task.deadline_ms {
                 return Err(Stopped::OutOfTime);
             }
-            reading.tally.requests += 1;
-            let (reason, after) = match self.fetcher.fetch(connection, request, &reading.secrets).await {
+            let sent = &mut reading.tally.requests;
+            let answer = self.fetcher.fetch_counting(connection, request, &reading.secrets, sent).await;
+            let (reason, after) = match answer {
                 Ok(answer) => return Ok(answer),
                 Err(fetch::Error::Later { reason, after }) => (reason, after),
                 Err(fetch::Error::Denied { reason }) if refreshed => return Err(Stopped::Denied(reason)),

@@ -47,15 +47,33 @@ impl Fetcher {
         request: &ApiRequest,
         secrets: &Secrets,
     ) -> Result<Fetched, Error> {
+        self.fetch_counting(connection, request, secrets, &mut 0).await
+    }
+
+    /// As [`Self::fetch`]; adds one to `sent` if the request goes to the platform, whatever comes of it, and is not
+    /// answered from what is kept or held back.
+    pub async fn fetch_counting(
+        &self,
+        connection: &str,
+        request: &ApiRequest,
+        secrets: &Secrets,
+        sent: &mut u64,
+    ) -> Result<Fetched, Error> {
         if let Some(fetched) = self.kept.get(connection, request, self.clock.now_ms()) {
             return Ok(fetched);
         }
-        let fetched = self.ask(connection, request, secrets).await?;
+        let fetched = self.ask(connection, request, secrets, sent).await?;
         self.kept.put(connection, request, &fetched, self.clock.now_ms());
         Ok(fetched)
     }
 
-    async fn ask(&self, connection: &str, request: &ApiRequest, secrets: &Secrets) -> Result<Fetched, Error> {
+    async fn ask(
+        &self,
+        connection: &str,
+        request: &ApiRequest,
+        secrets: &Secrets,
+        sent: &mut u64,
+    ) -> Result<Fetched, Error> {
         let (url, host) = self.http.address(&fill_address(&request.url, secrets)?)?;
         let prepared = self.prepare(url, request, secrets)?;
         self.gate.admit(connection, request.pace, self.clock.now_ms()).map_err(|shut| {
@@ -66,6 +84,7 @@ impl Fetcher {
             };
             Error::Later { reason: format!("{host} {reason}"), after: Some(millis(wait_ms)) }
         })?;
+        *sent += 1;
         let answer = self.http.send(prepared).await;
         let now_ms = self.clock.now_ms();
         let fetched = match answer {

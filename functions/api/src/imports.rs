@@ -63,7 +63,7 @@ impl Api {
         if let Err(error) = self.outbox.send(Queue::Polls, turn).await {
             tracing::warn!(import = import.id, error = %error, "import could not be announced");
         }
-        Ok(Answer::accepted(single(asked, import_resource(asked, &import), None)))
+        Ok(Answer::accepted(single(asked, import_resource(asked, &import, self.now()), None)))
     }
 
     /// `GET /api/connections/{id}/imports`, newest first.
@@ -74,14 +74,15 @@ impl Api {
         let size = asked.page_size(PAGE, MAX_PAGE)?;
         let key = |import: &Import| format!("{}#{}", import.created_at.to_utc_string(), import.id);
         let (page, next) = page_of(asked, imports, key, true, size)?;
-        let data = page.iter().map(|import| import_resource(asked, import)).collect();
+        let now = self.now();
+        let data = page.iter().map(|import| import_resource(asked, import, now)).collect();
         Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
     }
 
     /// `GET /api/imports/{id}`.
     pub(crate) async fn get_import(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
         let import = self.store.import(id).await?.ok_or_else(|| ApiError::not_found("import", id))?;
-        Ok(Answer::ok(single(asked, import_resource(asked, &import), None)))
+        Ok(Answer::ok(single(asked, import_resource(asked, &import, self.now()), None)))
     }
 
     /// `DELETE /api/imports/{id}`: ends it. What was read stays.
@@ -152,7 +153,7 @@ fn instant(attributes: &Fields<'_>, name: &str) -> ApiResult<Option<Instant>> {
     Ok(Some(parsed.map_err(invalid)?.into()))
 }
 
-fn import_resource(asked: &Asked, import: &Import) -> Value {
+fn import_resource(asked: &Asked, import: &Import, now: Instant) -> Value {
     let worked_s = import.worked_ms / 1000;
     let rate = i64::try_from(import.tally.records).unwrap_or_default().checked_div(worked_s);
     let percent = import.percent();
@@ -166,7 +167,7 @@ fn import_resource(asked: &Asked, import: &Import) -> Value {
         .attribute("pages", import.tally.pages)
         .attribute("requests", import.tally.requests)
         .attribute("rate", rate)
-        .attribute("estimated_end", estimated_end(import, percent).map(time))
+        .attribute("estimated_end", estimated_end(import, percent, now).map(time))
         .attribute("error", import.failing.as_ref().map(|(_, error)| error.as_str()))
         .attribute("created", time(import.created_at))
         .attribute("started", import.started_at.map(time))
@@ -175,7 +176,9 @@ fn import_resource(asked: &Asked, import: &Import) -> Value {
 }
 
 /// When it ends if it goes on as it did; unknown before there is anything to go by.
-fn estimated_end(import: &Import, percent: i64) -> Option<Instant> {
+/// A time that has passed says nothing, such as after a crash.
+fn estimated_end(import: &Import, percent: i64, now: Instant) -> Option<Instant> {
     let started_ms = import.started_at.filter(|_| import.is_unfinished() && percent > 0)?.as_millis();
-    Instant::from_millis(started_ms.checked_add(import.worked_ms.checked_mul(100)? / percent)?)
+    let end = Instant::from_millis(started_ms.checked_add(import.worked_ms.checked_mul(100)? / percent)?);
+    end.filter(|end| *end > now)
 }

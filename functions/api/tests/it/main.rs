@@ -9,6 +9,7 @@ mod connections;
 mod dead_letters;
 mod events;
 mod filter;
+mod imports;
 mod profiles;
 mod segments;
 mod tables;
@@ -20,8 +21,8 @@ use std::sync::{Arc, Mutex};
 
 use ::api::{Api, Outbox, Parts, Queue, SendError, Vault, key_digest, router};
 use ::platform::{
-    Connection, Delivery, Description, Fetched, Mapping, Platform, Rejection, Request as Incoming,
-    SecretError, Secrets, Unverified, Verdict,
+    ApiRequest, Connection, Delivery, Description, Feed, Fetched, Mapping, Period, Platform, Rejection,
+    Request as Incoming, SecretError, Secrets, Unverified, Verdict,
 };
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -152,6 +153,12 @@ impl Platform for AnyShop {
 
     fn facts(&self, _: &Delivery, _: &Connection, _: &[Fetched]) -> Mapping {
         Mapping::Ignore("test")
+    }
+
+    fn feeds(&self, connection: &Connection, _: &Period) -> Vec<Feed> {
+        let request = ApiRequest::get("https://anyshop.example/orders");
+        let has_past = connection.text("shop") == Some("past");
+        has_past.then_some(Feed { name: "orders", request }).into_iter().collect()
     }
 }
 

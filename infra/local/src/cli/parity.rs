@@ -68,9 +68,13 @@ impl Parity {
 
 /// A day in a line; what is missing or too much only if there is any.
 fn line(day: &Value) -> String {
-    let side = |name: &str| format!("{} ({})", shown(&day[name]["count"]), shown(&day[name]["sum"]));
+    let side = |name: &str| {
+        let sums = day[name]["sum"].as_object().into_iter().flatten();
+        let sums: Vec<String> = sums.map(|(currency, sum)| format!("{} {currency}", shown(sum))).collect();
+        format!("{} ({})", shown(&day[name]["count"]), sums.join(", "))
+    };
     let mut line = format!("{}  platform {}  stored {}", shown(&day["date"]), side("source"), side("stored"));
-    for name in ["missing", "extra"] {
+    for name in ["missing", "extra", "different", "waiting"] {
         let ids: Vec<String> = day[name].as_array().into_iter().flatten().map(shown).collect();
         if !ids.is_empty() {
             line.extend(["  ", name, ": ", &ids.join(", ")]);

@@ -244,7 +244,7 @@ async fn a_file_goes_up_in_pieces_and_bad_rows_are_named_by_their_line_in_the_fi
 async fn days_are_compared_one_by_one() {
     for (equal, expected) in [(true, 0), (false, 1)] {
         let day = |date: &str, equal: bool| {
-            let side = json!({"count": 1, "sum": "9.90"});
+            let side = json!({"count": 1, "sum": {"EUR": "9.90"}});
             let missing = if equal { json!([]) } else { json!(["1001"]) };
             let day = json!({"date": date, "source": side, "stored": side, "missing": missing, "extra": []});
             data("P", json!({"time_zone": "Europe/Paris", "equal": equal, "days": [day]}))
@@ -256,6 +256,7 @@ async fn days_are_compared_one_by_one() {
         assert_eq!(code(&output), expected, "{output:?}");
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(text.contains("missing: 1001"), !equal, "{text}");
+        assert!(text.contains("1 (9.90 EUR)"), "{text}");
         let path = "GET /api/connections/C1/parity?metric=Placed%20Order";
         let asked = ["2026-01-31", "2026-02-01"].map(|day| format!("{path}&from={day}&to={day}"));
         assert_eq!(server.asked(), asked);

@@ -166,12 +166,13 @@ impl Api {
     pub async fn history(&self, email: &str) -> Vec<Told> {
         let Some(profile) = self.profile(email).await else { return Vec::new() };
         let filter = format!("equals(profile_id,\"{}\")", profile["id"].as_str().unwrap());
+        let events = self.all("/api/events", &[("filter", &filter)]).await;
+        // After the events: what happens for the first time makes its metric.
         let metrics = self.all("/api/metrics", &[]).await;
         let name = |id: &Value| {
             let metric = metrics.iter().find(|metric| metric["id"] == *id).unwrap();
             metric["attributes"]["name"].as_str().unwrap().to_owned()
         };
-        let events = self.all("/api/events", &[("filter", &filter)]).await;
         let mut told: Vec<Told> = events
             .iter()
             .map(|event| Told {

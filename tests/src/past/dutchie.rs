@@ -66,7 +66,7 @@ async fn admit(State(asked): State<Asked>, request: Request, next: Next) -> Resp
 
 async fn whoami() -> Json<Value> {
     Json(json!({
-        "locationId": 420_140, "locationName": "Main Street", "lspId": 420_134, "lspName": "Moss & Fern",
+        "locationId": 530_271, "locationName": "Main Street", "lspId": 530_264, "lspName": "Moss & Fern",
         "shareCustomerProfiles": true,
     }))
 }

@@ -22,7 +22,7 @@ pub(super) const SHOP: Shop = Shop {
             "api_url": address, "token_url": format!("{address}/dwsso/oauth2/access_token"),
         })
     },
-    secrets: || json!({"webhook_secret": "unused", "client_id": "client", "client_secret": "secret"}),
+    secrets: || json!({"webhook_secret": "unused-unused-unused-unused", "client_id": "client", "client_secret": "secret"}),
     router,
     // A token, and pages of 200.
     least_requests: |orders| 1 + orders.div_ceil(200),

@@ -159,7 +159,7 @@ fn records_hold_no_health_and_no_payment_data_and_pascal_case_is_read_alike() {
     }]});
     let joined = [
         answer(
-            &json!({"LocationName": "Main Street", "LocationId": 420_140, "CompanyName": "C", "CompanyId": 420_134}),
+            &json!({"LocationName": "Main Street", "LocationId": 530_271, "CompanyName": "C", "CompanyId": 530_264}),
         ),
         answer(&json!([])),
         answer(&json!([{"ProductId": 3, "ProductName": "Papers"}])),
@@ -258,7 +258,7 @@ impl Store {
         };
         let customer = |id: u64| json!({"customerId": id, "emailAddress": format!("c{id}@example.com")});
         answer(&match path.rsplit('/').next().unwrap() {
-            "whoami" => json!({"locationId": 420_140, "lspId": 420_134, "locationName": "Main Street"}),
+            "whoami" => json!({"locationId": 530_271, "lspId": 530_264, "locationName": "Main Street"}),
             "products" => json!([]),
             "customers" => json!([customer(parameter("customerID").unwrap().parse().unwrap())]),
             "customers-paginated" => {

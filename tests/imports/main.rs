@@ -1,12 +1,7 @@
 //! The history of shops on every platform that can be asked for it, while one call in twenty fails and the process is
 //! killed twice: every order once, every day's count as it was, and how many requests that took.
-#![allow(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    clippy::cast_precision_loss,
-    clippy::float_arithmetic,
-    reason = "a test that prints what it measured"
-)]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test that prints what it measured")]
+#![allow(clippy::cast_precision_loss, clippy::float_arithmetic, reason = "ratios for people")]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,11 +1,7 @@
 #![doc = include_str!("../README.md")]
 // A helper that fails is a test that fails.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr,
-    reason = "only tests use this crate"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "only tests use this crate")]
+#![allow(clippy::print_stderr, reason = "only tests use this crate")]
 
 pub mod api;
 pub mod bigcommerce;

@@ -125,9 +125,9 @@ impl Api {
             config.required("ORDERS_TABLE")?,
             config.required("REGISTRY_TABLE")?,
         );
-        let grants = Grants::new(secrets.clone(), store.clone(), Client::new(config)?, clock.clone());
-        let extractor = Extractor::new(Fetcher::new(config, clock.clone())?, grants.clone(), clock.clone());
-        let authorizing = Authorizing { grants, fetcher: Fetcher::new(config, clock.clone())? };
+        let grants = Grants::new(secrets.clone(), store.clone(), Client::new(config), clock.clone());
+        let extractor = Extractor::new(Fetcher::new(config, clock.clone()), grants.clone(), clock.clone());
+        let authorizing = Authorizing { grants, fetcher: Fetcher::new(config, clock.clone()) };
         let api = Self::new(Parts {
             store,
             outbox: Box::new(Sqs {

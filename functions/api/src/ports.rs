@@ -1,16 +1,9 @@
 //! The two services beside the tables, so that tests can stand in for them.
 
 use aws_sdk_sqs::error::DisplayErrorContext;
-use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::QueueAttributeName;
 use futures::future::BoxFuture;
-use futures::{StreamExt, TryStreamExt, stream};
 use platform::{SecretError, SecretStore, Secrets};
-
-/// The most messages of a batch, and the most bytes.
-const BATCH: usize = 10;
-const BATCH_BYTES: usize = 1024 * 1024;
-/// Batches under way at the same time.
-const CONCURRENCY: usize = 10;
 
 /// Where messages go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,21 +78,6 @@ impl Sqs {
         }
     }
 
-    async fn send_batch(&self, queue: Queue, messages: Vec<String>) -> Result<(), SendError> {
-        let entries = messages.into_iter().enumerate().map(|(place, message)| {
-            let entry = SendMessageBatchRequestEntry::builder().id(place.to_string()).message_body(message);
-            // With a group of its own, a mass of messages takes no precedence over single ones (fair queues).
-            entry.message_group_id("bulk").build().map_err(|error| SendError(error.to_string()))
-        });
-        let entries = entries.collect::<Result<Vec<_>, _>>()?;
-        let request = self.client.send_message_batch().queue_url(self.url(queue)).set_entries(Some(entries));
-        let answer = request.send().await.map_err(failed)?;
-        match answer.failed.first() {
-            None => Ok(()),
-            Some(refused) => Err(SendError(refused.code.clone())),
-        }
-    }
-
     async fn attribute(&self, url: &str, name: QueueAttributeName) -> Result<String, SendError> {
         let request = self.client.get_queue_attributes().queue_url(url).attribute_names(name.clone());
         let answer = request.send().await.map_err(failed)?;
@@ -112,25 +90,6 @@ fn failed<E: std::error::Error>(error: E) -> SendError {
     SendError(DisplayErrorContext(&error).to_string())
 }
 
-/// Messages in batches as SQS takes them.
-fn batches(messages: Vec<String>) -> Vec<Vec<String>> {
-    let mut batches: Vec<Vec<String>> = Vec::new();
-    let mut room = 0;
-    for message in messages {
-        match batches.last_mut() {
-            Some(batch) if batch.len() < BATCH && message.len() <= room => {
-                room -= message.len();
-                batch.push(message);
-            }
-            _ => {
-                room = BATCH_BYTES.saturating_sub(message.len());
-                batches.push(vec![message]);
-            }
-        }
-    }
-    batches
-}
-
 impl Outbox for Sqs {
     fn send(&self, queue: Queue, message: String) -> BoxFuture<'_, Result<(), SendError>> {
         let request = self.client.send_message().queue_url(self.url(queue)).message_body(message);
@@ -138,8 +97,9 @@ impl Outbox for Sqs {
     }
 
     fn send_all(&self, queue: Queue, messages: Vec<String>) -> BoxFuture<'_, Result<(), SendError>> {
-        let sends = batches(messages).into_iter().map(move |batch| self.send_batch(queue, batch));
-        Box::pin(stream::iter(sends.collect::<Vec<_>>()).buffer_unordered(CONCURRENCY).try_collect())
+        // With a group of its own, a mass of messages takes no precedence over single ones.
+        let sent = platform::send_all(&self.client, self.url(queue), "bulk", messages);
+        Box::pin(async move { sent.await.map_err(|error| SendError(format!("{error:#}"))) })
     }
 
     fn dead_letters(&self, queue: Queue) -> BoxFuture<'_, Result<u64, SendError>> {

@@ -66,9 +66,9 @@ impl Fetching {
     ) -> anyhow::Result<Self> {
         let secrets = SecretStore::new(clients.ssm.clone(), &config.required("SECRETS_PATH")?);
         Ok(Self {
-            fetcher: Fetcher::new(config, clock.clone())?,
+            fetcher: Fetcher::new(config, clock.clone()),
             queue_url: config.required("RAW_DELIVERIES_QUEUE_URL")?,
-            grants: Grants::new(secrets, store, Client::new(config)?, clock),
+            grants: Grants::new(secrets, store, Client::new(config), clock),
         })
     }
 

@@ -27,10 +27,7 @@ const AHEAD_MS: i64 = 366 * 24 * 3600 * 1000;
 impl Mapper {
     /// Advances one ledger by one snapshot. If there is something to tell, its `lines` are first completed from the
     /// catalog.
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "one call per kind of ledger; what differs between them is all here"
-    )]
+    #[allow(clippy::too_many_arguments, reason = "what differs between the kinds of ledgers is all here")]
     pub(crate) async fn tell<L, S>(
         &self,
         key: SubjectKey,

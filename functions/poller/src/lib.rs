@@ -59,12 +59,12 @@ impl Poller {
         let store = Store::new(clients.dynamodb.clone(), String::new(), orders, registry);
         let raw_deliveries_url = config.required("RAW_DELIVERIES_QUEUE_URL")?;
         let secrets = SecretStore::new(clients.ssm.clone(), &config.required("SECRETS_PATH")?);
-        let grants = Grants::new(secrets, store.clone(), Client::new(config)?, clock.clone());
+        let grants = Grants::new(secrets, store.clone(), Client::new(config), clock.clone());
         Ok(Self {
             platforms,
             raw_deliveries: RawQueue::new(clients.sqs.clone(), raw_deliveries_url, store.clone()),
             store,
-            extractor: Extractor::new(Fetcher::new(config, clock.clone())?, grants, clock.clone()),
+            extractor: Extractor::new(Fetcher::new(config, clock.clone()), grants, clock.clone()),
             sqs: clients.sqs.clone(),
             polls_queue_url: config.required("POLLS_QUEUE_URL")?,
             clock,

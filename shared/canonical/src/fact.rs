@@ -13,10 +13,7 @@ use crate::{Currency, Instant, Money};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "fact", rename_all = "snake_case")]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "facts are made once and moved; boxing each field of a fixture costs readability"
-)]
+#[allow(clippy::large_enum_variant, reason = "made once and moved; boxes would cost readability")]
 pub enum Fact {
     /// An order as the platform sees it now, or a part of it.
     Order(OrderSnapshot),

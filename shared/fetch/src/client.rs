@@ -14,13 +14,13 @@ pub struct Client(Http);
 
 impl Client {
     /// From the function's configuration.
-    pub fn new(config: &Config) -> anyhow::Result<Self> {
+    pub fn new(config: &Config) -> Self {
         Self::with_limits(Hosts::from_config(config), Limits { body_bytes: 64 * 1024, ..Limits::default() })
     }
 
     /// With limits of one's own.
-    pub fn with_limits(hosts: Hosts, limits: Limits) -> anyhow::Result<Self> {
-        Ok(Self(Http::new(hosts, limits)?))
+    pub fn with_limits(hosts: Hosts, limits: Limits) -> Self {
+        Self(Http::new(hosts, limits))
     }
 
     /// Makes a request. The error is [`Error::Later`] where there is no answer, and [`Error::Never`] otherwise.

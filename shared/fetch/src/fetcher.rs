@@ -30,13 +30,13 @@ pub struct Fetcher {
 
 impl Fetcher {
     /// From the function's configuration.
-    pub fn new(config: &Config, clock: Clock) -> anyhow::Result<Self> {
+    pub fn new(config: &Config, clock: Clock) -> Self {
         Self::with_limits(Hosts::from_config(config), Limits::default(), clock)
     }
 
     /// With limits of one's own.
-    pub fn with_limits(hosts: Hosts, limits: Limits, clock: Clock) -> anyhow::Result<Self> {
-        Ok(Self { http: Http::new(hosts, limits)?, gate: Gate::default(), kept: Kept::default(), clock })
+    pub fn with_limits(hosts: Hosts, limits: Limits, clock: Clock) -> Self {
+        Self { http: Http::new(hosts, limits), gate: Gate::default(), kept: Kept::default(), clock }
     }
 
     /// Makes a request of a connection with its secrets. Answers are 2xx, redirects (which are not followed), and

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use platform::{Fetched, Headers};
@@ -34,9 +34,10 @@ impl Default for Limits {
 /// A client that keeps to its limits.
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
-    client: Client,
+    /// Made for the first request: reading the machine's certificates takes time, and most starts ask nobody.
+    client: Arc<OnceLock<Client>>,
     hosts: Hosts,
-    body_bytes: usize,
+    limits: Limits,
 }
 
 /// Why there is no answer.
@@ -51,21 +52,29 @@ pub(crate) enum Trouble {
 }
 
 impl Http {
-    pub(crate) fn new(hosts: Hosts, limits: Limits) -> anyhow::Result<Self> {
+    pub(crate) fn new(hosts: Hosts, limits: Limits) -> Self {
+        Self { client: Arc::default(), hosts, limits }
+    }
+
+    fn client(&self) -> Result<&Client, Trouble> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
         let client = Client::builder()
             .user_agent(USER_AGENT)
-            .https_only(hosts == Hosts::Public)
+            .https_only(self.hosts == Hosts::Public)
             // Where a redirect leads has not been checked, and credentials must not follow it.
             .redirect(Policy::none())
             // A proxy would resolve names by itself.
             .no_proxy()
-            .dns_resolver(Arc::new(hosts))
-            .connect_timeout(limits.connect)
+            .dns_resolver(Arc::new(self.hosts))
+            .connect_timeout(self.limits.connect)
             // A function sleeps between invocations: what was open long before is closed by now.
             .pool_idle_timeout(Duration::from_secs(15))
-            .timeout(limits.total)
-            .build()?;
-        Ok(Self { client, hosts, body_bytes: limits.body_bytes })
+            .timeout(self.limits.total)
+            .build()
+            .map_err(|_| Trouble::Unanswered("cannot be asked: there is no HTTP client"))?;
+        Ok(self.client.get_or_init(|| client))
     }
 
     /// An address that may be asked, and its host.
@@ -86,7 +95,7 @@ impl Http {
 
     /// Makes a request and reads the answer, whatever its status.
     pub(crate) async fn send(&self, request: Request) -> Result<Fetched, Trouble> {
-        let response = self.client.execute(request).await.map_err(|error| trouble(&error))?;
+        let response = self.client()?.execute(request).await.map_err(|error| trouble(&error))?;
         let status = response.status().as_u16();
         let headers: Headers = response
             .headers()
@@ -98,12 +107,12 @@ impl Http {
 
     async fn body(&self, mut response: Response) -> Result<Vec<u8>, Trouble> {
         let announced = response.content_length().and_then(|length| usize::try_from(length).ok());
-        if announced.is_some_and(|length| length > self.body_bytes) {
+        if announced.is_some_and(|length| length > self.limits.body_bytes) {
             return Err(Trouble::TooLarge);
         }
         let mut body = Vec::with_capacity(announced.unwrap_or_default());
         while let Some(chunk) = response.chunk().await.map_err(|error| trouble(&error))? {
-            if body.len() + chunk.len() > self.body_bytes {
+            if body.len() + chunk.len() > self.limits.body_bytes {
                 return Err(Trouble::TooLarge);
             }
             body.extend_from_slice(&chunk);

@@ -20,13 +20,13 @@ pub struct PublicKeys(Http);
 
 impl PublicKeys {
     /// From hosts of the internet.
-    pub fn new() -> anyhow::Result<Self> {
+    pub fn public() -> Self {
         Self::of(Hosts::Public)
     }
 
     /// From these hosts.
-    pub fn of(hosts: Hosts) -> anyhow::Result<Self> {
-        Ok(Self(Http::new(hosts, LIMITS)?))
+    pub fn of(hosts: Hosts) -> Self {
+        Self(Http::new(hosts, LIMITS))
     }
 }
 

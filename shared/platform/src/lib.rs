@@ -3,6 +3,7 @@
 
 mod adapter;
 pub mod address;
+mod batch;
 mod envelope;
 pub mod lenient;
 mod oauth;
@@ -17,6 +18,7 @@ pub use adapter::{
     ApiRequest, Authorization, Connection, Description, Feed, Fetched, Headers, Mapping, Pace, Page, Period,
     Platform, Record, Rejection, Request, Secrets, Span, Verdict,
 };
+pub use batch::send_all;
 pub use envelope::{Delivery, Unverified, Verified};
 pub use oauth::{ClientProof, Learn, OAuth, learn_nothing};
 pub use queue::{Claim, MAX_BODY_BYTES, MessageError, Parcel, TooLarge};

@@ -2,17 +2,11 @@
 
 use anyhow::anyhow;
 use aws_sdk_sqs::error::DisplayErrorContext;
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use jiff::Timestamp;
 use store::Store;
 
+use crate::batch;
 use crate::queue::Parcel;
-
-/// SQS's bounds on a batch: messages, and bytes in all (less what their attributes may take).
-const MAX_BATCH: usize = 10;
-const MAX_BATCH_BYTES: usize = 1024 * 1024 - 16 * 1024;
-/// Tries of what the queue did not take.
-const BATCH_TRIES: u32 = 4;
 
 /// The queue, and the store for what no message holds.
 #[derive(Clone, Debug)]
@@ -47,41 +41,13 @@ impl RawQueue {
         parcels: Vec<Parcel>,
         now: Timestamp,
     ) -> anyhow::Result<()> {
-        let (mut batch, mut bytes) = (Vec::new(), 0);
+        let mut messages = Vec::with_capacity(parcels.len());
         for parcel in parcels {
             if let Some((claim, parts)) = parcel.claim {
                 self.store.put_claim(&claim.id, parts, now.as_second()).await?;
             }
-            if batch.len() == MAX_BATCH || bytes + parcel.message.len() > MAX_BATCH_BYTES {
-                self.send_batch(connection, std::mem::take(&mut batch)).await?;
-                bytes = 0;
-            }
-            bytes += parcel.message.len();
-            batch.push(parcel.message);
+            messages.push(parcel.message);
         }
-        if batch.is_empty() { Ok(()) } else { self.send_batch(connection, batch).await }
-    }
-
-    /// Sends at most ten messages; again those that the queue did not take.
-    async fn send_batch(&self, connection: &str, mut messages: Vec<String>) -> anyhow::Result<()> {
-        for _ in 0..BATCH_TRIES {
-            let entries = messages.iter().enumerate().map(|(index, message)| {
-                SendMessageBatchRequestEntry::builder()
-                    .id(index.to_string())
-                    .message_body(message)
-                    .message_group_id(connection)
-                    .build()
-            });
-            let entries = entries.collect::<Result<Vec<_>, _>>()?;
-            let request = self.sqs.send_message_batch().queue_url(&self.url).set_entries(Some(entries));
-            let answer = request.send().await.map_err(|error| anyhow!("{}", DisplayErrorContext(error)))?;
-            let refused: Vec<usize> =
-                answer.failed.iter().filter_map(|entry| entry.id.parse().ok()).collect();
-            if refused.is_empty() {
-                return Ok(());
-            }
-            messages = refused.into_iter().filter_map(|index| messages.get(index).cloned()).collect();
-        }
-        Err(anyhow!("the queue does not take all messages of a batch"))
+        batch::send_all(&self.sqs, &self.url, connection, messages).await
     }
 }

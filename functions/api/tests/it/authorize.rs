@@ -120,8 +120,7 @@ impl Desk {
         tokio::spawn(async move { axum::serve(listener, platform).await.unwrap() });
         let secrets = SecretStore::new(world.clients.ssm.clone(), SECRETS_PATH);
         let (config, store) = (world.config(), world.function_store());
-        let grants =
-            Grants::new(secrets.clone(), store.clone(), Client::new(&config).unwrap(), world.clock());
+        let grants = Grants::new(secrets.clone(), store.clone(), Client::new(&config), world.clock());
         let api = Api::new(Parts {
             store,
             outbox: Box::new(SharedOutbox(Arc::default())),
@@ -132,7 +131,7 @@ impl Desk {
             public_url: Some("https://api.example.com".to_owned()),
             zone: TimeZone::UTC,
         });
-        let fetcher = Fetcher::new(&config, world.clock()).unwrap();
+        let fetcher = Fetcher::new(&config, world.clock());
         let router = router(Arc::new(api.authorizing_with(Authorizing { grants, fetcher })));
         for (key, scope) in [(KEY, "*"), ("pk_reader", "connections:read")] {
             let record =

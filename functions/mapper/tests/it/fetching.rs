@@ -156,7 +156,7 @@ impl Market {
     async fn open() -> Self {
         let world = World::start().await;
         let limits = Limits { total: Duration::from_millis(400), ..Limits::default() };
-        let fetcher = Fetcher::with_limits(Hosts::Any, limits, world.clock()).unwrap();
+        let fetcher = Fetcher::with_limits(Hosts::Any, limits, world.clock());
         let mapper = Mapper::new(&world.config(), &world.clients, world.clock())
             .unwrap()
             .with_platforms(PLATFORMS)

@@ -140,9 +140,9 @@ impl Stage {
         // Pauses are real.
         let (config, clock) = (world.config(), runtime::Clock::system());
         let secrets = SecretStore::new(world.clients.ssm.clone(), SECRETS_PATH);
-        let client = Client::new(&config).unwrap();
+        let client = Client::new(&config);
         let grants = Grants::new(secrets, world.function_store(), client, clock.clone());
-        let extractor = Extractor::new(Fetcher::new(&config, clock.clone()).unwrap(), grants, clock);
+        let extractor = Extractor::new(Fetcher::new(&config, clock.clone()), grants, clock);
         Self { world, server, extractor, url }
     }
 

@@ -78,7 +78,7 @@ async fn only_public_hosts_are_asked_and_only_by_https() {
         Config::from_map(BTreeMap::from([("FETCH_PRIVATE_HOSTS".to_owned(), value.to_owned())]))
     };
     for config in [Config::default(), config("false"), config("1")] {
-        let fetcher = Fetcher::new(&config, Clock::system()).unwrap();
+        let fetcher = Fetcher::new(&config, Clock::system());
         for (url, reason) in [
             (format!("https://127.0.0.1:{port}/"), "127.0.0.1 is in a private network"),
             (format!("https://[::1]:{port}/"), "[::1] is in a private network"),
@@ -96,7 +96,7 @@ async fn only_public_hosts_are_asked_and_only_by_https() {
         }
     }
     assert_eq!(shop.requests(), 0);
-    let fetcher = Fetcher::new(&config("true"), Clock::system()).unwrap();
+    let fetcher = Fetcher::new(&config("true"), Clock::system());
     let request = ApiRequest::get(format!("http://localhost:{port}/"));
     assert_eq!(fetcher.fetch("C1", &request, &Secrets::default()).await.unwrap().status, 200);
 }
@@ -111,7 +111,7 @@ async fn public_keys_are_texts_of_a_bounded_size_from_public_hosts() {
         _ => answer(404, &[], ""),
     })
     .await;
-    let keys = PublicKeys::of(Hosts::Any).unwrap();
+    let keys = PublicKeys::of(Hosts::Any);
     assert_eq!(keys.fetch(&shop.url("/key.pem")).await.unwrap(), "-----BEGIN PUBLIC KEY-----");
     for (path, expected) in [
         ("/moved", "127.0.0.1 answered 302"),
@@ -122,7 +122,7 @@ async fn public_keys_are_texts_of_a_bounded_size_from_public_hosts() {
         assert_eq!(keys.fetch(&shop.url(path)).await.unwrap_err().to_string(), expected);
     }
     let asked = shop.requests();
-    let public = PublicKeys::new().unwrap();
+    let public = PublicKeys::public();
     assert!(public.fetch(&shop.url("/key.pem")).await.is_err());
     assert!(public.fetch(&format!("https://localhost:{}/key.pem", shop.address.port())).await.is_err());
     assert_eq!(shop.requests(), asked);

@@ -62,7 +62,7 @@ impl Shop {
             total: Duration::from_millis(500),
             body_bytes: 64 * 1024,
         };
-        let fetcher = Fetcher::with_limits(Hosts::Any, limits, clock).unwrap();
+        let fetcher = Fetcher::with_limits(Hosts::Any, limits, clock);
         let mut secrets = Secrets::default();
         secrets.rotate("token", "s3cret".to_owned());
         Self { address, fetcher, now_ms, requests, secrets }

@@ -58,12 +58,12 @@ impl Stage {
     /// A process of its own: it remembers nothing of the others.
     fn process(&self) -> Grants {
         let secrets = SecretStore::new(self.world.clients.ssm.clone(), SECRETS_PATH);
-        let client = Client::new(&self.world.config()).unwrap();
+        let client = Client::new(&self.world.config());
         Grants::new(secrets, self.world.function_store(), client, self.world.clock())
     }
 
     fn fetcher(&self) -> Fetcher {
-        Fetcher::new(&self.world.config(), self.world.clock()).unwrap()
+        Fetcher::new(&self.world.config(), self.world.clock())
     }
 
     async fn get(&self, grants: &Grants) -> Result<String, Error> {

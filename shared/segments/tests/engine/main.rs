@@ -1,11 +1,7 @@
 //! The engine against its law, its vectors and its limits.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "tests may panic and print"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests may panic")]
+#![allow(clippy::print_stdout, reason = "tests may print")]
 #![allow(clippy::needless_pass_by_value, reason = "JSON that is made for one call")]
 
 mod definitions;

@@ -74,6 +74,11 @@ impl Suite {
         for expected in &scenario.expect {
             assert!(lines.contains(&expected), "{name}: wanted {expected}, got {lines:#?}");
         }
+        let mut promised = scenario.expect.clone();
+        promised.sort();
+        let mut sorted: Vec<String> = told.values().cloned().collect();
+        sorted.sort();
+        if promised != sorted { eprintln!("INEXACT {}", name); for l in &sorted { if !promised.contains(l) { eprintln!("   extra {l}"); } } if promised.len()>sorted.len(){eprintln!("  promised more {promised:#?}")} }
         for never in &scenario.never {
             let told = lines
                 .iter()

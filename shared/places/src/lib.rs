@@ -1,0 +1,1 @@
+//! Countries by name, regions of countries, and the places of postal codes.

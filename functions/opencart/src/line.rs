@@ -1,11 +1,12 @@
 //! Lines of orders, and links to products.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use canonical::fact::Line;
 use canonical::money::Decimal;
 use platform::Connection;
-use platform::lenient::{Dropped, Field, Id, Object, Objects};
+use platform::lenient::{Dropped, Field, Object, Objects};
 
 use crate::feed::shop_url;
 use crate::money::Rate;
@@ -20,14 +21,20 @@ pub(crate) fn lines(
     products: Objects<OrderProduct>,
 ) -> Vec<Line> {
     let products = dropped.list("products", products);
+    let mut rows: BTreeMap<String, u32> = BTreeMap::new();
     let lines = products.into_iter().enumerate().map(|(index, Object(product))| {
         let product_id = reference(dropped, "products.product_id", product.product_id);
-        let line_id = dropped.take("products.order_product_id", product.order_product_id).map(|Id(id)| id);
+        // Rows get new ids whenever an order is edited: a line is named by its product, and a further row by its number.
+        let line_id = product_id.clone().map(|id| {
+            let row = rows.entry(id.clone()).or_default();
+            *row += 1;
+            if *row == 1 { id } else { format!("{id}-{row}") }
+        });
         let quantity = dropped.take("products.quantity", product.quantity).unwrap_or(Decimal::ONE);
         let sku = dropped.take("products.sku", product.sku);
         let image = dropped.take("products.image", product.image);
         Line {
-            line_id: line_id.or_else(|| product_id.clone()).unwrap_or_else(|| format!("#{index}")),
+            line_id: line_id.unwrap_or_else(|| format!("#{index}")),
             // The model is the nearest to a stock-keeping unit that an order itself has.
             sku: sku.or_else(|| dropped.take("products.model", product.model)),
             name: dropped.take("products.name", product.name).unwrap_or_default(),

@@ -5,7 +5,7 @@ use canonical::{Currency, Money};
 use platform::lenient::{Dropped, Field};
 use rust_decimal::RoundingStrategy;
 
-/// Digits of a currency whose row is gone.
+/// Digits of a currency whose row is not known.
 const DECIMALS: u32 = 2;
 /// More digits than any currency has.
 const MAX_DECIMALS: u32 = 8;
@@ -34,10 +34,13 @@ impl Rate {
             dropped.take("decimal_place", decimals).and_then(|decimals| u32::try_from(decimals).ok());
         // Without a rate an amount is still what it was in the shop's currency.
         let converted = code.zip(value);
+        let currency = converted.map(|(code, _)| code).or(default).or(code);
+        // The digits are those of the order's currency.
+        let decimals = decimals.filter(|decimals| *decimals <= MAX_DECIMALS && currency == code);
         Self {
-            currency: converted.map(|(code, _)| code).or(default).or(code),
+            currency,
             value: converted.map_or(Decimal::ONE, |(_, value)| value),
-            decimals: decimals.filter(|decimals| *decimals <= MAX_DECIMALS).unwrap_or(DECIMALS),
+            decimals: decimals.unwrap_or(DECIMALS),
         }
     }
 

@@ -4,22 +4,9 @@
 
 use canonical::Currency;
 use canonical::money::Decimal;
-use platform::lenient::{Field, Id, Lenient, Moment, Object, Objects};
+use platform::lenient::{Field, Id, Lenient, Object, Objects, Stamp};
 use serde::Deserialize;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess};
-
-/// A local time; `0000-00-00 00:00:00` stands for none.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Stamp(pub(crate) Option<Moment>);
-
-impl Lenient<'_> for Stamp {
-    fn from_text(text: &str) -> Option<Self> {
-        if text.starts_with("0000-00-00") {
-            return Some(Self(None));
-        }
-        Moment::from_text(text).map(|moment| Self(Some(moment)))
-    }
-}
 
 /// The name of a way to pay or to ship: a text up to 4.0.1, `{"name": …, "code": …}` since, often as text again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,7 +108,6 @@ pub(crate) struct Order {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct OrderProduct {
-    pub(crate) order_product_id: Field<Id>,
     pub(crate) product_id: Field<Id>,
     pub(crate) name: Field<String>,
     pub(crate) model: Field<String>,

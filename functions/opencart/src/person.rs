@@ -4,10 +4,10 @@ use canonical::{Instant, Person};
 use jiff::tz::TimeZone;
 use platform::Connection;
 use platform::address::{Address, set};
-use platform::lenient::{Dropped, Field, Id};
+use platform::lenient::{Dropped, Field, Id, Stamp};
 use serde_json::Map;
 
-use crate::payload::{Order, Stamp};
+use crate::payload::Order;
 
 /// The zone of a record's local times.
 pub(crate) fn zone(dropped: &mut Dropped, connection: &Connection, field: Field<String>) -> TimeZone {
@@ -23,7 +23,7 @@ pub(crate) fn time(
     field: Field<Stamp>,
     zone: &TimeZone,
 ) -> Option<Instant> {
-    dropped.take(name, field)?.0?.in_zone(zone)
+    dropped.take(name, field)?.in_zone(zone)
 }
 
 /// An id; 0 stands for none.

@@ -76,9 +76,11 @@ impl<'a> Meanings<'a> {
     }
 }
 
-/// An order's statuses, oldest first. Status 0 is none: nobody confirmed the order.
+/// An order's statuses since the one that placed it, oldest first. Status 0 is none: nobody confirmed the order.
 pub(crate) struct Standing {
     entries: Vec<(Meaning, Option<Instant>)>,
+    /// A payment failed before.
+    failed: bool,
 }
 
 impl Standing {
@@ -107,24 +109,23 @@ impl Standing {
         let latest = current.filter(|status| status != "0").filter(is_new);
         let latest = latest.map(|status| (meanings.of(&status), None));
         let entries = entries.into_iter().map(|(_, at, status)| (meanings.of(&status), at));
-        Self { entries: entries.chain(latest).collect() }
+        let mut entries: Vec<_> = entries.chain(latest).collect();
+        // A checkout is not placed by a payment that failed, nor by being voided, as 4.1 does with every checkout that
+        // is written anew before it is confirmed.
+        let places = |(entry, _): &_| !matches!(entry, Meaning::NotPlaced | Meaning::Cancelled);
+        let placed = entries.iter().position(places).unwrap_or(entries.len());
+        let failed = entries.drain(..placed).any(|(entry, _)| entry == Meaning::NotPlaced);
+        Self { entries, failed }
     }
 
-    /// Whether anybody ever confirmed the order.
+    /// Whether anybody ever confirmed the order, or tried to pay it.
     pub(crate) fn is_confirmed(&self) -> bool {
-        !self.entries.is_empty()
+        self.failed || !self.entries.is_empty()
     }
 
-    /// Since when the order counts: its first status that is no failure. One that failed and was nothing but
-    /// cancelled since does not.
+    /// Since when the order counts: its first status that is neither a failure nor a cancellation.
     pub(crate) fn placed(&self, otherwise: Option<Instant>) -> Option<Instant> {
-        let failed = self.entries.iter().any(|(entry, _)| *entry == Meaning::NotPlaced);
-        let counts = |(entry, _): &&(Meaning, _)| match entry {
-            Meaning::NotPlaced => false,
-            Meaning::Cancelled => !failed,
-            _ => true,
-        };
-        self.entries.iter().find(counts).and_then(|(_, at)| at.or(otherwise))
+        self.entries.first().and_then(|(_, at)| at.or(otherwise))
     }
 
     /// Since when it is cancelled, if it was not taken up again; `otherwise` where the history does not say, as in all

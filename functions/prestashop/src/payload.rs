@@ -3,7 +3,7 @@
 
 use canonical::Currency;
 use canonical::money::Decimal;
-use platform::lenient::{Field, Id, Lenient, Moment, Object, Objects};
+use platform::lenient::{Field, Id, Lenient, Object, Objects, Stamp};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -26,19 +26,6 @@ impl Lenient<'_> for Flag {
 
     fn from_bool(value: bool) -> Option<Self> {
         Some(Self(value))
-    }
-}
-
-/// A local time; `0000-00-00 00:00:00` stands for none.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Stamp(pub(crate) Option<Moment>);
-
-impl Lenient<'_> for Stamp {
-    fn from_text(text: &str) -> Option<Self> {
-        if text.starts_with("0000-00-00") {
-            return Some(Self(None));
-        }
-        Moment::from_text(text).map(|moment| Self(Some(moment)))
     }
 }
 

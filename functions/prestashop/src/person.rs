@@ -5,10 +5,10 @@ use canonical::{Instant, Person};
 use jiff::tz::TimeZone;
 use platform::Connection;
 use platform::address::{Address, set};
-use platform::lenient::{Dropped, Field, Id, Object};
+use platform::lenient::{Dropped, Field, Id, Object, Stamp};
 use serde_json::Map;
 
-use crate::payload::{self, Customer, Flag, Stamp};
+use crate::payload::{self, Customer, Flag};
 
 /// The addresses of the one customer to whom PrestaShop's module for the GDPR gives the orders of everybody who was
 /// erased. Source: <https://github.com/PrestaShop/psgdpr>.
@@ -28,7 +28,7 @@ pub(crate) fn time(
     field: Field<Stamp>,
     zone: &TimeZone,
 ) -> Option<Instant> {
-    dropped.take(name, field)?.0?.in_zone(zone)
+    dropped.take(name, field)?.in_zone(zone)
 }
 
 /// An amount without the zeros that the database pads it with.

@@ -311,6 +311,26 @@ impl Lenient<'_> for Moment {
     }
 }
 
+/// A [`Moment`] of a database that writes none as `0000-00-00 00:00:00`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stamp(Option<Moment>);
+
+impl Stamp {
+    /// As [`Moment::in_zone`]; `None` also where there is none.
+    pub fn in_zone(self, zone: &TimeZone) -> Option<Instant> {
+        self.0?.in_zone(zone)
+    }
+}
+
+impl Lenient<'_> for Stamp {
+    fn from_text(text: &str) -> Option<Self> {
+        if text.starts_with("0000-00-00") {
+            return Some(Self(None));
+        }
+        Moment::from_text(text).map(|moment| Self(Some(moment)))
+    }
+}
+
 /// Three letters.
 impl Lenient<'_> for Currency {
     fn from_text(text: &str) -> Option<Self> {
@@ -429,6 +449,18 @@ mod tests {
         let Field::Is(moment) = read::<Moment>("\"2026-07-14 09:26:53\"") else { panic!("a moment") };
         let paris = TimeZone::get("Europe/Paris").unwrap();
         assert_eq!(moment.in_zone(&paris).unwrap().to_string(), "2026-07-14T09:26:53+02:00");
+    }
+
+    #[test]
+    fn a_databases_none_is_no_time_and_not_bad() {
+        let at = |json| match read::<Stamp>(json) {
+            Field::Is(stamp) => stamp.in_zone(&TimeZone::UTC).map(|at| at.to_string()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(at("\"0000-00-00 00:00:00\""), None);
+        assert_eq!(at("\"0000-00-00\""), None);
+        assert_eq!(at("\"2026-03-14 09:26:53\"").as_deref(), Some("2026-03-14T09:26:53Z"));
+        assert_eq!(read::<Stamp>("\"soon\""), Field::Bad);
     }
 
     #[test]

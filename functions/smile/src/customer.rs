@@ -120,8 +120,15 @@ impl Tier {
                 property: TIER_MILESTONE.to_owned(),
                 value: decimal_to_json(*milestone),
                 rising: true,
+                // A tier whose milestone was moved is the same tier.
+                unless: Some((TIER_ID.to_owned(), number(id))),
             },
-            None => PropertyChange { property: TIER_ID.to_owned(), value: number(id), rising: false },
+            None => PropertyChange {
+                property: TIER_ID.to_owned(),
+                value: number(id),
+                rising: false,
+                unless: None,
+            },
         };
         let mut tier = Map::from_iter([("id".to_owned(), number(id))]);
         set(&mut tier, "name", name.clone());

@@ -19,7 +19,6 @@ const EXPIRING: &str = "expiring_rewards";
 const LIMIT: u32 = 250;
 /// How long before its end a reward is told of, in days.
 const EXPIRING_DAYS: i64 = 7;
-const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 type Row = Map<String, Value>;
 
@@ -48,21 +47,22 @@ pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
     let days =
         connection.settings.get("reward_expiring_days").and_then(Value::as_i64).unwrap_or(EXPIRING_DAYS);
     if period.span == Span::Changes && days > 0 {
-        feeds.extend(midnight(period).map(|midnight| Feed {
+        feeds.extend(midnights(period).map(|(since, midnight)| Feed {
             name: EXPIRING,
             request: api.get(&format!(
                 "reward_fulfillments?fulfillment_status=issued&usage_status=unused&limit={LIMIT}\
-                 #until={midnight}&days={days}"
+                 #since={since}&until={midnight}&days={days}"
             )),
         }));
     }
     feeds
 }
 
-/// The last midnight (UTC) of a period, if it has one.
-fn midnight(period: &Period) -> Option<Timestamp> {
-    let day = period.until.to_zoned(TimeZone::UTC).start_of_day().ok()?.timestamp();
-    (day > period.since).then_some(day)
+/// The last midnight (UTC) of a period, if it has one, and the last one before it: up to there all was asked for.
+fn midnights(period: &Period) -> Option<(Timestamp, Timestamp)> {
+    let day = |time: Timestamp| Some(time.to_zoned(TimeZone::UTC).start_of_day().ok()?.timestamp());
+    let (before, last) = (day(period.since)?, day(period.until)?);
+    (last > period.since).then_some((before, last))
 }
 
 /// One page of any feed.
@@ -205,16 +205,18 @@ fn joined_rows(
     Page { records: records.collect(), next, ..Page::default() }
 }
 
-/// Rewards whose warning falls into the day before `until`, with its time. One that was issued later needs none.
+/// Rewards whose warning falls between two midnights, with its time. One that was issued later needs none, and one that
+/// is at its end, because nobody asked for long, no more.
 fn expiring(fragment: &str, rows: Vec<Row>) -> Option<Vec<Row>> {
-    let until: Timestamp = query_parameter(fragment, "until")?.parse().ok()?;
+    let bound = |name| query_parameter(fragment, name)?.parse::<Timestamp>().ok();
+    let (since, until) = (bound("since")?, bound("until")?);
     let days: i64 = query_parameter(fragment, "days")?.parse().ok()?;
     let ahead = SignedDuration::from_hours(days.checked_mul(24)?);
-    let from = until.checked_sub(DAY).ok()?;
     let warned = |mut row: Row| {
         let time = |name: &str| row.get(name)?.as_str()?.parse::<Timestamp>().ok();
-        let at = time("expires_at")?.checked_sub(ahead).ok()?;
-        let is_due = at > from && at <= until && time("created_at").is_none_or(|created| created <= at);
+        let end = time("expires_at").filter(|end| *end > until)?;
+        let at = end.checked_sub(ahead).ok()?;
+        let is_due = at > since && at <= until && time("created_at").is_none_or(|created| created <= at);
         row.insert("expiring_at".to_owned(), Instant::from(at).to_string().into());
         is_due.then_some(row)
     };

@@ -440,6 +440,10 @@ pub struct PropertyChange {
     /// Only a rise counts: to a greater number, or to any from none.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rising: bool,
+    /// A property and its new value: if the profile has had just that, nothing happened, for it only means something else
+    /// now, as a tier does whose threshold was moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unless: Option<(String, Value)>,
 }
 
 /// A product, or that it is gone.

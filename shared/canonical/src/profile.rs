@@ -112,6 +112,8 @@ impl Profile {
         let before = self.value_at(path).unwrap_or(&Value::Null);
         let after = decimal_from_json(&change.value);
         let falls = change.rising && decimal_from_json(before).is_some_and(|before| after <= Some(before));
-        is_newer && *before != change.value && !falls
+        let property = |key| self.value_at(attributes::Path { parent: Some("properties"), key });
+        let is_same = change.unless.as_ref().is_some_and(|(key, value)| property(key) == Some(value));
+        is_newer && *before != change.value && !falls && !is_same
     }
 }

@@ -69,7 +69,7 @@ fn what_changed_is_asked_for_and_once_a_day_what_will_expire() {
         feed(&one, &night(), "expiring_rewards").request.url,
         format!(
             "{HOST}/reward_fulfillments?fulfillment_status=issued&usage_status=unused&limit=250\
-             #until=2026-03-14T00:00:00Z&days=7"
+             #since=2026-03-13T00:00:00Z&until=2026-03-14T00:00:00Z&days=7"
         )
     );
 }
@@ -225,6 +225,36 @@ fn rewards_are_told_of_on_the_day_that_their_warning_falls_into() {
             "2:2026-03-21T00:00:00Z Reward Expiring 2026-03-14T00:00:00Z",
         ]
     );
+}
+
+#[test]
+fn a_poll_after_days_of_silence_tells_of_all_their_warnings_but_of_no_reward_that_ended() {
+    let settings = json!({"reward_expiring_days": 1});
+    let one = connection(settings);
+    let silence = Period::changes(at("2026-03-10T12:00:00Z"), at("2026-03-13T00:05:00Z"));
+    let feed = feed(&one, &silence, "expiring_rewards");
+    let row = |id: u64, expires: &str| json!({"id": id, "customer_id": 7, "expires_at": expires, "created_at": "2026-01-01T00:00:00Z"});
+    let rows = answer(&json!({"reward_fulfillments": [
+        row(1, "2026-03-11T00:00:00Z"),
+        row(2, "2026-03-12T10:00:00Z"),
+        row(3, "2026-03-13T10:00:00Z"),
+        row(4, "2026-03-14T00:00:00Z"),
+        row(5, "2026-03-14T10:00:00Z"),
+    ]}));
+    let told = |feed: &Feed| {
+        let joined = [answer(&json!({"customer": {"id": 7, "email": "ada@example.com"}}))];
+        let page = Smile.page(&one, feed, &rows, &joined).unwrap();
+        let id = |record: &platform::Record| record.delivery_id.split('-').nth(1).unwrap().to_owned();
+        page.records.iter().map(id).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(&feed),
+        ["3", "4"],
+        "two days' warnings: what ended at or before the midnight needs none"
+    );
+    let weekly = connection(json!({}));
+    let feed = Smile.feeds(&weekly, &silence).pop().unwrap();
+    assert!(feed.request.url.ends_with("#since=2026-03-10T00:00:00Z&until=2026-03-13T00:00:00Z&days=7"));
 }
 
 /// An account with so many customers, each with a points transaction; lists go on behind an id.

@@ -154,7 +154,8 @@ proptest! {
 
 #[test]
 fn a_property_changes_only_if_it_was_seen_before_with_another_value_and_not_later() {
-    let change = |value: Value, rising| PropertyChange { property: "Tier".into(), value, rising };
+    let change =
+        |value: Value, rising| PropertyChange { property: "Tier".into(), value, rising, unless: None };
     let mut profile = profile();
     assert!(!profile.undergoes(&change(json!("Gold"), false), 10), "never seen");
     assert_eq!(apply(&mut profile, json!({"properties": {"Tier": "Gold"}}), 10), CHANGED);
@@ -168,4 +169,10 @@ fn a_property_changes_only_if_it_was_seen_before_with_another_value_and_not_late
     assert_eq!(apply(&mut profile, json!({"properties": {"Tier": null}}), 30), CHANGED);
     assert!(profile.undergoes(&change(json!(100), true), 40), "cleared");
     assert!(!profile.undergoes(&change(json!(null), true), 40));
+    let unless =
+        |id: u64| PropertyChange { unless: Some(("Id".into(), json!(id))), ..change(json!(100), true) };
+    assert!(profile.undergoes(&unless(7), 40), "the other was never seen");
+    assert_eq!(apply(&mut profile, json!({"properties": {"Id": 7}}), 40), CHANGED);
+    assert!(!profile.undergoes(&unless(7), 50), "it only means something else");
+    assert!(profile.undergoes(&unless(8), 50));
 }

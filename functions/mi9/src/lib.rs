@@ -21,7 +21,24 @@ impl Platform for Mi9 {
             title: "Mi9",
             settings: json!({
                 "type": "object",
-                "properties": {(contract::SHOP_ERASURE): contract::shop_erasure_schema()},
+                "properties": {
+                    "time_zone": {
+                        "type": "string",
+                        "format": "time-zone",
+                        "title": "Time zone",
+                        "description": "Of the times in files of orders that have no offset, by its IANA name. Without \
+                                        it such times are refused.",
+                        "examples": ["America/New_York"]
+                    },
+                    "currency": {
+                        "type": "string",
+                        "pattern": "^[A-Za-z]{3}$",
+                        "title": "Currency",
+                        "description": "Of the amounts in files of orders that name none (ISO 4217).",
+                        "examples": ["USD"]
+                    },
+                    (contract::SHOP_ERASURE): contract::shop_erasure_schema()
+                },
                 "required": [],
                 "additionalProperties": false
             }),

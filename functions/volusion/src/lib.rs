@@ -155,6 +155,21 @@ fn settings() -> Value {
                 "description": "V1: the IANA name of the zone of the store's clock.",
                 "examples": ["America/Chicago"]
             },
+            "status_map": {
+                "type": "object",
+                "title": "Order statuses",
+                "description": "V1: what statuses of the store's own mean, by their text, or Volusion's own where the \
+                                store means something else by them: not_placed, placed, by_lines (what the lines say \
+                                has left), partially_shipped, shipped, partially_returned, returned or cancelled. \
+                                Others count as placed.",
+                "additionalProperties": {
+                    "type": "string",
+                    "enum": ["not_placed", "placed", "by_lines", "partially_shipped", "shipped",
+                             "partially_returned", "returned", "cancelled"]
+                },
+                "maxProperties": 50,
+                "examples": [{"Picked up": "shipped"}]
+            },
             "changes_schema": {
                 "type": "string",
                 "title": "Export of changes",

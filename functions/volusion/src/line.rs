@@ -23,7 +23,8 @@ pub(crate) fn lines(dropped: &mut Dropped, items: Objects<Item>) -> Vec<Line> {
         .collect()
 }
 
-fn numbered(named: &mut BTreeMap<String, usize>, name: &str) -> String {
+/// A name, with a number behind it from the second one on.
+pub(crate) fn numbered(named: &mut BTreeMap<String, usize>, name: &str) -> String {
     let number = named.entry(name.to_owned()).or_default();
     *number += 1;
     if *number == 1 { name.to_owned() } else { format!("{name}#{number}") }

@@ -10,6 +10,7 @@ use xml::Element;
 
 use crate::classic::payload;
 use crate::classic::record::{self, Group};
+use crate::classic::status_map;
 
 const NAME: &str = "v1_orders";
 /// Orders of a page: each may need its customer.
@@ -108,7 +109,9 @@ fn request(connection: &Connection, state: &State) -> Option<ApiRequest> {
         Some(schema) if state.step == 0 && record::is_plain(schema) => format!("API_Name=Generic%5C{schema}"),
         Some(_) => return None,
         None => {
-            let status = STATUSES.get(state.step)?.replace(' ', "%20");
+            let own = status_map(connection).map(|(status, _)| status);
+            let own = own.filter(|own| !STATUSES.iter().any(|status| status.eq_ignore_ascii_case(own)));
+            let status = encoded(STATUSES.iter().copied().chain(own).nth(state.step)?);
             format!(
                 "EDI_Name=Generic%5COrders&SELECT_Columns=*&WHERE_Column=o.OrderStatus&WHERE_Value={status}"
             )
@@ -116,6 +119,13 @@ fn request(connection: &Connection, state: &State) -> Option<ApiRequest> {
     };
     let request = ask(connection, &what)?.kept_for(ANSWER);
     Some(ApiRequest { url: format!("{}#{}", request.url, state.fragment()), ..request })
+}
+
+/// A text in an address.
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let byte = |byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(byte).collect()
 }
 
 /// The login goes into the query: there is no other place for it.

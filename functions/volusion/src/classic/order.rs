@@ -1,16 +1,21 @@
 //! Orders of V1.
 
+use std::collections::BTreeMap;
+
 use canonical::fact::{Cancellation, Line, OrderDetail, OrderSnapshot, Refund, RefundPolicy, Shipment};
 use canonical::money::Decimal;
 use canonical::{Fact, Instant, Money, Person};
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
+use platform::Connection;
 use platform::address::{Address, lend, set_object};
 use platform::lenient::{self, Dropped, Field, Id, Object, Objects};
 use platform::reading::{Reader, Reading, Silence};
 use serde_json::Map;
 
 use crate::classic::payload::{self, Amount, Body, Flag, Local};
+use crate::classic::status_map;
+use crate::line::numbered;
 
 /// An order with its lines and its customer.
 pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
@@ -40,7 +45,7 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
     let ordered_at = ordered_at.or_else(|| instant(ordered));
 
     let status = dropped.take("OrderStatus", order.order_status).unwrap_or_default();
-    let status = Status::of(&status);
+    let status = Status::of(&status, reader.connection);
     let details = Details::of(dropped, body.lines, &zone);
     let total = dropped.take("PaymentAmount", order.payment_amount).map(|Amount(amount)| amount);
     let shipped_at = instant(shipped).unwrap_or(changed_at);
@@ -153,7 +158,27 @@ enum Status {
 }
 
 impl Status {
-    fn of(text: &str) -> Self {
+    /// By the setting `status_map`, else as Volusion means its own texts.
+    fn of(text: &str, connection: &Connection) -> Self {
+        let mapped = status_map(connection).find(|(status, _)| status.eq_ignore_ascii_case(text));
+        mapped.and_then(|(_, word)| Self::parse(word)).unwrap_or_else(|| Self::own(text))
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "not_placed" => Self::Declined,
+            "placed" => Self::Open,
+            "by_lines" => Self::ByLines,
+            "partially_shipped" => Self::PartiallyShipped,
+            "shipped" => Self::Shipped,
+            "partially_returned" => Self::PartiallyReturned,
+            "returned" => Self::Returned,
+            "cancelled" => Self::Cancelled,
+            _ => return None,
+        })
+    }
+
+    fn own(text: &str) -> Self {
         match text.trim().to_ascii_lowercase().as_str() {
             "" | "payment declined" => Self::Declined,
             "see line items" | "partially backordered" => Self::ByLines,
@@ -187,6 +212,8 @@ struct Details {
     codes: Vec<String>,
     /// Every line says that it left.
     all_left: bool,
+    /// How many lines a product has that have no ids.
+    products: BTreeMap<String, usize>,
 }
 
 impl Details {
@@ -197,6 +224,7 @@ impl Details {
             discounts: None,
             codes: Vec::new(),
             all_left: false,
+            products: BTreeMap::new(),
         };
         for (index, Object(row)) in dropped.list("lines", rows).into_iter().enumerate() {
             details.add(dropped, index, row, zone);
@@ -227,8 +255,10 @@ impl Details {
         }
         let product_id = dropped.take("lines.ProductID", row.product_id).map(|Id(id)| id);
         let id = dropped.take("lines.OrderDetailID", row.id).map(|Id(id)| id);
+        // Without an id the product names a line, and a number behind it a second line of one product.
+        let by_product = || Some(numbered(&mut self.products, sku.as_deref()?));
         let line = Line {
-            line_id: id.or_else(|| sku.clone()).unwrap_or_else(|| format!("#{index}")),
+            line_id: id.or_else(by_product).unwrap_or_else(|| format!("#{index}")),
             product_id,
             name: dropped
                 .take("lines.ProductName", row.product_name)

@@ -164,6 +164,15 @@ fn without_a_schema_every_status_is_asked_for_and_always_with_a_condition() {
 }
 
 #[test]
+fn statuses_of_the_store_s_own_are_asked_for_where_the_setting_names_them() {
+    let cedar = cedar(json!({ "status_map": { "Picked up & paid": "shipped", "pending": "not_placed" } }));
+    let walked = walk(&Volusion, &cedar, &feed(&cedar, Span::Changes), |_| export(""));
+    let last = query(walked.requests.last().unwrap());
+    assert_eq!(walked.requests.len(), 20);
+    assert!(last.ends_with("WHERE_Column=o.OrderStatus&WHERE_Value=Picked%20up%20%26%20paid"), "{last}");
+}
+
+#[test]
 fn several_hundred_orders_come_once_each_in_parts_though_one_changes_meanwhile() {
     let connection = with_schema();
     let mut rows: Vec<String> = (1..=350).rev().map(|id| row(id, "New", RECENT)).collect();

@@ -23,62 +23,97 @@ class Event extends \Opencart\System\Engine\Controller
     const NOT_PLACED = [0, 8, 10, 14];
     const REFUNDED = [11, 12, 13];
 
+    /** Orders whose status changed in this request. */
+    private static $changed = [];
+
+    /** Tells at the end of the request: since 4.1 an order that is edited is voided first, and gets its status again after. */
     public function order(string &$route, array &$args, &$output): void
+    {
+        if (!self::$changed) {
+            register_shutdown_function(function (): void {
+                foreach (array_keys(self::$changed) as $id) {
+                    $this->tell($id);
+                }
+            });
+        }
+        self::$changed[(int) $args[0]] = true;
+    }
+
+    private function tell(int $id): void
     {
         try {
             $this->load->model('checkout/order');
-            $order = $this->model_checkout_order->getOrder((int) $args[0]);
-            if ($order) {
-                $facts = [$this->fact($order)];
-                if (!tillstream_send((string) $this->config->get('tillstream_url'), (string) $this->config->get('tillstream_secret'), $facts)) {
-                    $this->log->write('Tillstream did not take a delivery');
-                }
+            $order = $this->model_checkout_order->getOrder($id);
+            $fact = $order ? $this->fact($order) : null;
+            if ($fact !== null && !tillstream_send((string) $this->config->get('tillstream_url'), (string) $this->config->get('tillstream_secret'), [$fact])) {
+                $this->log->write('Tillstream did not take a delivery');
             }
         } catch (\Throwable $error) {
             $this->log->write('Tillstream: ' . get_class($error));
         }
     }
 
-    private function fact(array $order): array
+    /** An order with its lines, or null if nobody confirmed it. */
+    private function fact(array $order): ?array
     {
         $id = (int) $order['order_id'];
         $status = (int) $order['order_status_id'];
-        // Amounts are stored in the store's default currency, whatever the buyer saw.
-        $currency = (string) $this->config->get('config_currency');
-        $lines = [];
+        // The order is placed by its first status that is neither a failure nor a cancellation: since 4.1 a checkout is
+        // voided each time it is written anew. Since 4.1, too, a status does not move date_modified: the history says when
+        // the present one began.
+        $placed = $since = $last = null;
+        foreach ($this->rows('order_history', $id) as $row) {
+            $entry = (int) $row['order_status_id'];
+            if ($placed === null && in_array($entry, array_merge(self::NOT_PLACED, self::CANCELLED), true)) {
+                continue;
+            }
+            $at = $this->time($row['date_added']);
+            $placed = $placed ?? $at;
+            $since = $entry === $last ? $since : $at;
+            $last = $entry;
+        }
+        if ($placed === null) {
+            return null;
+        }
+        // Amounts are stored in the shop's default currency. The buyer saw and paid them in the order's, at its rate.
+        $code = (string) $order['currency_code'];
+        $rate = (float) $order['currency_value'];
+        if ($code === '' || $rate <= 0) {
+            [$code, $rate] = [(string) $this->config->get('config_currency'), 1.0];
+        }
+        $places = $this->currency->has($code) ? (int) $this->currency->getDecimalPlace($code) : 2;
+        $amount = static function ($stored) use ($rate, $places): string {
+            return number_format(round((float) $stored * $rate, $places), $places, '.', '');
+        };
+        $lines = $rows = [];
         foreach ($this->rows('order_product', $id) as $row) {
+            // Rows get new ids whenever an order is edited: a line is named by its product, and a further row by its number.
+            $product = (string) $row['product_id'];
+            $rows[$product] = ($rows[$product] ?? 0) + 1;
             $lines[] = tillstream_said([
-                'line_id' => (string) $row['order_product_id'],
-                'product_id' => (string) $row['product_id'],
+                'line_id' => $rows[$product] === 1 ? $product : "$product-{$rows[$product]}",
+                'product_id' => $product,
                 'sku' => $row['model'],
                 'name' => $row['name'],
                 'quantity' => (string) $row['quantity'],
-                'unit_price' => (string) $row['price'],
-                'total' => (string) $row['total'],
+                'unit_price' => $amount($row['price']),
+                'total' => $amount($row['total']),
             ]);
         }
         $discounts = 0.0;
         $codes = [];
         foreach ($this->rows('order_total', $id) as $row) {
             if (in_array($row['code'], ['coupon', 'voucher', 'reward', 'credit'], true)) {
-                $discounts -= (float) $row['value'];
+                $discounts -= (float) $amount($row['value']);
                 // The code is only in the title: "Coupon (2222)".
                 if ($row['code'] === 'coupon' && preg_match('/\(([^()]+)\)\s*$/', $row['title'], $match)) {
                     $codes[] = $match[1];
                 }
             }
         }
-        // Since 4.1 a new status does not move date_modified: the history says when it began.
-        $since = null;
-        foreach ($this->rows('order_history', $id) as $row) {
-            if ((int) $row['order_status_id'] === $status) {
-                $since = $this->time($row['date_added']);
-            }
-        }
-        $since = $since ?? $this->time($order['date_modified']);
         $shipped = in_array($status, self::SHIPPED, true);
         $refunded = in_array($status, self::REFUNDED, true);
-        $total = ['amount' => (string) $order['total'], 'currency' => $currency];
+        $total = ['amount' => $amount($order['total']), 'currency' => $code];
         return tillstream_said([
             'fact' => 'order',
             'order_id' => (string) $id,
@@ -90,11 +125,11 @@ class Event extends \Opencart\System\Engine\Controller
                 'attributes' => tillstream_said(['first_name' => $order['firstname'], 'last_name' => $order['lastname']]),
             ]),
             'updated_at' => $since,
-            'placed_at' => in_array($status, self::NOT_PLACED, true) ? null : $this->time($order['date_added']),
+            'placed_at' => $placed,
             'detail' => tillstream_said([
                 'number' => (string) $id,
                 'total' => $total,
-                'total_discounts' => number_format($discounts, 4, '.', ''),
+                'total_discounts' => number_format($discounts, $places, '.', ''),
                 'discount_codes' => $codes,
                 'lines' => $lines,
                 'shop' => $order['store_name'],
@@ -110,7 +145,8 @@ class Event extends \Opencart\System\Engine\Controller
 
     private function rows(string $table, int $order_id): array
     {
-        return $this->db->query('SELECT * FROM `' . DB_PREFIX . $table . "` WHERE order_id = '" . $order_id . "'")->rows;
+        // Each table's first column is its own id.
+        return $this->db->query('SELECT * FROM `' . DB_PREFIX . $table . "` WHERE order_id = '" . $order_id . "' ORDER BY {$table}_id")->rows;
     }
 
     private function time(?string $local): ?string

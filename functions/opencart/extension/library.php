@@ -53,7 +53,8 @@ class TillstreamLibrary
         $after = max(0, (int) ($query[self::LISTS[$list]] ?? 0));
         $limit = min(self::MAX_LIMIT, max(1, (int) ($query['limit'] ?? self::MAX_LIMIT)));
         $history = ($query['span'] ?? '') === 'history';
-        [$ids, $last, $more] = $this->ids($list, $after, $limit, $history, $query);
+        $ahead = $this->ahead();
+        [$ids, $last, $more] = $this->ids($list, $after, $limit, $history, $query, $ahead);
         if ($list === 'customers') {
             $records = $this->customers($ids);
         } elseif ($list === 'products') {
@@ -62,7 +63,8 @@ class TillstreamLibrary
             $records = $this->orders($ids);
         }
         return [
-            'time_zone' => $this->zone(),
+            // Null says that the connection must name one.
+            'time_zone' => $ahead === 0 ? date_default_timezone_get() : null,
             'currency' => (string) $this->config->get('config_currency'),
             'complete' => array_values((array) $this->config->get('config_complete_status')),
             'records' => $records,
@@ -72,12 +74,12 @@ class TillstreamLibrary
     }
 
     /** Which records a page has, how far it comes, and whether there are more. One more than the page is looked for. */
-    private function ids(string $list, int $after, int $limit, bool $history, array $query): array
+    private function ids(string $list, int $after, int $limit, bool $history, array $query, int $ahead): array
     {
-        $within = function (string $column) use ($query): string {
+        $within = static function (string $column) use ($query, $ahead): string {
             $times = array_map('intval', array_intersect_key($query, ['since' => 0, 'until' => 0]));
-            $offsets = array_map(static function (int $time): int {
-                return (int) date('Z', $time);
+            $offsets = array_map(static function (int $time) use ($ahead): int {
+                return (int) date('Z', $time) + $ahead;
             }, $times);
             $sql = '';
             // Where clocks are turned within the period, it is an hour wider: whatever they showed is in it.
@@ -134,12 +136,12 @@ class TillstreamLibrary
         return isset($row['young']) ? ' AND order_history_id < ' . (int) $row['young'] : '';
     }
 
-    /** PHP's zone, if the database writes its times in it too; null says that the connection must name one. */
-    private function zone(): ?string
+    /** By how many seconds the database's clocks are ahead of PHP's, in quarters of an hour: 0 if they share a zone. */
+    private function ahead(): int
     {
         $row = $this->db->query("SELECT DATE_FORMAT(NOW(), '%Y-%m-%d %H:%i:%s') AS local")->row;
-        $apart = abs(strtotime((string) $row['local']) - time());
-        return $apart < 60 ? date_default_timezone_get() : null;
+        // Both are read as UTC, in which no time is shown twice.
+        return (int) round((strtotime($row['local'] . ' UTC') - strtotime(date('Y-m-d H:i:s') . ' UTC')) / 900) * 900;
     }
 
     private function orders(array $ids): array
@@ -212,11 +214,14 @@ class TillstreamLibrary
             LEFT JOIN `{$prefix}product_description` pd ON pd.product_id = p.product_id AND pd.language_id = $language
             WHERE p.product_id IN (" . implode(',', $ids) . ') ORDER BY p.product_id')->rows;
         $about = $this->about($ids);
+        $currency = $this->db->query("SELECT decimal_place FROM `{$prefix}currency`
+            WHERE code = '" . $this->db->escape((string) $this->config->get('config_currency')) . "'")->row;
+        $places = (int) ($currency['decimal_place'] ?? 2);
         $records = [];
         foreach ($rows as $row) {
             if ($this->tax) {
                 $shown = $this->tax->calculate($row['price'], $row['tax_class_id'], $this->config->get('config_tax'));
-                $row['price'] = number_format((float) $shown, 4, '.', '');
+                $row['price'] = number_format((float) $shown, $places, '.', '');
             }
             unset($row['tax_class_id']);
             $records[] = $this->decoded(['product' => $row + ($about[(int) $row['product_id']] ?? [])]);

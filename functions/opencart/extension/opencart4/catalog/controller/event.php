@@ -14,10 +14,11 @@ class Event extends \Opencart\System\Engine\Controller
         }
     }
 
-    /** After catalog/model/account/customer.editNewsletter: $args[0] is the box. */
+    /** After catalog/model/account/customer.editNewsletter: the box comes last; newer releases name the customer before it. */
     public function newsletter(string &$route, array &$args, &$output): void
     {
-        $this->tell((int) $this->customer->getId(), !empty($args[0]));
+        $customer_id = count($args) > 1 ? $args[0] : $this->customer->getId();
+        $this->tell((int) $customer_id, !empty(end($args)));
     }
 
     private function tell(int $customer_id, bool $subscribed): void

@@ -12,10 +12,11 @@ class ControllerExtensionTillstreamEvent extends Controller
         }
     }
 
-    /** After catalog/model/account/customer/editNewsletter: $args[0] is the box. */
+    /** After catalog/model/account/customer/editNewsletter: the box comes last; newer releases name the customer before it. */
     public function newsletter(&$route, &$args, &$output)
     {
-        $this->tell((int) $this->customer->getId(), !empty($args[0]));
+        $customer_id = count($args) > 1 ? $args[0] : $this->customer->getId();
+        $this->tell((int) $customer_id, !empty(end($args)));
     }
 
     private function tell(int $customer_id, bool $subscribed)

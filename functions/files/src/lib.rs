@@ -177,6 +177,8 @@ impl Files {
     ) -> anyhow::Result<Option<bool>> {
         let object = Object { key: &task.key.clone(), etag: &task.etag.clone() };
         let mut buffer = Vec::new();
+        // Within a line that is too long.
+        let mut is_passing = false;
         // Behind the buffer's end.
         let mut from = if parser.has_header() { task.offset } else { 0 };
         parser.skip_to(if from == 0 { 1 } else { task.line });
@@ -185,6 +187,12 @@ impl Files {
             from += part.bytes.len() as u64;
             let is_last = part.bytes.is_empty() || from >= part.size;
             buffer.extend(part.bytes);
+            if is_passing {
+                let end = buffer.iter().position(|byte| *byte == b'\n');
+                buffer.drain(..end.map_or(buffer.len(), |end| end + 1));
+                parser.skip_to(parser.line() + u64::from(end.is_some()));
+                is_passing = end.is_none();
+            }
             let mut consumed = 0;
             if !parser.has_header() {
                 match parser.take_header(&buffer, is_last) {
@@ -211,7 +219,10 @@ impl Files {
             if is_last {
                 return Ok(Some(true));
             }
-            if buffer.len() > MAX_RECORD_BYTES {
+            if buffer.len() > MAX_RECORD_BYTES && place.format == Format::Ndjson {
+                report.problem(parser.line(), "longer than 8 MiB");
+                (buffer, is_passing) = (Vec::new(), true);
+            } else if buffer.len() > MAX_RECORD_BYTES {
                 report.problem(parser.line(), "longer than 8 MiB; nothing behind it was read");
                 return Ok(Some(true));
             }

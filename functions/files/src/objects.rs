@@ -89,7 +89,12 @@ impl Objects for Bucket {
         async move {
             let range = format!("bytes={from}-{}", from + count.saturating_sub(1));
             let request = self.client.get_object().bucket(&self.name).key(object.key);
-            let answer = match request.if_match(object.etag).range(range).send().await {
+            let answer = match request
+                .if_match(format!("\"{}\"", object.etag.trim_matches('"')))
+                .range(range)
+                .send()
+                .await
+            {
                 Ok(answer) => answer,
                 Err(error) => {
                     return match error.code() {

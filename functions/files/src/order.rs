@@ -4,6 +4,9 @@ use canonical::fact::{Cancellation, Line, OrderDetail, OrderSnapshot, Refund, Sh
 use canonical::money::{Decimal, decimal_from_str};
 use canonical::{Currency, Instant, Money, Person};
 use csv::{ByteRecord, StringRecord};
+use jiff::tz::TimeZone;
+use platform::Connection;
+use platform::lenient::{Lenient, Moment};
 use serde_json::Value;
 
 /// What separates the entries of one cell.
@@ -56,6 +59,8 @@ pub(crate) struct Columns(Vec<Result<&'static str, String>>);
 struct Row<'a> {
     columns: &'a Columns,
     cells: &'a StringRecord,
+    /// Of times that do not say theirs.
+    zone: Option<&'a TimeZone>,
 }
 
 impl Columns {
@@ -88,9 +93,16 @@ impl Columns {
     }
 
     /// The order of these rows: what is said once stands in the first, every row is a line.
-    pub(crate) fn order(&self, rows: &[StringRecord]) -> Result<OrderSnapshot, String> {
+    /// Where the file is silent, the connection's settings say the zone and the currency.
+    pub(crate) fn order(
+        &self,
+        rows: &[StringRecord],
+        connection: &Connection,
+    ) -> Result<OrderSnapshot, String> {
         let first = rows.first().ok_or("no rows")?;
-        let row = Row { columns: self, cells: first };
+        let zone = connection.time_zone("time_zone");
+        let by_columns = |cells| Row { columns: self, cells, zone: zone.as_ref() };
+        let row = by_columns(first);
         let mut person = Person {
             email: row.text("email"),
             phone: row.text("phone_number"),
@@ -103,8 +115,8 @@ impl Columns {
                 person.attributes.insert(name.to_owned(), text.into());
             }
         }
-        let currency = row.currency()?;
-        let lines = rows.iter().enumerate().map(|(index, cells)| Row { columns: self, cells }.line(index));
+        let currency = row.currency()?.or_else(|| connection.currency("currency"));
+        let lines = rows.iter().enumerate().map(|(index, cells)| by_columns(cells).line(index));
         let order_id = row.text("order_id").ok_or("no order_id")?;
         let shipment = row.time("shipped_at")?.map(|at| Shipment {
             shipment_id: order_id.clone(),
@@ -114,7 +126,11 @@ impl Columns {
             lines: Vec::new(),
         });
         let refund_amount = row.decimal("refund_amount")?.map(|amount| Money { amount, currency });
-        let refund = row.time("refunded_at")?.map(|at| Refund {
+        let refunded_at = row.time("refunded_at")?;
+        if refunded_at.is_none() && refund_amount.is_some_and(|money| !money.amount.is_zero()) {
+            return Err("refund_amount without refunded_at".to_owned());
+        }
+        let refund = refunded_at.map(|at| Refund {
             refund_id: order_id.clone(),
             at,
             amount: refund_amount,
@@ -170,7 +186,12 @@ impl Row<'_> {
 
     fn time(&self, name: &str) -> Result<Option<Instant>, String> {
         let Some(cell) = self.cell(name) else { return Ok(None) };
-        cell.parse().map(Some).map_err(|_| format!("{name} is not RFC 3339 with an offset"))
+        let moment = Moment::from_text(cell).ok_or_else(|| format!("{name} is not a time of RFC 3339"))?;
+        let time = match self.zone {
+            Some(zone) => moment.in_zone(zone),
+            None => moment.in_utc().filter(|_| matches!(moment, Moment::Exact(_))),
+        };
+        time.map(Some).ok_or_else(|| format!("{name} has no offset, and the connection no time_zone"))
     }
 
     fn currency(&self) -> Result<Option<Currency>, String> {

@@ -1,9 +1,10 @@
 //! Bytes of a file in, facts and problems out. Pure, and it never holds more of the file than it is given: what is not
 //! complete yet is left to be given again with what follows.
 
-use canonical::Fact;
 use canonical::fact::CustomerSnapshot;
-use csv::{ByteRecord, ReaderBuilder, StringRecord};
+use canonical::identity::Identifiers;
+use canonical::{Fact, Person};
+use csv::{ByteRecord, StringRecord};
 use jiff::Timestamp;
 use platform::{Connection, Delivery, Headers, Mapping};
 use tabular::ProfileColumns;
@@ -36,6 +37,8 @@ pub struct Parser {
     header: Option<Header>,
     /// The line that the next block begins at.
     line: u64,
+    /// The row before it, by its line, if it may have been of any order.
+    stray: Option<u64>,
 }
 
 struct Header {
@@ -49,6 +52,7 @@ struct Open {
     line: u64,
     begin: usize,
     rows: Result<Vec<StringRecord>, String>,
+    stray: Option<u64>,
 }
 
 enum Kind {
@@ -59,7 +63,7 @@ enum Kind {
 impl Parser {
     /// At the beginning of a connection's file.
     pub fn new(connection: Connection, format: Format) -> Self {
-        Self { connection, format, header: None, line: 1 }
+        Self { connection, format, header: None, line: 1, stray: None }
     }
 
     /// The line that the next block begins at.
@@ -79,16 +83,18 @@ impl Parser {
 
     /// Reads the header alone; an error is a reason that ends the file.
     pub fn take_header(&mut self, block: &[u8], is_last: bool) -> Result<usize, String> {
-        let mut rows = rows(block);
-        let mut bytes = ByteRecord::new();
-        let is_row = rows.read_byte_record(&mut bytes).map_err(|_| "the header cannot be read".to_owned())?;
-        let end = position(&rows);
-        if !is_last && end >= block.len() {
-            return Ok(0);
-        }
-        if !is_row {
-            return Err("the file is empty".to_owned());
-        }
+        let mut end = tabular::mark(block);
+        let mut line = self.line;
+        let bytes = loop {
+            let Some(row) = tabular::row(&block[end..], is_last) else {
+                return if is_last { Err("the file is empty".to_owned()) } else { Ok(0) };
+            };
+            (end, line) = (end + row.bytes, line + row.lines);
+            let cells = row.cells?;
+            if !cells.is_empty() {
+                break cells;
+            }
+        };
         let cells = bytes.len();
         let header = tabular::record(bytes, cells)?;
         let kind = if Columns::fits(&header) {
@@ -96,22 +102,23 @@ impl Parser {
         } else {
             Kind::Customers(ProfileColumns::of(&header)?)
         };
-        self.line += rows.position().line() - 1;
+        self.line = line;
         self.header = Some(Header { cells, kind });
         Ok(end)
     }
 
     /// Reads as much of a block as is complete; all of it if it is the last.
     pub fn take(&mut self, block: &[u8], is_last: bool) -> Taken {
-        let taken = match &self.header {
+        let mut stray = self.stray;
+        let (taken, passed) = match &self.header {
             None => self.lines(block, is_last),
             Some(header) => match &header.kind {
                 Kind::Customers(columns) => self.customers(columns, header.cells, block, is_last),
-                Kind::Orders(columns) => self.orders(columns, header.cells, block, is_last),
+                Kind::Orders(columns) => self.orders(columns, header.cells, block, is_last, &mut stray),
             },
         };
-        self.line += taken.1;
-        taken.0
+        (self.stray, self.line) = (stray, self.line + passed);
+        taken
     }
 
     fn lines(&self, block: &[u8], is_last: bool) -> (Taken, u64) {
@@ -123,7 +130,8 @@ impl Parser {
         let mut taken = Taken { bytes: end, items: Vec::new() };
         let mut passed = 0;
         for line in block[..end].split_inclusive(|byte| *byte == b'\n') {
-            let text = line.trim_ascii();
+            let begin = if self.line + passed == 1 { tabular::mark(line) } else { 0 };
+            let text = line[begin..].trim_ascii();
             if !text.is_empty() {
                 taken.items.push(Item { line: self.line + passed, facts: self.checked(text.to_vec()) });
             }
@@ -135,8 +143,9 @@ impl Parser {
     fn customers(&self, columns: &ProfileColumns, cells: usize, block: &[u8], is_last: bool) -> (Taken, u64) {
         let mut taken = Taken::default();
         let passed = self.complete(block, is_last, &mut taken.bytes, |line, _, row| {
-            let person = tabular::record(row, cells).and_then(|cells| columns.row(line, &cells));
-            let facts = person.and_then(|row| {
+            let row = row.map_err(str::to_owned).and_then(|row| tabular::record(row, cells));
+            let facts = row.and_then(|cells| columns.row(line, &cells)).and_then(|row| {
+                self.known(&row.person)?;
                 let customer = CustomerSnapshot { person: row.person, ..CustomerSnapshot::default() };
                 self.written(&Fact::Customer(customer))
             });
@@ -146,27 +155,46 @@ impl Parser {
     }
 
     /// Rows of one order stand together, so an order is complete once another begins. A row that cannot be read costs the
-    /// whole order: one line less would be another order.
-    fn orders(&self, columns: &Columns, cells: usize, block: &[u8], is_last: bool) -> (Taken, u64) {
+    /// whole order: one line less would be another order. If it does not even say which, it costs both it stands between.
+    fn orders(
+        &self,
+        columns: &Columns,
+        cells: usize,
+        block: &[u8],
+        is_last: bool,
+        stray: &mut Option<u64>,
+    ) -> (Taken, u64) {
         let mut taken = Taken::default();
         let mut open: Option<Open> = None;
-        let close = |order: Open| Item {
-            line: order.line,
-            facts: order
-                .rows
-                .and_then(|rows| columns.order(&rows))
-                .and_then(|order| self.written(&Fact::Order(order))),
+        let close = |order: Open| {
+            let order_of = |rows: Vec<StringRecord>| {
+                let order = columns.order(&rows, &self.connection)?;
+                self.known(&order.person)?;
+                self.written(&Fact::Order(order))
+            };
+            Item { line: order.line, facts: order.rows.and_then(order_of) }
         };
+        let beside = |line: u64| format!("beside a row that may be of this order (line {line})");
         let mut read = 0;
         let mut passed = self.complete(block, is_last, &mut read, |line, begin, row| {
-            let Some(id) = columns.order_id(&row).map(str::to_owned) else {
-                taken.items.extend(open.take().map(close));
-                taken.items.push(Item { line, facts: Err("no order_id".to_owned()) });
-                return;
+            let named = row.and_then(|row| {
+                let id = columns.order_id(&row).map(str::to_owned).ok_or("no order_id")?;
+                Ok((row, id))
+            });
+            let (row, id) = match named {
+                Ok(named) => named,
+                Err(reason) => {
+                    let before = open.take().map(|open| Open { rows: Err(beside(line)), ..open });
+                    taken.items.extend(before.map(close));
+                    taken.items.push(Item { line, facts: Err(reason.to_owned()) });
+                    *stray = Some(line);
+                    return;
+                }
             };
             if open.as_ref().is_none_or(|open| open.id != id) {
-                let next = Open { id, line, begin, rows: Ok(Vec::new()) };
-                taken.items.extend(open.replace(next).map(close));
+                let stray = stray.take();
+                let rows = stray.map_or(Ok(Vec::new()), |line| Err(beside(line)));
+                taken.items.extend(open.replace(Open { id, line, begin, rows, stray }).map(close));
             }
             if let Some(open) = &mut open
                 && let Ok(rows) = &mut open.rows
@@ -179,7 +207,9 @@ impl Parser {
         });
         match open {
             // It may go on behind the block: it is read again with what follows.
-            Some(open) if !is_last => (read, passed) = (open.begin, open.line - self.line),
+            Some(open) if !is_last => {
+                (read, passed, *stray) = (open.begin, open.line - self.line, open.stray);
+            }
             open => taken.items.extend(open.map(close)),
         }
         taken.bytes = read;
@@ -193,27 +223,26 @@ impl Parser {
         block: &[u8],
         is_last: bool,
         bytes: &mut usize,
-        mut each: impl FnMut(u64, usize, ByteRecord),
+        mut each: impl FnMut(u64, usize, Result<ByteRecord, &'static str>),
     ) -> u64 {
-        let mut rows = rows(block);
-        let mut row = ByteRecord::new();
-        let mut passed = 0;
-        while rows.read_byte_record(&mut row).unwrap_or(false) {
-            let end = position(&rows);
-            // What ends with the block may go on behind it.
-            if end >= block.len() && !is_last {
-                break;
+        let (mut at, mut passed) = (0, 0);
+        while let Some(row) = tabular::row(&block[at..], is_last) {
+            if !row.cells.as_ref().is_ok_and(ByteRecord::is_empty) {
+                each(self.line + passed, at, row.cells);
             }
-            let begin = row.position().map_or((1, 0), |place| (place.line(), place.byte()));
-            let line = self.line + begin.0 - 1;
-            each(line, usize::try_from(begin.1).unwrap_or(usize::MAX), std::mem::take(&mut row));
-            *bytes = end;
-            passed = rows.position().line() - 1;
+            (at, passed) = (at + row.bytes, passed + row.lines);
         }
-        if is_last {
-            *bytes = block.len();
-        }
+        *bytes = at;
         passed
+    }
+
+    /// That somebody can be known by what a row says of who it is, if it says anything.
+    fn known(&self, person: &Person) -> Result<(), String> {
+        let (identifiers, dropped) = Identifiers::of(person, &self.connection.id);
+        if dropped.is_empty() || !identifiers.ranked().is_empty() || identifiers.customer.is_some() {
+            return Ok(());
+        }
+        Err(format!("nobody is named: {} cannot be one", dropped.join(", ")))
     }
 
     fn written(&self, fact: &Fact) -> Result<Vec<String>, String> {
@@ -242,12 +271,4 @@ impl Parser {
             Mapping::Fetch(_) => Err("not as the contract says".to_owned()),
         }
     }
-}
-
-fn rows(block: &[u8]) -> csv::Reader<&[u8]> {
-    ReaderBuilder::new().has_headers(false).flexible(true).from_reader(block)
-}
-
-fn position(rows: &csv::Reader<&[u8]>) -> usize {
-    usize::try_from(rows.position().byte()).unwrap_or(usize::MAX)
 }

@@ -37,6 +37,10 @@ impl Place {
         if !is_id {
             return Err("the folder is not named by a connection's id");
         }
+        // Whatever keeps objects as files must not be led out of the folder.
+        if name.split('/').any(|part| part == "." || part == "..") {
+            return Err("the key has dots for a folder");
+        }
         let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
         let format = match extension.as_deref() {
             Some("ndjson" | "jsonl") => Format::Ndjson,

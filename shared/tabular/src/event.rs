@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::column::{self, normalised};
+use crate::row::mark;
 use crate::rows::{self, Columns, RowError};
 
 /// The longest line of NDJSON, in bytes.
@@ -67,21 +68,40 @@ pub fn event_lines<R: Read>(reader: R) -> impl Iterator<Item = Result<EventRow, 
         while !done {
             let mut line = Vec::new();
             number += 1;
-            let read = reader.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line);
-            let whole = line.ends_with(b"\n") || (line.len() as u64) < MAX_LINE_BYTES;
-            if read.is_err() || !whole {
-                done = true;
-                let reason = if whole { "the file cannot be read further" } else { "longer than 1 MiB" };
-                return Some(Err(RowError::new(number, reason)));
+            let is_whole = match whole_line(&mut reader, &mut line) {
+                Ok(is_whole) => is_whole,
+                Err(_) => {
+                    done = true;
+                    return Some(Err(RowError::new(number, "the file cannot be read further")));
+                }
+            };
+            let begin = if number == 1 { mark(&line) } else { 0 };
+            if !is_whole {
+                return Some(Err(RowError::new(number, "longer than 1 MiB")));
             }
             if line.is_empty() {
                 done = true;
-            } else if !line.trim_ascii().is_empty() {
-                return Some(self::line(number, &line).map_err(|reason| RowError::new(number, reason)));
+            } else if !line[begin..].trim_ascii().is_empty() {
+                return Some(
+                    self::line(number, &line[begin..]).map_err(|reason| RowError::new(number, reason)),
+                );
             }
         }
         None
     })
+}
+
+/// Reads a line, empty at the end. Of one that is too long the rest is passed over: it is not whole.
+fn whole_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<bool> {
+    let mut is_whole = true;
+    loop {
+        let read = reader.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', line)?;
+        if line.ends_with(b"\n") || (read as u64) < MAX_LINE_BYTES {
+            return Ok(is_whole);
+        }
+        line.clear();
+        is_whole = false;
+    }
 }
 
 impl EventColumns {
@@ -132,13 +152,18 @@ fn line(number: u64, bytes: &[u8]) -> Result<EventRow, String> {
         return Err("not a JSON object".to_owned());
     };
     let mut event = Draft::default();
+    let mut said = Vec::new();
     for (name, value) in fields {
         match (target(&name), value) {
             (_, Value::Null) => {}
             (Target::Property, Value::Object(properties)) if name == "properties" => {
                 event.properties.extend(properties);
             }
-            (target, value) => event.set(target, &name, value)?,
+            (target, _) if said.contains(&target) => return Err("two fields mean the same".to_owned()),
+            (target, value) => {
+                said.extend(Some(target).filter(|target| *target != Target::Property));
+                event.set(target, &name, value)?;
+            }
         }
     }
     event.finish(number)

@@ -3,10 +3,12 @@
 mod column;
 mod event;
 mod profile;
+mod row;
 mod rows;
 
 pub use event::{EventColumns, EventRow, event_lines, events};
 pub use profile::{ProfileColumns, ProfileRow, profiles};
+pub use row::{Row, mark, row};
 pub use rows::{RowError, record};
 
 /// Most columns of a file.

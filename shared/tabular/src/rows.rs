@@ -4,6 +4,11 @@ use std::io::Read;
 
 use csv::{ByteRecord, StringRecord};
 
+use crate::row::{mark, row};
+
+/// Bytes that are read at once.
+const BLOCK_BYTES: u64 = 256 * 1024;
+
 /// A row that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowError {
@@ -42,25 +47,28 @@ pub fn record(bytes: ByteRecord, columns: usize) -> Result<StringRecord, String>
 
 /// All rows of a file. A header that cannot be read is the only item.
 pub(crate) fn rows<C: Columns, R: Read>(reader: R) -> impl Iterator<Item = Result<C::Row, RowError>> {
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(reader);
+    let mut rows = Rows { reader, buffer: Vec::new(), at: 0, line: 1, is_last: false };
     let mut columns: Option<(C, usize)> = None;
     let mut done = false;
     std::iter::from_fn(move || {
         while !done {
-            let mut bytes = ByteRecord::new();
-            match reader.read_byte_record(&mut bytes) {
-                Ok(true) => {}
-                Ok(false) => {
+            let line = rows.line;
+            let bytes = match rows.next() {
+                Ok(Some(Ok(bytes))) if bytes.is_empty() => continue,
+                Ok(Some(Ok(bytes))) => bytes,
+                Ok(Some(Err(reason))) => {
+                    done = columns.is_none();
+                    return Some(Err(RowError::new(line, reason)));
+                }
+                Ok(None) => {
                     done = true;
                     return columns.is_none().then(|| Err(RowError::new(1, "the file is empty")));
                 }
-                Err(error) => {
+                Err(_) => {
                     done = true;
-                    let line = error.position().or(Some(reader.position())).map_or(1, csv::Position::line);
                     return Some(Err(RowError::new(line, "the file cannot be read further")));
                 }
-            }
-            let line = bytes.position().map_or(1, csv::Position::line);
+            };
             let Some((columns, count)) = &columns else {
                 let count = bytes.len();
                 match record(bytes, count).and_then(|header| C::of(&header)) {
@@ -77,4 +85,35 @@ pub(crate) fn rows<C: Columns, R: Read>(reader: R) -> impl Iterator<Item = Resul
         }
         None
     })
+}
+
+/// A file while its rows are read.
+struct Rows<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    /// Where in the buffer the next row begins.
+    at: usize,
+    /// The line that it begins at.
+    line: u64,
+    is_last: bool,
+}
+
+impl<R: Read> Rows<R> {
+    fn next(&mut self) -> std::io::Result<Option<Result<ByteRecord, &'static str>>> {
+        loop {
+            if let Some(row) = row(&self.buffer[self.at..], self.is_last) {
+                self.at += row.bytes;
+                self.line += row.lines;
+                return Ok(Some(row.cells));
+            }
+            if self.is_last {
+                return Ok(None);
+            }
+            self.buffer.drain(..self.at);
+            let is_first = self.line == 1 && self.buffer.is_empty();
+            let block = self.reader.by_ref().take(BLOCK_BYTES).read_to_end(&mut self.buffer)?;
+            self.is_last = (block as u64) < BLOCK_BYTES;
+            self.at = if is_first { mark(&self.buffer) } else { 0 };
+        }
+    }
 }

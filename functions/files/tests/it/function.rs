@@ -244,6 +244,22 @@ async fn a_long_file_is_left_to_further_calls_with_its_header_and_its_lines() {
 }
 
 #[tokio::test]
+async fn a_line_that_is_too_long_costs_only_itself() {
+    let setup = setup(ConnectionStatus::Active).await;
+    let long = format!("{{\"x\":\"{}\"}}", "x".repeat(13 * 1024 * 1024));
+    setup.bucket.drop_file(
+        "drop/C1/a.ndjson",
+        "e-1",
+        &[order(1), long, order(2), "{}".to_owned()].join("\n"),
+    );
+    assert!(setup.announced("drop/C1/a.ndjson", "e-1").await);
+    assert_eq!(ids(&setup.deliveries()), ["1", "2"]);
+    let report = setup.bucket.reports().remove("reports/C1/a.ndjson/e1/1.ndjson").unwrap();
+    assert_eq!(report[0], json!({"line": 2, "reason": "longer than 8 MiB"}));
+    assert_eq!((&report[1]["line"], &report[2]["bad"]), (&json!(4), &json!(2)));
+}
+
+#[tokio::test]
 async fn only_active_connections_take_files_and_the_others_are_dead_letters_that_can_be_put_back() {
     let disabled = setup(ConnectionStatus::Disabled).await;
     for key in ["drop/C1/a.ndjson", "drop/C2/a.ndjson", "drop/C1/a.xlsx"] {

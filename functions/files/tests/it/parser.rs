@@ -124,14 +124,112 @@ fn rows_of_one_order_are_its_lines() {
     assert_eq!(
         problems,
         [
-            (4, "placed_at is not RFC 3339 with an offset"),
+            (4, "beside a row that may be of this order (line 5)"),
             (5, "no order_id"),
-            (6, "4 cells, but the header has 13 (line 7)"),
+            (6, "beside a row that may be of this order (line 5)"),
             (9, "quantity is not an amount"),
         ]
     );
     let last = &items.last().unwrap().1.as_ref().unwrap()[0]["detail"]["lines"];
     assert_eq!((last[0]["line_id"].clone(), last[1]["line_id"].clone()), (json!("1"), json!("2")));
+}
+
+/// The line and the reason of every problem, and the orders that are told, with how many lines.
+fn told(file: &str) -> (Vec<(u64, String)>, Vec<(String, usize)>) {
+    let items = whole(Format::Csv, file);
+    let problems =
+        items.iter().filter_map(|(line, facts)| Some((*line, facts.as_ref().err()?.clone()))).collect();
+    let orders = items.iter().filter_map(|(_, facts)| facts.as_ref().ok()).flatten();
+    let shown = |order: &Value| {
+        (order["order_id"].as_str().unwrap().to_owned(), order["detail"]["lines"].as_array().unwrap().len())
+    };
+    (problems, orders.map(shown).collect())
+}
+
+const ROWS: &str = "order_id,placed_at,product_name,quantity,refund_amount,refunded_at,email\n";
+
+#[test]
+fn a_row_of_any_order_costs_those_it_stands_between_and_no_others() {
+    let beside = |line: u64| format!("beside a row that may be of this order (line {line})");
+    let one = |id: &str| format!("{id},2026-03-14T10:00:00Z,Mug,1,,,\n");
+    let file = |stray: &str| [ROWS, &one("1"), &one("2"), stray, &one("2"), &one("2"), &one("3")].concat();
+    let (problems, orders) = told(&file(&one("")));
+    assert_eq!(problems, [(3, beside(4)), (4, "no order_id".to_owned()), (5, beside(4))]);
+    assert_eq!(orders, [("1".to_owned(), 1), ("3".to_owned(), 1)]);
+    let (problems, orders) = told(&file("2,2026-03-14T10:00:00Z,\"Mug\" large,1,,,\n"));
+    assert_eq!(problems[1], (4, "a quotation mark is out of place".to_owned()));
+    assert_eq!((problems.len(), orders.len()), (3, 2));
+    // At the end, at the beginning, and several at once.
+    let (problems, orders) =
+        told(&[ROWS, &one(""), &one("1"), &one("2"), &one("3"), &one(""), &one("")].concat());
+    assert_eq!(problems.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3, 5, 6, 7]);
+    assert_eq!(orders, [("2".to_owned(), 1)]);
+}
+
+#[test]
+fn a_quotation_mark_that_is_not_closed_costs_its_order_and_not_the_file() {
+    let good = |id: usize| format!("{id},2026-03-14T10:00:00Z,Mug,1,,,\n");
+    let goods = |ids: std::ops::Range<usize>| ids.map(good).collect::<String>();
+    let file = [ROWS, &goods(0..50), "50,2026-03-14T10:00:00Z,\"Mug,1,,,\n", &goods(51..100)].concat();
+    let (problems, orders) = told(&file);
+    assert_eq!(problems[1], (52, "a quotation mark is missing".to_owned()));
+    assert_eq!(
+        (problems.len(), orders.len()),
+        (3, 97),
+        "the orders beside it too: whose it was cannot be told"
+    );
+}
+
+#[test]
+fn money_without_a_time_and_addresses_that_are_none_are_told_of() {
+    let (problems, orders) = told(&format!(
+        "{ROWS}1,2026-03-14T10:00:00Z,Mug,1,5.50,,\n2,2026-03-14T10:00:00Z,Mug,1,0.00,,\n\
+         3,2026-03-14T10:00:00Z,Mug,1,,,ann.example.com\n"
+    ));
+    let none = "nobody is named: email cannot be one".to_owned();
+    assert_eq!(problems, [(2, "refund_amount without refunded_at".to_owned()), (4, none.clone())]);
+    assert_eq!(orders, [("2".to_owned(), 1)]);
+    let customers = whole(Format::Csv, "Email,Phone,Name\nann.example.com,,Ann\nbo@example.com,x,Bo\n");
+    assert_eq!(customers[0], (2, Err(none)));
+    assert!(customers[1].1.is_ok());
+}
+
+#[test]
+fn where_a_file_is_silent_the_connection_s_settings_say_zone_and_currency() {
+    let file = "order_id,placed_at,total,currency,product_name,quantity\n\
+                1,2026-07-14 10:00:00,5.00,,Mug,1\n2,2026-07-14T10:00:00+02:00,5.00,EUR,Mug,1\n";
+    let mut connection = connection();
+    let read = |connection: &Connection| -> Vec<_> {
+        let mut parser = Parser::new(connection.clone(), Format::Csv);
+        let header = parser.take_header(file.as_bytes(), true).unwrap();
+        let items = parser.take(&file.as_bytes()[header..], true).items;
+        items.into_iter().map(|item| item.facts.map(|facts| facts.concat())).collect()
+    };
+    let silent = read(&connection);
+    assert_eq!(silent[0], Err("placed_at has no offset, and the connection no time_zone".to_owned()));
+    assert!(silent[1].is_ok());
+    let Value::Object(settings) = json!({"time_zone": "America/New_York", "currency": "USD"}) else {
+        panic!()
+    };
+    connection.settings = settings;
+    let orders: Vec<Value> =
+        read(&connection).into_iter().map(|order| serde_json::from_str(&order.unwrap()).unwrap()).collect();
+    assert_eq!(orders[0]["placed_at"], "2026-07-14T10:00:00-04:00");
+    assert_eq!(orders[0]["detail"]["total"], json!({"amount": "5.00", "currency": "USD"}));
+    assert_eq!(orders[1]["placed_at"], "2026-07-14T10:00:00+02:00");
+    assert_eq!(orders[1]["detail"]["total"]["currency"], "EUR");
+}
+
+#[test]
+fn a_byte_order_mark_is_no_content() {
+    for (format, file) in [
+        (Format::Ndjson, r#"{"fact":"customer","person":{"email":"ann@example.com"}}"#),
+        (Format::Csv, "\"Email\"\r\nann@example.com\r\n"),
+    ] {
+        let items = whole(format, &format!("\u{feff}{file}"));
+        assert_eq!(items.len(), 1);
+        assert!(items[0].1.is_ok(), "{items:?}");
+    }
 }
 
 #[test]
@@ -178,6 +276,9 @@ fn keys_say_whose_file_it_is() {
         "drop/a b/c.csv",
         "drop/01HX/a.xlsx",
         "drop/01HX/csv",
+        "drop/01HX/../C2/a.csv",
+        "drop/../01HX/a.csv",
+        "drop/01HX/./a.csv",
         "",
     ] {
         assert!(place(key).is_err(), "{key}");
@@ -187,7 +288,11 @@ fn keys_say_whose_file_it_is() {
 proptest! {
     #[test]
     fn a_file_that_is_cut_anywhere_says_the_same(sizes in proptest::collection::vec(1..120_usize, 0..30)) {
-        for (format, file) in [(Format::Ndjson, NDJSON), (Format::Csv, CUSTOMERS), (Format::Csv, ORDERS)] {
+        let windows = format!("\u{feff}{ORDERS}").replace('\n', "\r\n");
+        let broken = ORDERS.replace("Linen Towel", "\"Linen\" Towel").replace("Gift Note\n", "Gift Note\n\n\n");
+        let files = [NDJSON, CUSTOMERS, ORDERS, &windows, &broken];
+        for (index, file) in files.into_iter().enumerate() {
+            let format = if index == 0 { Format::Ndjson } else { Format::Csv };
             prop_assert_eq!(read(format, file.as_bytes(), &sizes), read(format, file.as_bytes(), &[]));
         }
     }

@@ -81,9 +81,28 @@ fn a_bad_line_costs_only_itself_and_is_told_without_its_content() {
 }
 
 #[test]
-fn a_line_beyond_the_bound_ends_the_file() {
-    let file = format!("{{\"metric\":\"{}\"}}\n{{}}", "x".repeat(1024 * 1024));
-    assert_eq!(lines(&file), [Err(RowError { line: 1, reason: "longer than 1 MiB".to_owned() })]);
+fn a_line_beyond_the_bound_costs_only_itself() {
+    let long = format!("{{\"metric\":\"{}\"}}", "x".repeat(2 * 1024 * 1024));
+    let file = format!("{long}\n{{\"metric\":\"M\",\"email\":\"a@example.com\"}}\n{long}");
+    let too_long = |line| Err(RowError { line, reason: "longer than 1 MiB".to_owned() });
+    let read = lines(&file);
+    assert_eq!((&read[0], &read[2], read.len()), (&too_long(1), &too_long(3), 3));
+    assert_eq!(read[1].as_ref().unwrap()["line"], 2);
+}
+
+#[test]
+fn a_byte_order_mark_is_no_content() {
+    let line = r#"{"metric":"M","email":"a@example.com"}"#;
+    assert!(lines(&format!("\u{feff}{line}\r\n")).remove(0).is_ok());
+    assert!(rows("\u{feff}\"Metric\",Email\r\nM,a@example.com\r\n").remove(0).is_ok());
+    assert_eq!(lines("\u{feff}\n"), []);
+}
+
+#[test]
+fn two_fields_that_mean_the_same_are_refused() {
+    let line = r#"{"metric":"M","email":"a@example.com","event":"Click"}"#;
+    assert_eq!(lines(line), [Err(RowError { line: 1, reason: "two fields mean the same".to_owned() })]);
+    assert!(lines(r#"{"metric":"M","event":null,"email":"a@example.com","a":1,"A":2}"#).remove(0).is_ok());
 }
 
 #[test]

@@ -115,6 +115,46 @@ fn a_bad_row_costs_only_itself_and_is_told_without_its_content() {
 }
 
 #[test]
+fn a_misplaced_quotation_mark_costs_its_line_and_not_those_behind_it() {
+    let people = |csv: &str| -> Vec<String> {
+        rows(csv).into_iter().filter_map(Result::ok).map(|row| row.person.email.unwrap()).collect()
+    };
+    // Read leniently, the first row's note would hold the second row, and nobody would know.
+    let swallowing = "Email,Note\nann@example.com,\"Mug\nbo@example.com,\"Cup\ncy@example.com,Jar\n";
+    let reason = "a quotation mark is out of place".to_owned();
+    assert_eq!(errors(swallowing), [(2, reason.clone()), (3, "a quotation mark is missing".to_owned())]);
+    assert_eq!(people(swallowing), ["cy@example.com"]);
+    let behind = "Email,Note\nann@example.com,\"Mug\"s\nbo@example.com,\"Cup\" \ncy@example.com,5\" pipe\n";
+    assert_eq!(errors(behind), [(2, reason)]);
+    assert_eq!(people(behind), ["bo@example.com", "cy@example.com"]);
+    let pipe = rows(behind).pop().unwrap().unwrap().person;
+    assert_eq!(pipe.attributes["properties"]["Note"], "5\" pipe");
+    let long =
+        format!("Email,Note\nann@example.com,\"Mug\n{}bo@example.com,x\n", "c@example.com,\n".repeat(90_000));
+    let errors = errors(&long);
+    assert_eq!(errors, [(2, "longer than 1 MiB, or a quotation mark is missing".to_owned())]);
+    assert_eq!(people(&long).len(), 90_001);
+}
+
+#[test]
+fn lines_end_as_any_system_ends_them() {
+    for end in ["\n", "\r\n", "\r"] {
+        let csv = ["Email,Note", "", "ann@example.com,\"a\"", ",b", "bo@example.com,c"].join(end);
+        let read: Vec<_> =
+            rows(&csv).into_iter().map(|row| row.map_or_else(|e| e.line, |row| row.line)).collect();
+        assert_eq!(read, [3, 4, 5], "{end:?}");
+    }
+}
+
+#[test]
+fn cells_that_look_like_formulas_are_text() {
+    for cell in ["=1+1", "+1", "@SUM(A1)", "=\"007\"", "-"] {
+        let row = one(&format!("Email,Value\nann@example.com,{cell}\n"));
+        assert_eq!(row.person.attributes["properties"]["Value"], cell);
+    }
+}
+
+#[test]
 fn a_header_that_cannot_be_read_ends_the_file() {
     for (csv, reason) in [
         ("", "the file is empty"),

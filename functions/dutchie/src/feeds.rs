@@ -1,11 +1,16 @@
 //! What Dutchie is asked for, each location with its own key.
 //!
 //! **Transactions** come in windows of time, for they have no pages: wider ones where little is sold. What a window holds
-//! is read in slices, oldest transaction first: buyers who are not on the first page of the period's customers are asked
-//! for one by one, since Dutchie gives them no other way.
+//! is read in slices, oldest transaction first. Buyers are looked up in the list of the period's customers, of which more
+//! pages are asked for as long as more buyers are missing than that takes requests; whoever is not listed then is asked for
+//! alone, since Dutchie gives no other way.
+//!
+//! What was sold before the first poll is not told by any poll, however late it changes: the feed's mark says when that was.
 //!
 //! **Customers** are numbered pages. A poll asks for them without an end, so that one who changes meanwhile keeps a place
 //! among them. Whom an import misses, the sales bring.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use platform::signature::token::query_parameter;
@@ -63,11 +68,18 @@ const MANY: usize = 250;
 const OVERLAP: SignedDuration = SignedDuration::from_secs(1);
 /// Customers that are asked for before a slice of transactions is read.
 const MAX_JOINED: usize = 50;
+/// Pages of the period's customers that buyers are looked up in: 1, then 2, 4 and 8 more.
+const MAX_LISTED: usize = 15;
 /// Customers of a page, as asked for: so many are kept. Dutchie is said to give fewer at times, but never fewer than
 /// [`SURE_PAGE`].
 const PAGE_SIZE: usize = 500;
 /// A page with fewer is the last.
 const SURE_PAGE: usize = 100;
+
+/// Customers by their ids.
+type People = BTreeMap<u64, Value>;
+/// Customers, and the answers that were not needed for them; or what must be asked first.
+type Listed<'a> = Result<(People, &'a [Fetched]), Vec<ApiRequest>>;
 
 /// What a connection is asked for in a period.
 pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
@@ -81,8 +93,9 @@ pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
 
 fn of_location(connection: &Connection, location: u32, api: &Api<'_>, period: &Period) -> Vec<Feed> {
     let place = location as usize - 1;
+    let begin = period.marks.get(TRANSACTIONS[place]).and_then(|mark| mark.parse().ok());
     let window = Window {
-        span: period.span,
+        begin: (period.span == Span::Changes).then(|| begin.unwrap_or(period.since)),
         since: period.since,
         from: period.since,
         until: period.until,
@@ -94,7 +107,7 @@ fn of_location(connection: &Connection, location: u32, api: &Api<'_>, period: &P
         name: PRODUCTS[place],
         request: api.get(&format!("{list}?fromLastModifiedDateUTC={since}")),
     });
-    let customers = Feed { name: CUSTOMERS[place], request: window.customers(api) };
+    let customers = Feed { name: CUSTOMERS[place], request: window.customers(api, false, 0) };
     let transactions = Feed { name: TRANSACTIONS[place], request: window.request(api) };
     [customers, transactions].into_iter().chain(products).collect()
 }
@@ -125,7 +138,8 @@ pub(crate) fn page(
 
 /// A stretch of time in which transactions are asked for, and the transaction after which its next slice begins.
 struct Window {
-    span: Span,
+    /// When the first poll began; `None` in an import.
+    begin: Option<Timestamp>,
     since: Timestamp,
     from: Timestamp,
     until: Timestamp,
@@ -137,13 +151,15 @@ impl Window {
     /// The period, the width and the slice stand behind the address, where they are not sent.
     fn request(&self, api: &Api<'_>) -> ApiRequest {
         let (from, to) = (date(self.from), date(self.to()));
-        let names = match self.span {
-            Span::Changes => ["FromLastModifiedDateUTC", "ToLastModifiedDateUTC"],
-            Span::History => ["FromDateUTC", "ToDateUTC"],
+        let (names, begin) = match self.begin {
+            Some(begin) => {
+                (["FromLastModifiedDateUTC", "ToLastModifiedDateUTC"], format!("&begin={}", date(begin)))
+            }
+            None => (["FromDateUTC", "ToDateUTC"], String::new()),
         };
         api.get(&format!(
             "reporting/transactions?{}={from}&{}={to}&IncludeDetail=true&IncludeTaxes=true\
-             #since={}&until={}&hours={}&after={}",
+             #since={}&until={}&hours={}&after={}{begin}",
             names[0],
             names[1],
             date(self.since),
@@ -157,12 +173,11 @@ impl Window {
     fn of(request: &ApiRequest) -> Option<Self> {
         let (address, fragment) = request.url.split_once('#')?;
         let (_, query) = address.split_once('?')?;
-        let (span, from) = match query_parameter(query, "FromLastModifiedDateUTC") {
-            Some(from) => (Span::Changes, from),
-            None => (Span::History, query_parameter(query, "FromDateUTC")?),
-        };
+        let from = query_parameter(query, "FromLastModifiedDateUTC");
+        let from = from.or_else(|| query_parameter(query, "FromDateUTC"))?;
+        let begin = query_parameter(fragment, "begin");
         Some(Self {
-            span,
+            begin: begin.map(str::parse).transpose().ok()?,
             since: query_parameter(fragment, "since")?.parse().ok()?,
             from: from.parse().ok()?,
             until: query_parameter(fragment, "until")?.parse().ok()?,
@@ -171,13 +186,16 @@ impl Window {
         })
     }
 
-    /// The first page of the period's customers.
-    fn customers(&self, api: &Api<'_>) -> ApiRequest {
-        let until = match self.span {
-            Span::Changes => None,
-            Span::History => Some(date(self.until)),
-        };
-        customers_request(api, &date(self.since), until.as_deref(), 0)
+    /// A page of the period's customers.
+    fn customers(&self, api: &Api<'_>, with_anonymous: bool, page: usize) -> ApiRequest {
+        let until = self.begin.is_none().then(|| date(self.until));
+        customers_request(api, &date(self.since), until.as_deref(), with_anonymous, page)
+    }
+
+    /// Kept here, but not in the feed of customers: a poll that is tried again must not miss who changed meanwhile. With
+    /// those without a name, who need not be asked for then.
+    fn listed(&self, api: &Api<'_>, page: usize) -> ApiRequest {
+        self.customers(api, true, page).kept_for(KEPT)
     }
 
     fn to(&self) -> Timestamp {
@@ -217,51 +235,94 @@ fn transactions(
     let count = rows.len();
     rows.retain(|(id, _)| *id > window.after);
     rows.sort_by_key(|(id, _)| *id);
+    let mark = window.begin.map(date);
     if rows.is_empty() {
         let next = window.next(None, count).map(|window| window.request(api));
-        return Ok(Page { next, ..Page::default() });
+        return Ok(Page { next, mark, ..Page::default() });
     }
 
-    // Kept here, but not in the feed of customers: a poll that is tried again must not miss who changed meanwhile.
-    let mut joins = vec![api.whoami(), window.customers(api).kept_for(KEPT)];
+    let mut joins = vec![api.whoami(), window.listed(api, 0)];
     joins.extend(api.products());
     let Some((known, joined)) = joined.split_at_checked(joins.len()) else {
         return Ok(Page { joins, ..Page::default() });
     };
     let location = location(&known[0])?;
-    let mut people = list(&known[1])?;
     let products = known.get(2).map(list).transpose()?.unwrap_or_default();
+    let (mut people, joined) = match listed(api, &window, &rows, &known[1], joined)? {
+        Ok(listed) => listed,
+        Err(joins) => return Ok(Page { joins, ..Page::default() }),
+    };
     let (unlisted, slice_ends_with) = unlisted(&mut rows, &people);
     let Some((buyers, merged)) = joined.split_at_checked(unlisted.len()) else {
         let joins = unlisted.iter().map(|id| api.customer(*id)).collect();
         return Ok(Page { joins, ..Page::default() });
     };
-    people.extend(buyers.iter().filter_map(one));
-    let buyers = rows.iter().filter_map(|(_, row)| find(&people, id(row, "customerId")?));
+    people.extend(buyers.iter().filter_map(one).filter_map(with_id));
+    let buyers = rows.iter().filter_map(|(_, row)| people.get(&id(row, "customerId")?));
     let targets = merged_into(buyers, &people);
     if targets.len() > merged.len() {
         return Ok(Page { joins: targets.iter().map(|id| api.customer(*id)).collect(), ..Page::default() });
     }
-    people.extend(merged.iter().filter_map(one));
+    people.extend(merged.iter().filter_map(one).filter_map(with_id));
 
     let records = rows.iter().map(|(_, row)| {
         let customer = id(row, "customerId").and_then(|id| person(&people, id));
-        record::transaction(&location, row, customer, &products)
+        record::transaction(&location, row, customer, &products, mark.as_deref())
     });
+    let records = records.collect();
     let next = window.next(slice_ends_with, count).map(|window| window.request(api));
-    Ok(Page { records: records.collect(), next, ..Page::default() })
+    Ok(Page { records, next, mark, ..Page::default() })
+}
+
+/// The period's customers. Further pages are worth their requests while more buyers are missing than that.
+fn listed<'a>(
+    api: &Api<'_>,
+    window: &Window,
+    rows: &[(u64, Value)],
+    first: &Fetched,
+    mut joined: &'a [Fetched],
+) -> Result<Listed<'a>, String> {
+    let mut page = list(first)?;
+    let (mut people, mut pages) = (People::new(), 1);
+    loop {
+        let is_last = page.len() < SURE_PAGE;
+        people.extend(page.drain(..).filter_map(with_id));
+        if is_last || pages == MAX_LISTED {
+            break;
+        }
+        let missing: BTreeSet<u64> = rows.iter().filter_map(|(_, row)| missing(row, &people)).collect();
+        if missing.len() <= pages + 1 {
+            break;
+        }
+        let Some((answers, rest)) = joined.split_at_checked(pages + 1) else {
+            return Ok(Err((pages..=2 * pages).map(|page| window.listed(api, page)).collect()));
+        };
+        for answer in answers {
+            people.extend(page.drain(..).filter_map(with_id));
+            page = list(answer)?;
+        }
+        joined = rest;
+        pages += pages + 1;
+    }
+    Ok(Ok((people, joined)))
+}
+
+/// The buyer of a transaction, if that is told and nobody has said who it is.
+fn missing(row: &Value, people: &People) -> Option<u64> {
+    let is_void = field(row, "isVoid") == Some(&Value::Bool(true));
+    id(row, "customerId").filter(|id| !is_void && !people.contains_key(id))
+}
+
+fn with_id(customer: Value) -> Option<(u64, Value)> {
+    Some((id(&customer, "customerId")?, customer))
 }
 
 /// The customers of as many rows as can be joined whom no list has, and after which row to go on if that is not all.
 /// Rows beyond are taken away.
-fn unlisted(rows: &mut Vec<(u64, Value)>, people: &[Value]) -> (Vec<u64>, Option<u64>) {
+fn unlisted(rows: &mut Vec<(u64, Value)>, people: &People) -> (Vec<u64>, Option<u64>) {
     let mut customers = Vec::new();
     for place in 0..rows.len() {
-        let row = &rows[place].1;
-        let is_void = field(row, "isVoid") == Some(&Value::Bool(true));
-        let customer = id(row, "customerId");
-        let customer =
-            customer.filter(|id| !is_void && !customers.contains(id) && find(people, *id).is_none());
+        let customer = missing(&rows[place].1, people).filter(|id| !customers.contains(id));
         let Some(customer) = customer else { continue };
         if customers.len() == MAX_JOINED {
             rows.truncate(place);
@@ -273,23 +334,19 @@ fn unlisted(rows: &mut Vec<(u64, Value)>, people: &[Value]) -> (Vec<u64>, Option
 }
 
 /// Customers that some were merged into and that are not there themselves.
-fn merged_into<'a>(merged: impl Iterator<Item = &'a Value>, people: &[Value]) -> Vec<u64> {
+fn merged_into<'a>(merged: impl Iterator<Item = &'a Value>, people: &People) -> Vec<u64> {
     let mut targets: Vec<u64> = merged.filter_map(|customer| id(customer, "mergedIntoCustomerId")).collect();
     targets.sort_unstable();
     targets.dedup();
-    targets.retain(|target| find(people, *target).is_none());
+    targets.retain(|target| !people.contains_key(target));
     targets.truncate(MAX_JOINED);
     targets
 }
 
-fn find(people: &[Value], wanted: u64) -> Option<&Value> {
-    people.iter().find(|customer| id(customer, "customerId") == Some(wanted))
-}
-
 /// The customer with an id, or the one that it was merged into.
-fn person(people: &[Value], customer: u64) -> Option<&Value> {
-    let found = find(people, customer)?;
-    id(found, "mergedIntoCustomerId").and_then(|into| find(people, into)).or(Some(found))
+fn person(people: &People, customer: u64) -> Option<&Value> {
+    let found = people.get(&customer)?;
+    id(found, "mergedIntoCustomerId").and_then(|into| people.get(&into)).or(Some(found))
 }
 
 fn location(whoami: &Fetched) -> Result<Location, String> {
@@ -297,11 +354,17 @@ fn location(whoami: &Fetched) -> Result<Location, String> {
     Location::of(&whoami).ok_or_else(|| "whoami names no location".to_owned())
 }
 
-fn customers_request(api: &Api<'_>, since: &str, until: Option<&str>, page: usize) -> ApiRequest {
+fn customers_request(
+    api: &Api<'_>,
+    since: &str,
+    until: Option<&str>,
+    with_anonymous: bool,
+    page: usize,
+) -> ApiRequest {
     let until = until.map(|until| format!("&toLastModifiedDateUTC={until}")).unwrap_or_default();
     api.get(&format!(
-        "customer/customers-paginated?fromLastModifiedDateUTC={since}{until}&includeAnonymous=false\
-         &PageNumber={page}&PageSize={PAGE_SIZE}"
+        "customer/customers-paginated?fromLastModifiedDateUTC={since}{until}\
+         &includeAnonymous={with_anonymous}&PageNumber={page}&PageSize={PAGE_SIZE}"
     ))
 }
 
@@ -319,23 +382,23 @@ fn customers(
         return Err("a request that was not made here".to_owned());
     };
     let until = query_parameter(query, "toLastModifiedDateUTC");
-    let next = (rows.len() >= SURE_PAGE).then(|| customers_request(api, since, until, number + 1));
+    let next = (rows.len() >= SURE_PAGE).then(|| customers_request(api, since, until, false, number + 1));
     if rows.is_empty() {
         return Ok(Page::default());
     }
     let mut joins = vec![api.whoami()];
-    joins.extend(merged_into(rows.iter(), &rows).into_iter().map(|id| api.customer(id)));
+    let mut people: People = rows.iter().cloned().filter_map(with_id).collect();
+    joins.extend(merged_into(rows.iter(), &people).into_iter().map(|id| api.customer(id)));
     if joined.len() < joins.len() {
         return Ok(Page { joins, ..Page::default() });
     }
     let location = location(&joined[0])?;
-    let targets: Vec<Value> = joined[1..].iter().filter_map(one).collect();
+    people.extend(joined[1..].iter().filter_map(one).filter_map(with_id));
     let records: Vec<Record> = rows
         .iter()
         .filter(|row| field(row, "customerId").is_some())
         .map(|row| {
-            let into = id(row, "mergedIntoCustomerId");
-            let into = into.and_then(|into| person(&targets, into).or_else(|| person(&rows, into)));
+            let into = id(row, "mergedIntoCustomerId").and_then(|into| person(&people, into));
             record::customer(&location, row, into)
         })
         .collect();

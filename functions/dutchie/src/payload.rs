@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Sale {
+    /// What was made before is not told.
+    pub(crate) since: Field<Moment>,
     pub(crate) location: Field<Object<Location>>,
     pub(crate) transaction: Field<Object<Transaction>>,
     pub(crate) customer: Field<Object<Customer>>,

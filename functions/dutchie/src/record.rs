@@ -169,12 +169,13 @@ impl Location {
     }
 }
 
-/// A transaction as a record.
+/// A transaction as a record. What was made before `since` is not to be told.
 pub(crate) fn transaction(
     location: &Location,
     transaction: &Value,
     customer: Option<&Value>,
     products: &[Value],
+    since: Option<&str>,
 ) -> Record {
     let mut sale = pick(transaction, TRANSACTION_FIELDS);
     let items = field(transaction, "items").and_then(Value::as_array);
@@ -195,6 +196,7 @@ pub(crate) fn transaction(
     let products =
         products.iter().filter(|product| id(product, "productId").is_some_and(|id| sold.contains(&id)));
     let body = json!({
+        "since": since,
         "location": location.0,
         "transaction": sale,
         "customer": customer.map(|customer| pick(customer, CUSTOMER_FIELDS)),

@@ -40,6 +40,10 @@ pub(crate) fn transaction(reader: &mut Reader<'_>) -> Reading {
     let local = dropped.take("transactionDateLocalTime", sale.transaction_date_local_time.clone());
     let at = instant(zone.as_ref(), utc, local)
         .ok_or_else(|| Silence::Malformed("no usable transactionDate".to_owned()))?;
+    let since = dropped.take("since", record.since).and_then(Moment::in_utc);
+    if since.is_some_and(|since| at.timestamp() < since.timestamp()) {
+        return Err(Silence::Ignore("before_the_connection"));
+    }
 
     let origin = Origin { place: &place, transaction_id: &transaction_id, customer_id: &customer_id, at };
     let products: Vec<_> =

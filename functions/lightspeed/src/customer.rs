@@ -37,8 +37,9 @@ impl Buyer {
 
 /// A customer of the customers feed.
 pub(crate) fn customer(reader: &mut Reader<'_>, record: CustomerRecord) -> Reading {
+    let new_since = reader.dropped.take("new_since", record.new_since);
     let customer = reader.dropped.take("customer", record.customer);
-    let buyer = customer.and_then(|Object(customer)| buyer(reader, customer));
+    let buyer = customer.and_then(|Object(customer)| buyer(reader, customer, new_since));
     let Some(buyer) = buyer else { return Err(Silence::Malformed("no usable customerID".to_owned())) };
     let consent = opt_out(reader, &buyer);
     let snapshot =
@@ -65,8 +66,12 @@ fn opt_out(reader: &Reader<'_>, buyer: &Buyer) -> Option<Fact> {
     }))
 }
 
-/// Reads a customer; `None` without an id.
-pub(crate) fn buyer(reader: &mut Reader<'_>, customer: Customer) -> Option<Buyer> {
+/// Reads a customer, who is new if made since then, unless the setting says another time; `None` without an id.
+pub(crate) fn buyer(
+    reader: &mut Reader<'_>,
+    customer: Customer,
+    new_since: Option<Instant>,
+) -> Option<Buyer> {
     let dropped = &mut reader.dropped;
     let id = payload::key(dropped, "customerID", customer.id)?;
     let contact = dropped.take("Contact", customer.contact);
@@ -103,7 +108,10 @@ pub(crate) fn buyer(reader: &mut Reader<'_>, customer: Customer) -> Option<Buyer
     address::set(attributes, "organization", dropped.take("company", customer.company));
     address::set(attributes, "title", dropped.take("title", customer.title));
     address::set_object(attributes, "location", town.unwrap_or_default().location());
-    address::set_object(attributes, "properties", properties(reader, no_email, created_at));
+    let since =
+        reader.connection.text("new_customers_since").and_then(|time| time.parse().ok()).or(new_since);
+    let is_new = since.is_some_and(|since| created_at.is_some_and(|created_at| created_at >= since));
+    address::set_object(attributes, "properties", properties(reader, no_email, is_new));
     Some(buyer)
 }
 
@@ -139,18 +147,12 @@ pub(crate) fn address(dropped: &mut Dropped, addresses: Below<Addresses>) -> Opt
 }
 
 /// What has no name of its own in a profile: the wish for no e-mail, and what the owner wants new customers to be found by.
-fn properties(
-    reader: &Reader<'_>,
-    no_email: Option<bool>,
-    created_at: Option<Instant>,
-) -> Map<String, Value> {
+fn properties(reader: &Reader<'_>, no_email: Option<bool>, is_new: bool) -> Map<String, Value> {
     let mut properties = Map::new();
     if let Some(no_email) = no_email {
         properties.insert("Lightspeed No Email".to_owned(), no_email.into());
     }
-    let since: Option<Instant> =
-        reader.connection.text("new_customers_since").and_then(|time| time.parse().ok());
-    if since.is_some_and(|since| created_at.is_some_and(|created_at| created_at >= since)) {
+    if is_new {
         address::set(&mut properties, "Lightspeed List", reader.connection.text("list").map(str::to_owned));
         if reader.connection.flag("welcome", false) && !reader.delivery.backfill {
             properties.insert("Lightspeed Welcome".to_owned(), true.into());

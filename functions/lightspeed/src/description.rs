@@ -91,7 +91,8 @@ fn settings() -> Value {
             "type": "string",
             "format": "date-time",
             "title": "New customers since",
-            "description": "Customers created from then on are new: see list and welcome.",
+            "description": "Customers created from then on are new: see list and welcome. Without it, those created since \
+                            the first poll.",
             "examples": ["2026-03-14T00:00:00Z"]
         },
         "list": {

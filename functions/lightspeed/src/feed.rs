@@ -4,7 +4,7 @@
 //! <https://developers.lightspeedhq.com/retail/endpoints/ShipTo/>.
 
 use jiff::{Timestamp, ToSpan};
-use platform::{Connection, Feed, Fetched, Page, Period, Span};
+use platform::{ApiRequest, Connection, Feed, Fetched, Page, Period, Span};
 use serde_json::Value;
 
 use crate::api::{self, Api};
@@ -18,6 +18,9 @@ const SHIP_TOS: &str = "ship_tos";
 pub(crate) const SALE_RELATIONS: &str = r#"["SaleLines","SaleLines.Item","SaleLines.Discount","SaleLines.Note","SalePayments","SalePayments.SaleAccounts","ShipTo","ShipTo.Contact","Customer","Customer.Contact"]"#;
 const CONTACT: &str = r#"["Contact"]"#;
 
+/// What stands behind the address of the changed customers: since when a customer is new. It is not sent.
+const NEW_SINCE: &str = "#new_since=";
+
 /// Nothing without an account. Shipments need no feed of their own in an import: they come with their sales.
 pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
     let Some(api) = Api::of(connection) else { return Vec::new() };
@@ -30,8 +33,12 @@ pub(crate) fn feeds(connection: &Connection, period: &Period) -> Vec<Feed> {
         Span::Changes if !connection.flag("poll", true) => Vec::new(),
         Span::Changes => {
             let by = changed_by(connection);
+            // Since the first poll, unless the connection says another time.
+            let mut customers = list(CUSTOMERS, "Customer", CONTACT, "timeStamp", "timeStamp");
+            customers.request.url += NEW_SINCE;
+            customers.request.url += period.marks.get(CUSTOMERS).unwrap_or(&period.since.to_string());
             vec![
-                list(CUSTOMERS, "Customer", CONTACT, "timeStamp", "timeStamp"),
+                customers,
                 list(SALES, "Sale", SALE_RELATIONS, by, by),
                 Feed {
                     name: SHIP_TOS,
@@ -80,10 +87,21 @@ pub(crate) fn page(
 ) -> Result<Page, String> {
     let api = Api::of(connection).ok_or("the setting account_id is missing")?;
     let body = api::body(answer)?;
-    let next = api.next(&feed.request, &body)?;
+    let (address, new_since) = match feed.request.url.split_once(NEW_SINCE) {
+        Some((address, since)) => (address, Some(since)),
+        None => (feed.request.url.as_str(), None),
+    };
+    let request = ApiRequest { url: address.to_owned(), ..feed.request.clone() };
+    let mut next = api.next(&request, &body)?;
+    if let (Some(next), Some(since)) = (&mut next, new_since) {
+        next.url = format!("{}{NEW_SINCE}{since}", next.url);
+    }
     let joins = Joins { api, has_currency: connection.currency("currency").is_some(), answers: joined };
     let records = match feed.name {
-        CUSTOMERS => api::many(&body["Customer"]).iter().map(record::customer).collect(),
+        CUSTOMERS => {
+            let customers = api::many(&body["Customer"]).iter();
+            customers.map(|customer| record::customer(customer, new_since)).collect()
+        }
         SALES => {
             let sales = api::many(&body["Sale"]).to_vec();
             match joins.about(sales)? {
@@ -101,7 +119,7 @@ pub(crate) fn page(
         }
         other => return Err(format!("there is no feed {other}")),
     };
-    Ok(Page { records, next, ..Page::default() })
+    Ok(Page { records, next, mark: new_since.map(str::to_owned), ..Page::default() })
 }
 
 /// Marked as shipped, and tied to a customer.

@@ -12,8 +12,10 @@ use crate::feed::SALE_RELATIONS;
 
 /// Shops and categories hardly change.
 const KEPT: Duration = Duration::from_hours(1);
-/// Most rounds of requests: a list of more pages than that is one that turns in circles.
-const MAX_ROUNDS: usize = 200;
+/// Most rounds of requests: whoever makes them has a limit as well.
+const MAX_ROUNDS: usize = 10;
+/// Rounds after which the list of categories is not followed any further: those of the page are asked for by their ids.
+const MAX_LISTED: usize = 7;
 
 /// What the joins know.
 #[derive(Debug, Default)]
@@ -26,7 +28,7 @@ pub(crate) struct Known {
     pub(crate) categories: BTreeMap<String, Value>,
     /// The account's.
     pub(crate) currency: Option<Value>,
-    /// By the id of a line, the sale it belongs to.
+    /// By the id of a line, the sale it belongs to: the page's own lines, and those that are given back.
     pub(crate) sold_in: BTreeMap<String, String>,
 }
 
@@ -55,8 +57,8 @@ pub(crate) struct Joins<'a> {
 impl Joins<'_> {
     /// What these sales need.
     pub(crate) fn about(self, sales: Vec<Value>) -> Outcome {
-        let known = Known { sales, ..Known::default() };
-        let wanted = self.wanted(&known);
+        let mut known = Known { sales, ..Known::default() };
+        let wanted = self.wanted(&mut known);
         self.ask(known, wanted, false)
     }
 
@@ -71,7 +73,7 @@ impl Joins<'_> {
     /// Takes the answers round by round, as they were asked for.
     fn ask(self, mut known: Known, mut wanted: Wanted, mut are_sales_to_come: bool) -> Outcome {
         let mut answers = self.answers.iter();
-        for _ in 0..MAX_ROUNDS {
+        for round in 0..MAX_ROUNDS {
             if wanted.is_empty() {
                 return Ok(Ok(known));
             }
@@ -82,22 +84,30 @@ impl Joins<'_> {
             for ((want, request), answer) in wanted.into_iter().zip(&mut answers) {
                 let body = api::body(answer)?;
                 known.learn(want, &body);
-                more.extend(self.api.next(&request, &body)?.map(|next| (want, next)));
+                match (want, self.api.next(&request, &body)?) {
+                    (_, None) => {}
+                    (Want::Categories, Some(_)) if round >= MAX_LISTED => {
+                        let unnamed = self.in_lists("Category", "categoryID", known.unnamed(), &[]);
+                        more.extend(unnamed.map(|request| (Want::Categories, request)));
+                    }
+                    (_, Some(next)) => more.push((want, next)),
+                }
             }
             if more.is_empty() && std::mem::take(&mut are_sales_to_come) {
-                more = self.wanted(&known);
+                more = self.wanted(&mut known);
             }
             wanted = more;
         }
         Err("a list does not end".to_owned())
     }
 
-    fn wanted(self, known: &Known) -> Wanted {
-        let lines = || known.sales.iter().flat_map(lines);
+    fn wanted(self, known: &mut Known) -> Wanted {
         let mut wanted = Wanted::new();
         if known.sales.is_empty() {
             return wanted;
         }
+        known.own_lines();
+        let lines = || known.sales.iter().flat_map(lines);
         let list = |entity, parameters: &[_]| self.api.list(entity, parameters).kept_for(KEPT);
         wanted.push((Want::Shops, list("Shop", &[("archived", "true")])));
         if lines().any(|line| api::id(&line["Item"], "categoryID").is_some()) {
@@ -107,9 +117,8 @@ impl Joins<'_> {
             wanted.push((Want::Account, self.api.account().kept_for(KEPT)));
         }
         // What was sold in a sale of the same page need not be asked for.
-        let here: BTreeSet<&str> = lines().filter_map(|line| api::id(line, "saleLineID")).collect();
         let parents: BTreeSet<&str> =
-            lines().filter_map(parent).filter(|parent| !here.contains(parent)).collect();
+            lines().filter_map(parent).filter(|parent| !known.sold_in.contains_key(*parent)).collect();
         let parents = self.in_lists("SaleLine", "saleLineID", parents, &[]);
         wanted.extend(parents.map(|request| (Want::Lines, request)));
         wanted
@@ -169,16 +178,19 @@ impl Known {
         }
     }
 
-    /// The sale that a line belongs to, if it is known.
-    pub(crate) fn sale_of<'a>(&'a self, line_id: &str) -> Option<&'a str> {
-        let joined = self.sold_in.get(line_id).map(String::as_str);
-        joined.or_else(|| {
-            let sale = self
-                .sales
-                .iter()
-                .find(|sale| lines(sale).iter().any(|line| api::id(line, "saleLineID") == Some(line_id)));
-            api::id(sale?, "saleID")
-        })
+    fn own_lines(&mut self) {
+        for sale in &self.sales {
+            let Some(sale_id) = api::id(sale, "saleID") else { continue };
+            let lines = lines(sale).iter().filter_map(|line| api::id(line, "saleLineID"));
+            self.sold_in.extend(lines.map(|line| (line.to_owned(), sale_id.to_owned())));
+        }
+    }
+
+    /// Categories of items whose names are not known.
+    fn unnamed(&self) -> BTreeSet<&str> {
+        let items = self.sales.iter().flat_map(lines).map(|line| &line["Item"]);
+        let categories = items.filter_map(|item| api::id(item, "categoryID"));
+        categories.filter(|id| !self.categories.contains_key(*id)).collect()
     }
 }
 

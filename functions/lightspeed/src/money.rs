@@ -5,7 +5,10 @@ use canonical::money::Decimal;
 use rust_decimal::RoundingStrategy;
 
 /// ISO 4217 currencies without a minor unit, and those with a thousandth.
-const WHOLE: [&str; 11] = ["BIF", "CLP", "GNF", "ISK", "JPY", "KRW", "PYG", "UGX", "VND", "XAF", "XPF"];
+const WHOLE: [&str; 17] = [
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF",
+    "XOF", "XPF",
+];
 const THOUSANDTHS: [&str; 7] = ["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"];
 
 /// Rounds to what can be paid: half a cent goes up.

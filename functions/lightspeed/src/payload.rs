@@ -7,8 +7,8 @@
 
 use std::collections::BTreeMap;
 
-use canonical::Currency;
 use canonical::money::Decimal;
+use canonical::{Currency, Instant};
 use platform::lenient::{Dropped, Field, Id, Lenient, Moment, Object};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, MapAccess, SeqAccess};
@@ -67,6 +67,8 @@ pub(crate) struct SaleRecord {
 #[serde(default)]
 pub(crate) struct CustomerRecord {
     pub(crate) customer: Field<Object<Customer>>,
+    /// When the first poll began.
+    pub(crate) new_since: Field<Instant>,
 }
 
 #[derive(Default, serde::Deserialize)]

@@ -54,9 +54,9 @@ const CONTACT_FIELDS: &[&str] = &["noEmail", "timeStamp", "Addresses", "Emails"]
 const SHIP_TO_FIELDS: &[&str] =
     &["shipToID", "shipped", "timeStamp", "firstName", "lastName", "company", "customerID"];
 
-/// A customer. Birthdays, phone numbers, tax numbers and notes stay where they are.
-pub(crate) fn customer(customer: &Value) -> Record {
-    record(CUSTOMER, &json!({ "customer": person(customer) }))
+/// A customer, who is new if made since then. Birthdays, phone numbers, tax numbers and notes stay where they are.
+pub(crate) fn customer(customer: &Value, new_since: Option<&str>) -> Record {
+    record(CUSTOMER, &json!({ "customer": person(customer), "new_since": new_since }))
 }
 
 fn person(customer: &Value) -> Map<String, Value> {
@@ -84,9 +84,9 @@ pub(crate) fn sale(sale: &Value, known: &Known) -> Record {
                 categories.insert(id.to_owned(), name.clone());
             }
             if let Some(parent) = joins::parent(line)
-                && let Some(sale) = known.sale_of(parent)
+                && let Some(sale) = known.sold_in.get(parent)
             {
-                sold_in.insert(parent.to_owned(), sale.into());
+                sold_in.insert(parent.to_owned(), sale.clone().into());
             }
             let is_gift_card = api::id(line, "saleLineID").is_some_and(|id| gift_cards.contains_key(id));
             self::line(line, is_gift_card)

@@ -66,7 +66,7 @@ pub(crate) fn sale(reader: &mut Reader<'_>, record: SaleRecord) -> Reading {
     let currency = reader.connection.currency("currency").or(currency);
     let customer_id = payload::key(dropped, "customerID", sale.customer_id);
     let customer = dropped.take("Customer", sale.customer);
-    let buyer = customer.and_then(|Object(customer)| customer::buyer(reader, customer));
+    let buyer = customer.and_then(|Object(customer)| customer::buyer(reader, customer, None));
     let dropped = &mut reader.dropped;
     let ticket = Ticket {
         id,

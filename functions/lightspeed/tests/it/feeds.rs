@@ -218,6 +218,59 @@ fn one_sale_or_none_are_read_too_and_none_needs_no_joins() {
 }
 
 #[test]
+fn categories_beyond_the_pages_that_are_listed_are_asked_for_by_their_ids() {
+    let connection = connection(&json!({ "currency": "CAD" }));
+    let mut sales = vec![sale(1, 1), sale(2, 2)];
+    sales[1]["SaleLines"]["SaleLine"]["Item"]["categoryID"] = "1733".into();
+    let mut source = source(sales);
+    let category = |id: u32| json!({ "categoryID": id.to_string(), "fullPathName": format!("Books/{id}") });
+    source.lists.insert("Category", (1..=2_000).map(category).collect());
+    let ship_to = json!({
+        "shipToID": "1", "saleID": "2", "shipped": "true", "customerID": "731", "timeStamp": "2026-03-14T08:30:00+00:00",
+    });
+    source.lists.insert("ShipTo", vec![ship_to]);
+    for feed in ["sales", "ship_tos"] {
+        let records = source.feed(&connection, &changes(), feed);
+        let last = facts(records.last().unwrap(), &connection);
+        assert_eq!(last[0]["detail"]["lines"][0]["categories"], json!(["Books/1733"]), "{feed}");
+    }
+    assert!(asked(&source, "Category") <= 8 + 2, "{:?}", source.asked);
+}
+
+#[test]
+fn customers_made_since_the_first_poll_are_new() {
+    let connection = connection(&json!({ "list": "Till customers" }));
+    let mut source = Source::default();
+    let made = |id: u32, at: &str| json!({ "customerID": id.to_string(), "createTime": at, "timeStamp": "2026-03-14T08:30:00+00:00" });
+    source
+        .lists
+        .insert("Customer", vec![made(1, "2026-03-14T07:59:00+00:00"), made(2, "2026-03-14T08:20:00+00:00")]);
+    let mut listed = |period: &Period| {
+        let records = source.feed(&connection, period, "customers");
+        let facts = records.iter().map(|record| facts(record, &connection));
+        facts.map(|facts| facts[0]["person"]["attributes"]["properties"]["Lightspeed List"].clone()).collect()
+    };
+    let (old, new) = (Value::Null, json!("Till customers"));
+    let found: Vec<Value> = listed(&changes());
+    assert_eq!(found, [old.clone(), new.clone()]);
+    // A later poll knows when the first one began.
+    let mut later = changes();
+    later.marks.insert("customers".to_owned(), "2026-03-14T08:20:01Z".to_owned());
+    let found: Vec<Value> = listed(&later);
+    assert_eq!(found, [old.clone(), old.clone()]);
+    later.marks.insert("customers".to_owned(), "2026-03-14T07:59:00Z".to_owned());
+    let found: Vec<Value> = listed(&later);
+    assert_eq!(found, [new.clone(), new]);
+    // An import cannot know.
+    let found: Vec<Value> = listed(&history());
+    assert_eq!(found, [old.clone(), old]);
+
+    let feed = Lightspeed.feeds(&connection, &changes()).remove(0);
+    let page = Lightspeed.page(&connection, &feed, &answer(200, &json!({})), &[]).unwrap();
+    assert_eq!(page.mark.as_deref(), Some("2026-03-14T08:00:00.25Z"));
+}
+
+#[test]
 fn the_same_state_is_the_same_delivery() {
     let connection = connection(&json!({}));
     let first = source(vec![sale(1, 1)]).feed(&connection, &changes(), "sales");
@@ -370,7 +423,11 @@ fn next(settings: &Value, link: &str) -> Result<Option<String>, String> {
     let connection = connection(settings);
     let feed = Lightspeed.feeds(&connection, &changes()).remove(0);
     let body = json!({ "@attributes": { "next": link, "previous": "" } });
-    Ok(Lightspeed.page(&connection, &feed, &answer(200, &body), &[])?.next.map(|next| next.url))
+    Ok(Lightspeed.page(&connection, &feed, &answer(200, &body), &[])?.next.map(|next| {
+        let (address, since) = next.url.split_once('#').unwrap();
+        assert_eq!(since, "new_since=2026-03-14T08:00:00.25Z", "no page forgets it");
+        address.to_owned()
+    }))
 }
 
 #[test]
@@ -410,7 +467,7 @@ fn links_of_the_api_are_followed_through_the_proxy() {
 fn a_page_that_follows_itself_is_an_error() {
     let connection = connection(&json!({}));
     let feed = Lightspeed.feeds(&connection, &changes()).remove(0);
-    let body = json!({ "@attributes": { "next": feed.request.url } });
+    let body = json!({ "@attributes": { "next": feed.request.url.split('#').next() } });
     Lightspeed.page(&connection, &feed, &answer(200, &body), &[]).unwrap_err();
 }
 

@@ -72,6 +72,7 @@ const SLIP: &[&str] = &[
     "total_shipping_tax_incl",
     "amount",
     "shipping_cost_amount",
+    "order_slip_type",
     "date_add",
 ];
 const ORDER_CARRIER: &[&str] = &["id", "id_order", "id_carrier", "tracking_number", "date_add"];

@@ -55,11 +55,12 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
     let total = amount(dropped, "total_paid_tax_incl", order.total_paid_tax_incl);
     let really_paid = amount(dropped, "total_paid_real", order.total_paid_real);
     let really_paid = really_paid.filter(|paid| *paid > Decimal::ZERO).or(total);
+    let total_discounts = amount(dropped, "total_discounts_tax_incl", order.total_discounts_tax_incl);
     let rows = dropped.list("rows", order.rows);
     let detail = OrderDetail {
         number: dropped.take("reference", order.reference),
         total: total.map(|amount| Money { amount, currency }),
-        total_discounts: amount(dropped, "total_discounts_tax_incl", order.total_discounts_tax_incl),
+        total_discounts,
         discount_codes: codes(dropped, record.cart_rules),
         lines: line::ordered(dropped, connection, rows),
         billing_address: billing.map(Address::into_property),
@@ -79,7 +80,15 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
         cancelled: cancelled.map(|at| Cancellation { at, reason: None }),
         fulfilled_at: shipped,
         shipments: shipped.map(|at| shipments(dropped, &zone, record.carriers, at)).unwrap_or_default(),
-        refunds: refund::refunds(dropped, &zone, record.slips, refunded, really_paid, currency),
+        refunds: refund::refunds(
+            dropped,
+            &zone,
+            record.slips,
+            refunded,
+            really_paid,
+            total_discounts,
+            currency,
+        ),
         fully_refunded: refunded.is_some(),
         refund_policy: connection.refund_policy(RefundPolicy::Each),
         ..OrderSnapshot::default()

@@ -111,6 +111,7 @@ pub(crate) struct Slip {
     pub(crate) total_shipping_tax_incl: Field<Decimal>,
     pub(crate) amount: Field<Decimal>,
     pub(crate) shipping_cost_amount: Field<Decimal>,
+    pub(crate) order_slip_type: Field<Id>,
     pub(crate) date_add: Field<Stamp>,
 }
 

@@ -3,7 +3,7 @@
 use extract::{Sink, Stopped, Task};
 use jiff::Timestamp;
 use platform::{Connection, Delivery, Period, Platform, Record, Span};
-use store::{Health, Import, ImportStatus, Poll, PollRun, Tally};
+use store::{ConnectionStatus, Health, Import, ImportStatus, Poll, PollRun, Tally};
 
 use crate::{LEASE_MS, Poller, RENEWED_EVERY_MS, is_polled};
 
@@ -76,7 +76,10 @@ impl<'a> Shift<'a> {
             if !self.has_time() {
                 return Ok(true);
             }
-            self.poll().await?;
+            match self.poll().await {
+                Err(error) if error.is::<CalledOff>() => return Ok(false),
+                outcome => outcome?,
+            }
         }
         let imports = self.poller.store.imports().await?;
         let own = imports.into_iter().filter(|import| import.connection == self.connection.id);
@@ -103,7 +106,7 @@ impl<'a> Shift<'a> {
         let mut period = period(cursor_ms - OVERLAP_MS, until_ms, Span::Changes)?;
         period.marks.clone_from(&self.poll.marks);
         let mut tally = Tally::default();
-        let outcome = self.read(&period, &mut tally).await;
+        let outcome = self.read(&period, None, &mut tally).await;
         let finished_ms = self.now_ms();
         self.poll.cursor_ms = Some(cursor_ms);
         let error = match outcome {
@@ -115,12 +118,14 @@ impl<'a> Shift<'a> {
                 self.poll.next_ms = finished_ms + if is_backlog { 0 } else { self.interval_ms() };
                 None
             }
-            // The lease is somebody else's now: nothing may be noted.
-            Err(Stopped::Sink(error)) if error.is::<Lost>() => return Err(error),
+            // The lease is somebody else's now, or the connection is not to be read any more: nothing may be noted.
+            Err(Stopped::Sink(error)) if error.is::<Lost>() || error.is::<CalledOff>() => return Err(error),
             // Half of it may succeed: it has fewer pages, each with a chance to fail, and smaller ones.
             Err(stopped) => {
                 self.poll.window_ms = Some(POLL.narrower(window_ms));
-                let is_only_late = matches!(stopped, Stopped::OutOfTime);
+                // Whoever has no end even in the narrowest window, and gets no further, is not asked without a pause.
+                let may_end = window_ms > POLL.narrowest || self.poll.marks != period.marks;
+                let is_only_late = matches!(stopped, Stopped::OutOfTime) && may_end;
                 self.poll.next_ms = finished_ms + if is_only_late { 0 } else { AGAIN_MS };
                 Some(stopped.to_string())
             }
@@ -144,7 +149,7 @@ impl<'a> Shift<'a> {
         let until_ms = import.until.as_millis().min(import.cursor_ms.saturating_add(window_ms));
         let period = period(import.cursor_ms, until_ms, Span::History)?;
         let mut tally = Tally::default();
-        let outcome = self.read(&period, &mut tally).await;
+        let outcome = self.read(&period, Some(&import.id), &mut tally).await;
         let now_ms = self.now_ms();
         import.worked_ms += now_ms - started_ms;
         import.tally.add(tally);
@@ -159,7 +164,10 @@ impl<'a> Shift<'a> {
                 }
             }
             Err(Stopped::Sink(error)) if error.is::<Lost>() => return Err(error),
-            Err(Stopped::OutOfTime) => import.window_ms = Some(IMPORT.narrower(window_ms)),
+            Err(Stopped::Sink(error)) if error.is::<CalledOff>() => return Ok(false),
+            Err(Stopped::OutOfTime) if window_ms > IMPORT.narrowest => {
+                import.window_ms = Some(IMPORT.narrower(window_ms));
+            }
             Err(stopped) => {
                 import.window_ms = Some(IMPORT.narrower(window_ms));
                 let reason = stopped.to_string();
@@ -184,7 +192,12 @@ impl<'a> Shift<'a> {
         }
     }
 
-    async fn read(&mut self, period: &Period, tally: &mut Tally) -> Result<(), Stopped> {
+    async fn read(
+        &mut self,
+        period: &Period,
+        import: Option<&str>,
+        tally: &mut Tally,
+    ) -> Result<(), Stopped> {
         let task = Task {
             platform: self.platform,
             connection: self.connection,
@@ -192,12 +205,8 @@ impl<'a> Shift<'a> {
             deadline_ms: self.deadline_ms,
         };
         let mut marks = period.marks.clone();
-        let mut sink = Queue {
-            poller: self.poller,
-            connection: self.connection,
-            poll: &mut self.poll,
-            backfill: period.span == Span::History,
-        };
+        let mut sink =
+            Queue { poller: self.poller, connection: self.connection, poll: &mut self.poll, import };
         let outcome = self.poller.extractor.read(&task, &mut marks, tally, &mut sink).await;
         if period.span == Span::Changes {
             self.poll.marks = marks;
@@ -239,12 +248,18 @@ impl<'a> Shift<'a> {
 #[error("somebody else works on the connection")]
 struct Lost;
 
-/// The queue of raw deliveries, for as long as the lease holds.
+/// The connection was switched off or deleted, or its import was cancelled.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is not to be read any more")]
+struct CalledOff;
+
+/// The queue of raw deliveries, for as long as the lease holds and nobody calls it off.
 struct Queue<'a> {
     poller: &'a Poller,
     connection: &'a Connection,
     poll: &'a mut Poll,
-    backfill: bool,
+    /// The import that the records are for: they are history then.
+    import: Option<&'a str>,
 }
 
 impl Sink for Queue<'_> {
@@ -262,13 +277,24 @@ impl Sink for Queue<'_> {
         }
         let renewed = self.poller.store.renew_poll(&self.connection.id, self.poll, now_ms + LEASE_MS).await;
         match renewed {
-            Err(store::Error::Conflict) => Err(Lost.into()),
-            outcome => Ok(outcome?),
+            Err(store::Error::Conflict) => return Err(Lost.into()),
+            outcome => outcome?,
         }
+        if self.is_wanted().await? { Ok(()) } else { Err(CalledOff.into()) }
     }
 }
 
 impl Queue<'_> {
+    async fn is_wanted(&self) -> anyhow::Result<bool> {
+        let store = &self.poller.store;
+        let connection = store.connection(&self.connection.id).await?;
+        if connection.is_none_or(|connection| connection.status != ConnectionStatus::Active) {
+            return Ok(false);
+        }
+        let Some(import) = self.import else { return Ok(true) };
+        Ok(store.import(import).await?.is_some_and(|import| import.is_unfinished()))
+    }
+
     fn delivery(&self, record: Record, received_at: Timestamp) -> Delivery {
         Delivery {
             platform: self.connection.platform.clone(),
@@ -277,7 +303,7 @@ impl Queue<'_> {
             delivery_id: record.delivery_id,
             received_at,
             headers: record.headers,
-            backfill: self.backfill,
+            backfill: self.import.is_some(),
             body: record.body,
         }
     }

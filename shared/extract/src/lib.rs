@@ -15,9 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(40);
 const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 /// Tries of one request that fails.
 const TRIES: u32 = 5;
-/// The pause after the first failure; each further one is twice as long.
+/// The shortest pause after the first failure; after each further one it is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(400);
-/// Pages of one feed in one period: more is a platform that turns in circles.
+/// Pages of one feed in one period: more is a platform that never ends.
 const MAX_PAGES: u64 = 100_000;
 /// Rounds of joins of one page, and requests in all of them.
 const MAX_ROUNDS: usize = 12;
@@ -97,10 +97,10 @@ impl Extractor {
         let secrets = self.secrets(task).await?;
         let mut reading = Reading { task, secrets, tally, sink };
         for mut feed in task.platform.feeds(task.connection, task.period) {
-            for number in 0.. {
-                if number == MAX_PAGES {
-                    return Err(Stopped::Failed(format!("{} does not end", feed.name)));
-                }
+            // The request of a page before: whoever comes back to it turns in a circle. As it moves on at every power of
+            // two, it comes to lie in any circle there is (Brent's algorithm).
+            let mut landmark = feed.request.clone();
+            for number in 1_u64.. {
                 let page = self.page(&mut reading, &feed).await?;
                 reading.tally.pages += 1;
                 reading.tally.records += page.records.len() as u64;
@@ -108,10 +108,14 @@ impl Extractor {
                 if let Some(mark) = page.mark {
                     marks.insert(feed.name.to_owned(), mark);
                 }
-                match page.next {
-                    Some(next) => feed.request = next,
-                    None => break,
+                let Some(next) = page.next else { break };
+                if next == landmark || number == MAX_PAGES {
+                    return Err(Stopped::Failed(format!("{} does not end", feed.name)));
                 }
+                if number.is_power_of_two() {
+                    landmark.clone_from(&next);
+                }
+                feed.request = next;
             }
         }
         Ok(())
@@ -177,6 +181,7 @@ impl Extractor {
             if now_ms > reading.task.deadline_ms {
                 return Err(Stopped::OutOfTime);
             }
+            let sent_before = reading.tally.requests;
             let sent = &mut reading.tally.requests;
             let answer = self.fetcher.fetch_counting(connection, request, &reading.secrets, sent).await;
             let (reason, after) = match answer {
@@ -194,8 +199,13 @@ impl Extractor {
                 }
                 Err(error) => return Err(unread(error)),
             };
-            failures += 1;
-            let wait = after.unwrap_or(FIRST_PAUSE * 2_u32.pow(failures.min(8) - 1));
+            let mut wait = after.unwrap_or_default();
+            // What was only held back here has not failed, and waits no longer than it must.
+            if reading.tally.requests > sent_before {
+                failures += 1;
+                // A platform that says "again at once" again and again is not believed.
+                wait = wait.max(FIRST_PAUSE * 2_u32.pow(failures.min(8) - 1));
+            }
             if wait > PATIENCE || (after.is_none() && failures >= TRIES) {
                 return Err(Stopped::Failed(reason));
             }

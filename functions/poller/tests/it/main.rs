@@ -468,3 +468,97 @@ async fn an_import_that_somebody_cancels_stops() {
     assert_eq!(stage.asked().len(), 2, "the window in hand, and no other");
     assert_eq!(stage.imported().await.status, ImportStatus::Cancelled);
 }
+
+#[tokio::test]
+async fn who_cancels_an_import_does_not_wait_for_the_end_of_its_window() {
+    let stage = Stage::set(ConnectionStatus::Active).await;
+    stage.poll().await;
+    stage.asked();
+    stage.import(NOW_MS - 40 * DAY, NOW_MS).await;
+    let (clock, now_ms) = moving_clock(&stage.world);
+    let poller = Poller::new(&stage.world.config(), &stage.world.clients, clock, PLATFORMS).unwrap();
+    let store = stage.world.store.clone();
+    *stage.shop.on_answer.lock().unwrap() = Some(Box::new(move || {
+        let store = store.clone();
+        now_ms.fetch_add(11_000, Ordering::SeqCst);
+        Box::pin(async move {
+            let mut import = store.import("I1").await.unwrap().unwrap();
+            import.status = ImportStatus::Cancelled;
+            store.update_import(&mut import).await.unwrap();
+        })
+    }));
+    poller.turn(SHOP).await.unwrap();
+    assert_eq!(stage.asked().len(), 1, "the second page was not asked for");
+    assert_eq!(stage.imported().await.status, ImportStatus::Cancelled);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_switched_off_or_deleted_is_left_alone_at_once() {
+    for is_deleted in [false, true] {
+        let stage = Stage::set(ConnectionStatus::Active).await;
+        let (clock, now_ms) = moving_clock(&stage.world);
+        let poller = Poller::new(&stage.world.config(), &stage.world.clients, clock, PLATFORMS).unwrap();
+        let store = stage.world.store.clone();
+        *stage.shop.on_answer.lock().unwrap() = Some(Box::new(move || {
+            let store = store.clone();
+            now_ms.fetch_add(11_000, Ordering::SeqCst);
+            Box::pin(async move {
+                if is_deleted {
+                    store.delete_connection(SHOP).await.unwrap();
+                } else {
+                    let mut record = store.connection(SHOP).await.unwrap().unwrap();
+                    record.status = ConnectionStatus::Disabled;
+                    store.update_connection(&record).await.unwrap();
+                }
+            })
+        }));
+        poller.turn(SHOP).await.unwrap();
+        assert_eq!(stage.asked().len(), 1, "the second page was not asked for");
+        let poll = stage.world.store.poll(SHOP).await.unwrap();
+        assert_eq!((poll.runs, poll.lease_ms), (Vec::new(), 0), "deleted: {is_deleted}");
+    }
+}
+
+/// A poller, every answer of whose shop takes longer than a call goes on.
+fn endless(stage: &Stage) -> (Poller, Arc<AtomicI64>) {
+    let (clock, now_ms) = moving_clock(&stage.world);
+    let moved = Arc::clone(&now_ms);
+    *stage.shop.on_answer.lock().unwrap() = Some(Box::new(move || {
+        moved.fetch_add(14 * MINUTE, Ordering::SeqCst);
+        Box::pin(std::future::ready(()))
+    }));
+    (Poller::new(&stage.world.config(), &stage.world.clients, clock, PLATFORMS).unwrap(), now_ms)
+}
+
+#[tokio::test]
+async fn a_shop_that_never_ends_is_not_asked_without_a_pause() {
+    let stage = Stage::set(ConnectionStatus::Active).await;
+    let (poller, now_ms) = endless(&stage);
+    // From a day to a minute takes eleven halvings.
+    for turn in 0..12 {
+        poller.turn(SHOP).await.unwrap();
+        let is_more = !stage.world.take_sent(POLLS_QUEUE).is_empty();
+        assert_eq!(is_more, turn < 11, "{turn}");
+    }
+    let poll = stage.world.store.poll(SHOP).await.unwrap();
+    assert_eq!(poll.next_ms, now_ms.load(Ordering::SeqCst) + 5 * MINUTE);
+    assert!(stage.error().await.unwrap().contains("more than can be read"));
+}
+
+#[tokio::test]
+async fn an_import_of_a_shop_that_never_ends_is_given_up() {
+    let stage = Stage::set(ConnectionStatus::Active).await;
+    stage.poll().await;
+    stage.import(NOW_MS - DAY, NOW_MS).await;
+    let (poller, now_ms) = endless(&stage);
+    let mut turns = 0;
+    while stage.imported().await.is_unfinished() {
+        poller.turn(SHOP).await.unwrap();
+        now_ms.fetch_add(MINUTE, Ordering::SeqCst);
+        turns += 1;
+        assert!(turns < 300);
+    }
+    let import = stage.imported().await;
+    assert_eq!((import.status, import.percent()), (ImportStatus::Failed, 0));
+    assert!(import.failing.unwrap().1.contains("more than can be read"));
+}

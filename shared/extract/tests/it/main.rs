@@ -21,7 +21,8 @@ use store::Tally;
 use testing::{SECRETS_PATH, World};
 use tokio::net::TcpListener;
 
-/// Its pages are numbers. The page `4` has joins in two rounds, `7` asks for joins without end, and `9` follows itself.
+/// Its pages are numbers. The page `4` has joins in two rounds, `7` asks for joins without end, `20` leads
+/// to `21` and on to `25`, which leads back to `23`, and from `30` on they go on for ever.
 struct Numbers;
 
 impl Platform for Numbers {
@@ -71,8 +72,12 @@ impl Platform for Numbers {
         let record = Record { body: bodies.collect::<Vec<_>>().concat(), ..Record::default() };
         let next = match number {
             "1" => Some(request(connection, "2")),
-            "9" => Some(request(connection, "9")),
-            _ => None,
+            "25" => Some(request(connection, "23")),
+            _ => number
+                .parse()
+                .ok()
+                .filter(|number| *number >= 20)
+                .map(|number: u32| request(connection, &(number + 1).to_string())),
         };
         Ok(Page { records: vec![record], next, mark: Some(number.to_owned()), ..Page::default() })
     }
@@ -88,6 +93,8 @@ fn request(connection: &Connection, page: &str) -> ApiRequest {
 struct Server {
     bad: Mutex<Vec<u16>>,
     asked: Mutex<Vec<String>>,
+    /// When it is to be asked again after one that is bad: in a second, if it does not say.
+    again: Mutex<Option<&'static str>>,
 }
 
 async fn answer(State(server): State<Arc<Server>>, Path(page): Path<String>, headers: HeaderMap) -> Response {
@@ -98,7 +105,10 @@ async fn answer(State(server): State<Arc<Server>>, Path(page): Path<String>, hea
     let mut bad = server.bad.lock().unwrap();
     match if bad.is_empty() { 200 } else { bad.remove(0) } {
         200 => format!("<{page}>").into_response(),
-        status => (StatusCode::from_u16(status).unwrap(), [(header::RETRY_AFTER, "1")]).into_response(),
+        status => {
+            let again = server.again.lock().unwrap().unwrap_or("1");
+            (StatusCode::from_u16(status).unwrap(), [(header::RETRY_AFTER, again)]).into_response()
+        }
     }
 }
 
@@ -181,6 +191,26 @@ async fn a_page_that_asks_without_end_is_an_error() {
 }
 
 #[tokio::test]
+async fn pages_that_turn_in_a_circle_are_an_error() {
+    let stage = Stage::set().await;
+    let (outcome, sink, ..) = stage.read("20", 1_000).await;
+    assert_eq!(outcome.unwrap_err().to_string(), "numbers does not end");
+    assert!((6..20).contains(&sink.bodies.len()), "{}", sink.bodies.len());
+}
+
+#[tokio::test]
+async fn a_platform_that_wants_to_be_asked_again_at_once_is_not_asked_for_ever() {
+    let stage = Stage::set().await;
+    *stage.server.bad.lock().unwrap() = vec![429; 3];
+    *stage.server.again.lock().unwrap() = Some("0");
+    let begun = std::time::Instant::now();
+    let (outcome, ..) = stage.read("3", 100).await;
+    outcome.unwrap();
+    let pauses = std::time::Duration::from_millis(400 + 800 + 1_600);
+    assert!(begun.elapsed() >= pauses, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn a_request_that_fails_is_made_again_and_one_that_must_wait_waits() {
     let stage = Stage::set().await;
     *stage.server.bad.lock().unwrap() = vec![503, 429];
@@ -212,7 +242,7 @@ async fn refused_credentials_are_asked_for_again_once() {
 #[tokio::test]
 async fn a_sink_that_may_not_go_on_ends_it_before_the_next_request() {
     let stage = Stage::set().await;
-    let (outcome, sink, ..) = stage.read("9", 3).await;
+    let (outcome, sink, ..) = stage.read("30", 3).await;
     assert!(matches!(outcome, Err(Stopped::Sink(_))), "{outcome:?}");
     assert_eq!(sink.bodies.len(), 3);
     assert_eq!(stage.server.asked.lock().unwrap().len(), 3);

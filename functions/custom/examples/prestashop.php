@@ -102,10 +102,17 @@ class Tillstream extends Module
         }
         $refunds = [];
         foreach (OrderSlip::getOrdersSlip((int) $order->id_customer, (int) $order->id) as $slip) {
+            // The products, unless the merchant chose another amount; less the order's vouchers, if the slip leaves them out.
+            $listed = [(float) $slip['total_products_tax_incl'], (float) $slip['total_products_tax_excl']];
+            $amount = (float) $slip['amount'];
+            $products = in_array($amount, $listed, true) ? $listed[0] : $amount;
+            if ((int) $slip['order_slip_type'] === 1 && $amount === $listed[0]) {
+                $products -= (float) $order->total_discounts_tax_incl;
+            }
             $refunds[] = [
                 'refund_id' => (string) $slip['id_order_slip'],
                 'at' => $this->time($slip['date_add']),
-                'amount' => $money($slip['total_products_tax_incl'] + $slip['total_shipping_tax_incl']),
+                'amount' => $money(round($products + (float) $slip['total_shipping_tax_incl'], 6)),
             ];
         }
         $shipments = [];

@@ -257,13 +257,13 @@ fn transactions(
         let joins = unlisted.iter().map(|id| api.customer(*id)).collect();
         return Ok(Page { joins, ..Page::default() });
     };
-    people.extend(buyers.iter().filter_map(one).filter_map(with_id));
+    people.extend(buyers.iter().filter_map(|answer| with_id(&one(answer)?)));
     let buyers = rows.iter().filter_map(|(_, row)| people.get(&id(row, "customerId")?));
     let targets = merged_into(buyers, &people);
     if targets.len() > merged.len() {
         return Ok(Page { joins: targets.iter().map(|id| api.customer(*id)).collect(), ..Page::default() });
     }
-    people.extend(merged.iter().filter_map(one).filter_map(with_id));
+    people.extend(merged.iter().filter_map(|answer| with_id(&one(answer)?)));
 
     let records = rows.iter().map(|(_, row)| {
         let customer = id(row, "customerId").and_then(|id| person(&people, id));
@@ -283,13 +283,9 @@ fn listed<'a>(
     mut joined: &'a [Fetched],
 ) -> Result<Listed<'a>, String> {
     let mut page = list(first)?;
-    let (mut people, mut pages) = (People::new(), 1);
-    loop {
-        let is_last = page.len() < SURE_PAGE;
-        people.extend(page.drain(..).filter_map(with_id));
-        if is_last || pages == MAX_LISTED {
-            break;
-        }
+    let mut people: People = page.iter().filter_map(with_id).collect();
+    let mut pages = 1;
+    while page.len() >= SURE_PAGE && pages < MAX_LISTED {
         let missing: BTreeSet<u64> = rows.iter().filter_map(|(_, row)| missing(row, &people)).collect();
         if missing.len() <= pages + 1 {
             break;
@@ -298,8 +294,8 @@ fn listed<'a>(
             return Ok(Err((pages..=2 * pages).map(|page| window.listed(api, page)).collect()));
         };
         for answer in answers {
-            people.extend(page.drain(..).filter_map(with_id));
             page = list(answer)?;
+            people.extend(page.iter().filter_map(with_id));
         }
         joined = rest;
         pages += pages + 1;
@@ -313,8 +309,9 @@ fn missing(row: &Value, people: &People) -> Option<u64> {
     id(row, "customerId").filter(|id| !is_void && !people.contains_key(id))
 }
 
-fn with_id(customer: Value) -> Option<(u64, Value)> {
-    Some((id(&customer, "customerId")?, customer))
+/// Of thousands of customers only what is read is kept.
+fn with_id(customer: &Value) -> Option<(u64, Value)> {
+    Some((id(customer, "customerId")?, record::person(customer)))
 }
 
 /// The customers of as many rows as can be joined whom no list has, and after which row to go on if that is not all.
@@ -387,13 +384,13 @@ fn customers(
         return Ok(Page::default());
     }
     let mut joins = vec![api.whoami()];
-    let mut people: People = rows.iter().cloned().filter_map(with_id).collect();
+    let mut people: People = rows.iter().filter_map(with_id).collect();
     joins.extend(merged_into(rows.iter(), &people).into_iter().map(|id| api.customer(id)));
     if joined.len() < joins.len() {
         return Ok(Page { joins, ..Page::default() });
     }
     let location = location(&joined[0])?;
-    people.extend(joined[1..].iter().filter_map(one).filter_map(with_id));
+    people.extend(joined[1..].iter().filter_map(|answer| with_id(&one(answer)?)));
     let records: Vec<Record> = rows
         .iter()
         .filter(|row| field(row, "customerId").is_some())

@@ -169,6 +169,11 @@ impl Location {
     }
 }
 
+/// What is read of a customer.
+pub(crate) fn person(customer: &Value) -> Value {
+    pick(customer, CUSTOMER_FIELDS).into()
+}
+
 /// A transaction as a record. What was made before `since` is not to be told.
 pub(crate) fn transaction(
     location: &Location,
@@ -199,7 +204,7 @@ pub(crate) fn transaction(
         "since": since,
         "location": location.0,
         "transaction": sale,
-        "customer": customer.map(|customer| pick(customer, CUSTOMER_FIELDS)),
+        "customer": customer.map(person),
         "products": products.map(|product| pick(product, SOLD_FIELDS)).collect::<Vec<_>>(),
     });
     record(TRANSACTION, id(transaction, "transactionId"), &body)
@@ -209,8 +214,8 @@ pub(crate) fn transaction(
 pub(crate) fn customer(location: &Location, customer: &Value, into: Option<&Value>) -> Record {
     let body = json!({
         "location": location.0,
-        "customer": pick(customer, CUSTOMER_FIELDS),
-        "into": into.map(|customer| pick(customer, CUSTOMER_FIELDS)),
+        "customer": person(customer),
+        "into": into.map(person),
     });
     record(CUSTOMER, id(customer, "customerId"), &body)
 }

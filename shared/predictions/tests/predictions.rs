@@ -1,1 +1,0 @@
-//! Held against naive computations.

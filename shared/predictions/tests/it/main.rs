@@ -118,12 +118,13 @@ fn the_parameters_of_simulated_customers_are_found_again() {
     assert_eq!((model.customers(), model.fitted_day()), (30_000, TODAY));
 }
 
+type Kind = fn(&Orders) -> bool;
+
 /// What is predicted for the next year, compared with what happens in it, for customers of every kind.
 #[test]
 fn what_is_predicted_happens() {
     let customers = simulation::customers(&SHOP, 60_000, TODAY, 2);
     let model = Model::fit(customers.iter().map(Customer::orders), TODAY).unwrap();
-    type Kind = fn(&Orders) -> bool;
     let kinds: [(&str, Kind); 6] = [
         ("all", |_| true),
         ("one order", |orders| orders.count == 1),

@@ -82,13 +82,20 @@ class Tillstream_Facts_Model_Observer
         }
         $refunds = [];
         foreach ($order->getCreditmemosCollection() as $memo) {
+            // Of one that is open or was cancelled no money has moved.
+            if ((int) $memo->getState() !== Mage_Sales_Model_Order_Creditmemo::STATE_REFUNDED) {
+                continue;
+            }
             $refunds[] = [
                 'refund_id' => (string) $memo->getId(),
                 'at' => $this->time($memo->getCreatedAt()),
                 'amount' => $money($memo->getGrandTotal()),
             ];
         }
-        $state = $order->getState();
+        $state = $order->getState() === Mage_Sales_Model_Order::STATE_HOLDED
+            ? $order->getHoldBeforeState()
+            : $order->getState();
+        $placed = $this->isPlaced($order, $state);
         $updated = $this->time($order->getUpdatedAt());
         $edited = $order->getRelationChildId() !== null;
         $replaces = $order->getRelationParentId() !== null;
@@ -106,10 +113,8 @@ class Tillstream_Facts_Model_Observer
             ]),
             'updated_at' => $updated,
             // An edited order is cancelled and made anew: that is neither a cancellation nor a second order.
-            'placed_at' => $replaces || $state === Mage_Sales_Model_Order::STATE_PENDING_PAYMENT
-                ? null
-                : $this->time($order->getCreatedAt()),
-            'detail' => $replaces ? null : tillstream_said([
+            'placed_at' => $replaces || !$placed ? null : $this->time($order->getCreatedAt()),
+            'detail' => tillstream_said([
                 'number' => $order->getIncrementId(),
                 'total' => $money($order->getGrandTotal()),
                 'total_discounts' => (string) abs((float) $order->getDiscountAmount()),
@@ -120,8 +125,33 @@ class Tillstream_Facts_Model_Observer
             'shipments' => $shipments,
             'fulfilled_at' => $state === Mage_Sales_Model_Order::STATE_COMPLETE ? $updated : null,
             'refunds' => $refunds,
-            'cancelled' => $state === Mage_Sales_Model_Order::STATE_CANCELED && !$edited ? ['at' => $updated] : null,
+            // What nobody bought cannot be cancelled.
+            'cancelled' => $state === Mage_Sales_Model_Order::STATE_CANCELED && !$edited && ($placed || $replaces)
+                ? ['at' => $updated]
+                : null,
         ])]);
+    }
+
+    /**
+     * Every order but one that waits for its payment. One that was cancelled may never have left that state, so it counts
+     * if something shows that it did.
+     */
+    private function isPlaced(Mage_Sales_Model_Order $order, $state): bool
+    {
+        if ($state !== Mage_Sales_Model_Order::STATE_CANCELED) {
+            return $state !== Mage_Sales_Model_Order::STATE_PENDING_PAYMENT;
+        }
+        if ($order->getEmailSent() || $order->getTotalPaid() > 0 || $order->getTotalInvoiced() > 0) {
+            return true;
+        }
+        foreach ($order->getStatusHistoryCollection() as $entry) {
+            $status = (string) $entry->getStatus();
+            $waits = strpos($status, 'pending_') === 0 || in_array($status, ['', 'canceled', $order->getStatus()], true);
+            if (!$waits) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private function time($utc): ?string

@@ -38,7 +38,8 @@ function fact(order) {
         order_id: order.orderNo,
         person: {
             email: order.customerEmail || undefined,
-            customer_id: order.customerNo || undefined,
+            // A guest's number is no customer's.
+            customer_id: (order.customer && order.customer.registered && order.customerNo) || undefined,
             attributes: { first_name: order.billingAddress && order.billingAddress.firstName, last_name: order.billingAddress && order.billingAddress.lastName }
         },
         updated_at: updated,
@@ -50,7 +51,9 @@ function fact(order) {
             lines: lines
         },
         shipments: order.shipments.toArray().filter(function (shipment) {
-            return String(shipment.shippingStatus) === 'SHIPPED';
+            // The one that every order begins with stays, empty, where all went into others.
+            var isEmpty = shipment.productLineItems.empty && shipment.giftCertificateLineItems.empty;
+            return String(shipment.shippingStatus) === 'SHIPPED' && !isEmpty;
         }).map(function (shipment) {
             return {
                 shipment_id: shipment.ID,
@@ -60,7 +63,7 @@ function fact(order) {
             };
         }),
         fulfilled_at: shippingStatus === 'SHIPPED' ? updated : undefined,
-        cancelled: status === 'CANCELLED' ? { at: updated } : undefined
+        cancelled: status === 'CANCELLED' ? { at: updated, reason: order.cancelDescription || undefined } : undefined
     };
     return result;
 }

@@ -171,10 +171,15 @@ fn session(login: &Fetched) -> Result<Result<String, Fault>, String> {
     read(login)?.map_or_else(
         |fault| Ok(Err(fault)),
         |value| match value {
-            Value::String(session) if !session.is_empty() => Ok(Ok(session)),
+            Value::String(session) if is_plain(&session) => Ok(Ok(session)),
             _ => Err("the login was answered without a session".to_owned()),
         },
     )
+}
+
+/// Whether a text of the shop's may stand in a request: what could be taken for the name of a secret may not.
+pub(crate) fn is_plain(text: &str) -> bool {
+    !text.is_empty() && !text.contains('{')
 }
 
 fn read(answer: &Fetched) -> Result<Result<Value, Fault>, String> {

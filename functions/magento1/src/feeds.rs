@@ -4,24 +4,26 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use platform::lenient::{Lenient, Moment};
 use platform::{ApiRequest, Connection, Feed, Fetched, Page, Period, Span};
 use serde_json::{Value, json};
 
 use crate::api::{self, Api, Call, Halt, Talk};
 use crate::record;
 
-/// Records of a page. An order is some 50 kB of XML, and an answer of more than 5 MB is not read.
+/// Records of a page.
 const PAGE: usize = 100;
 /// Records that one request asks for.
 const BATCH: usize = 20;
+/// Orders and lines that one request asks for: each is some 20 kB of XML, and an answer of more than 5 MB is not read.
+const BATCH_LINES: usize = 100;
 /// A window as wide as this comes first.
 const FIRST_S: i64 = 60 * 60;
 /// The narrowest and the widest.
 const WIDTH_S: [i64; 2] = [60, 28 * 24 * 60 * 60];
-/// Records that a window should hold: fewer than a page, for no two are alike.
-const FILLED: i64 = 80;
+/// Records that a window should hold: far fewer than a page, for a window may reach from the night into the day, and an
+/// answer of more than 250 orders is not read.
+const FILLED: i64 = 25;
 /// How many times wider, or narrower, than the window before one may be.
 const GROWTH: i64 = 4;
 
@@ -77,7 +79,7 @@ impl Window {
 
     /// The window after this one, of which all up to `read_s` was read.
     fn next(&self, held: usize, read_s: i64) -> Option<Self> {
-        // As wide as nearly a page is, by what this one held.
+        // By what this one held.
         let held = i64::try_from(held).unwrap_or(i64::MAX).max(1);
         let width_s = self.width_s.saturating_mul(FILLED) / held;
         let width_s = width_s.clamp(self.width_s / GROWTH, self.width_s.saturating_mul(GROWTH));
@@ -160,13 +162,12 @@ fn first_page(rows: Vec<Value>, window: &Window) -> (Vec<Value>, i64) {
 }
 
 fn row_second(row: &Value, window: &Window) -> Option<i64> {
-    let time: DateTime = row[window.column()].as_str()?.trim().parse().ok()?;
-    let second = time.to_zoned(TimeZone::UTC).ok()?.timestamp().as_second();
-    Some(second.max(window.since_s))
+    let time = Moment::from_text(row[window.column()].as_str()?.trim())?.in_utc()?;
+    Some(time.timestamp().as_second().clamp(window.since_s, window.last_s()))
 }
 
 fn text<'a>(row: &'a Value, name: &str) -> Option<&'a str> {
-    row[name].as_str().map(str::trim).filter(|text| !text.is_empty())
+    row[name].as_str().map(str::trim).filter(|text| api::is_plain(text))
 }
 
 /// Asks for whole orders, for the first of those that replace another, and for the shipments and credit memos of all of them.
@@ -175,7 +176,7 @@ fn orders(talk: &mut Talk<'_>, rows: &[Value]) -> Result<Vec<platform::Record>, 
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let batches: Vec<Vec<Call>> = rows.chunks(BATCH).map(whole_orders).collect();
+    let batches: Vec<Vec<Call>> = batches(&rows).iter().map(|rows| whole_orders(rows)).collect();
     let answers = talk.ask(&batches)?;
 
     let mut parts: Vec<Call> = Vec::new();
@@ -198,6 +199,27 @@ fn orders(talk: &mut Talk<'_>, rows: &[Value]) -> Result<Vec<platform::Record>, 
         Some(record::order(order, first, &shipments, &memos))
     });
     Ok(records.collect())
+}
+
+/// The orders of each request: fewer where they have many lines.
+fn batches<'a>(rows: &[&'a Value]) -> Vec<Vec<&'a Value>> {
+    let mut batches: Vec<Vec<&Value>> = Vec::new();
+    let mut lines = 0;
+    for row in rows {
+        let own = text(row, "total_item_count").and_then(|count| count.parse::<usize>().ok());
+        let own = own.unwrap_or_default().min(BATCH_LINES).saturating_add(1);
+        match batches.last_mut() {
+            Some(batch) if batch.len() < BATCH && lines + own <= BATCH_LINES => {
+                batch.push(row);
+                lines += own;
+            }
+            _ => {
+                batches.push(vec![row]);
+                lines = own;
+            }
+        }
+    }
+    batches
 }
 
 /// The number of the order that was edited, and replaced by this one.

@@ -104,6 +104,15 @@ fn settings() -> Value {
                 "enum": ["each", "full_only"],
                 "default": "each"
             },
+            "unpaid_statuses": {
+                "type": "array",
+                "items": {"type": "string"},
+                "title": "Statuses that wait for payment",
+                "description": "Codes of the shop's own statuses of orders that are not paid yet, where they do not begin \
+                                with pending_. Of an order that was cancelled they tell whether it was ever placed.",
+                "default": [],
+                "examples": [["waiting_for_transfer"]]
+            },
             (contract::SHOP_ERASURE): contract::shop_erasure_schema()
         },
         "required": [],

@@ -3,9 +3,11 @@
 use canonical::fact::{Cancellation, OrderDetail, OrderSnapshot, Refund, RefundPolicy, Shipment};
 use canonical::money::{Decimal, decimal_to_json};
 use canonical::{Fact, Instant, Money, Person};
+use platform::Connection;
 use platform::address::Address;
 use platform::lenient::{self, Dropped, Field, Id, Object, Objects};
 use platform::reading::{Reader, Reading, Silence};
+use serde_json::Value;
 
 use crate::payload::{self, OrderRecord};
 use crate::value::{amount, time, word};
@@ -21,17 +23,18 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
         .ok_or_else(|| Silence::Malformed("no usable order".to_owned()))?;
     let received_at = reader.received_at();
     let refund_policy = reader.connection.refund_policy(RefundPolicy::Each);
+    let unpaid = Unpaid(reader.connection);
     let dropped = &mut reader.dropped;
-    let order = Read::of(dropped, order);
-    let first = dropped.take("first", record.first).map(|Object(first)| Read::of(dropped, first));
+    let order = Read::of(dropped, &unpaid, order);
+    let first = dropped.take("first", record.first).map(|Object(first)| Read::of(dropped, &unpaid, first));
+    let first = first.filter(|first| first.placed_at().is_some());
     let order_id = order.original.clone().or_else(|| order.number.clone());
     let order_id = order_id.ok_or_else(|| Silence::Malformed("no usable increment_id".to_owned()))?;
 
     let last_change = order.updated_at.unwrap_or(received_at);
     let standing = &order.standing;
     // What nobody bought cannot be cancelled.
-    let sold = standing.is_placed() || first.as_ref().is_some_and(|first| first.standing.is_placed());
-    let cancelled = standing.is_cancelled() && sold && !order.replaced;
+    let cancelled = standing.is_cancelled() && (standing.is_placed() || first.is_some()) && !order.replaced;
     let cancelled = cancelled
         .then(|| Cancellation { at: standing.since("canceled").unwrap_or(last_change), reason: None });
     let fulfilled_at = standing.fulfilled_at(last_change).filter(|_| !order.replaced);
@@ -40,15 +43,12 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
     let shipments = shipments(dropped, record.shipments, &order, last_change);
     let refunds = refunds(dropped, record.creditmemos, currency, last_change);
 
-    let (updated_at, person) = (order.updated_at, order.person.clone());
-    // Both orders of an edit tell the same sale.
-    let placed = first.filter(|first| first.placed_at().is_some()).unwrap_or(order);
-    Ok(vec![Fact::Order(OrderSnapshot {
+    let mut snapshot = OrderSnapshot {
+        placed_at: order.placed_at(),
         order_id,
-        person,
-        updated_at,
-        placed_at: placed.placed_at(),
-        detail: Some(placed.detail),
+        person: order.person,
+        updated_at: order.updated_at,
+        detail: Some(order.detail),
         cancelled,
         fulfilled_at,
         shipments,
@@ -56,7 +56,23 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
         fully_refunded,
         refund_policy,
         ..OrderSnapshot::default()
-    })])
+    };
+    let mut facts = Vec::new();
+    if let Some(first) = first {
+        // Both orders of an edit tell the same sale; what became of it happened to what it was changed to.
+        snapshot.placed_at = None;
+        facts.push(Fact::Order(OrderSnapshot {
+            order_id: snapshot.order_id.clone(),
+            person: snapshot.person.clone(),
+            updated_at: snapshot.updated_at,
+            placed_at: first.placed_at(),
+            detail: Some(first.detail),
+            refund_policy,
+            ..OrderSnapshot::default()
+        }));
+    }
+    facts.push(Fact::Order(snapshot));
+    Ok(facts)
 }
 
 /// One order's own fields.
@@ -74,7 +90,7 @@ struct Read {
 }
 
 impl Read {
-    fn of(dropped: &mut Dropped, order: payload::Order) -> Self {
+    fn of(dropped: &mut Dropped, unpaid: &Unpaid<'_>, order: payload::Order) -> Self {
         let billing = person::address(dropped, "billing_address", order.billing_address);
         let shipping = person::address(dropped, "shipping_address", order.shipping_address);
         let buyer = person::Buyer {
@@ -89,9 +105,9 @@ impl Read {
         let person = buyer.person(dropped);
         let standing = Standing {
             state: word(dropped, "state", order.state),
-            status: word(dropped, "status", order.status),
+            status: unpaid.status(word(dropped, "status", order.status)),
             held: word(dropped, "hold_before_state", order.hold_before_state),
-            history: history(dropped, order.status_history),
+            history: history(dropped, unpaid, order.status_history),
             confirmed: order.email_sent.is("1"),
             paid: [("total_paid", order.total_paid), ("total_invoiced", order.total_invoiced)]
                 .into_iter()
@@ -196,14 +212,32 @@ impl Standing {
     }
 }
 
+/// Which statuses wait for a payment. The history has no states, so of an order that was cancelled only they tell whether it
+/// was ever more than that.
+struct Unpaid<'a>(&'a Connection);
+
+impl Unpaid<'_> {
+    /// The status, or Magento's own for waiting: modules of payment have names such as `pending_paypal`, shops others.
+    fn status(&self, status: Option<String>) -> Option<String> {
+        let named = self.0.settings.get("unpaid_statuses").and_then(Value::as_array);
+        let mut named = named.into_iter().flatten().filter_map(Value::as_str);
+        status.map(|status| {
+            let waits =
+                status.starts_with("pending_") || named.any(|name| name.trim().eq_ignore_ascii_case(&status));
+            if waits { "pending_payment".to_owned() } else { status }
+        })
+    }
+}
+
 fn history(
     dropped: &mut Dropped,
+    unpaid: &Unpaid<'_>,
     entries: Objects<payload::StatusHistory>,
 ) -> Vec<(String, Option<Instant>)> {
     let entries = dropped.list("status_history", entries);
     let entries = entries.into_iter().filter_map(|Object(entry)| {
         let at = time(dropped, "status_history.created_at", entry.created_at);
-        Some((word(dropped, "status_history.status", entry.status)?, at))
+        Some((unpaid.status(word(dropped, "status_history.status", entry.status))?, at))
     });
     entries.collect()
 }

@@ -65,7 +65,9 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
     // Neither API says when it was shipped, completed or cancelled: the change that showed it is the nearest.
     let changed_at = updated_at.unwrap_or(received_at);
 
-    let mut discounts = Discounts::default();
+    let taxation = dropped.take("taxation", order.taxation);
+    let is_gross = taxation.as_deref().is_some_and(|taxation| taxation.eq_ignore_ascii_case("gross"));
+    let mut discounts = Discounts { is_gross, ..Discounts::default() };
     for Object(coupon) in dropped.list("couponItems", order.coupon_items) {
         let is_applied = matches!(coupon.status_code, Field::Absent) || coupon.status_code.is("applied");
         if let Some(code) = dropped.take("couponItems", coupon.code)
@@ -79,11 +81,13 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
         discounts.add(dropped, shipping.price_adjustments);
     }
     let items = dropped.list("productItems", order.product_items).into_iter().enumerate();
-    let (mut lines, shipment_of): (Vec<Line>, Vec<Option<String>>) =
+    let (mut lines, mut shipment_of): (Vec<Line>, Vec<Option<String>>) =
         items.map(|(index, Object(item))| line::line(dropped, &mut discounts, index, item)).unzip();
     let certificates = dropped.list("giftCertificateItems", order.gift_certificate_items).into_iter();
     for (index, Object(certificate)) in certificates.enumerate() {
-        lines.push(line::gift_certificate(dropped, index, certificate));
+        let (line, shipment) = line::gift_certificate(dropped, &discounts, index, certificate);
+        lines.push(line);
+        shipment_of.push(shipment);
     }
 
     let billing = postal(dropped, "billingAddress", order.billing_address);
@@ -104,10 +108,15 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
         .filter(|parcel| parcel.is_shipped || is_all_shipped || (is_some_shipped && is_only_one))
         .filter_map(|parcel| {
             let shipment_id = parcel.shipment_id?;
-            // One shipment holds everything, or a part that is not named.
             let is_in = |(_, shipment): &(&Line, &Option<String>)| shipment.as_ref() == Some(&shipment_id);
             let of_it = lines.iter().zip(&shipment_of).filter(is_in).map(|(line, _)| line.clone());
-            let lines = if is_only_one { Vec::new() } else { of_it.collect() };
+            // One shipment holds everything, or a part that is not named.
+            let lines: Vec<_> = if is_only_one { Vec::new() } else { of_it.collect() };
+            // The one that every order begins with stays, empty, where all went into others.
+            let is_empty = !is_only_one && lines.is_empty() && shipment_of.iter().all(Option::is_some);
+            if is_empty {
+                return None;
+            }
             let tracking_numbers = parcel.tracking_number.into_iter().collect();
             Some(Shipment { shipment_id, at: changed_at, company: None, tracking_numbers, lines })
         })
@@ -118,13 +127,15 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
     let currency = dropped.take("currency", order.currency);
     let mut extra: BTreeMap<String, Value> = custom::attributes(dropped, order.rest).collect();
     let known = [
-        ("Taxation", dropped.take("taxation", order.taxation).map(Value::String)),
+        ("Taxation", taxation.map(Value::String)),
         ("Tax", dropped.take("taxTotal", order.tax_total).map(decimal_to_json)),
         ("Shipping Cost", dropped.take("shippingTotal", order.shipping_total).map(decimal_to_json)),
         ("Payment Status", dropped.take("paymentStatus", order.payment_status).map(Value::String)),
         ("Shipments", Some(Value::Array(shipments)).filter(|list| *list != json!([]))),
     ];
     extra.extend(known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    let description = dropped.take("cancelDescription", order.cancel_description);
+    let reason = description.or_else(|| dropped.take("cancelCode", order.cancel_code));
     let detail = OrderDetail {
         number: Some(order_id.clone()),
         total: dropped.take("orderTotal", order.order_total).map(|amount| Money { amount, currency }),
@@ -144,7 +155,7 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
         updated_at,
         placed_at,
         detail: Some(detail),
-        cancelled: (status == Status::Cancelled).then_some(Cancellation { at: changed_at, reason: None }),
+        cancelled: (status == Status::Cancelled).then_some(Cancellation { at: changed_at, reason }),
         fulfilled_at: (is_all_shipped || status == Status::Completed).then_some(changed_at),
         shipments: sent,
         ..OrderSnapshot::default()
@@ -236,9 +247,12 @@ fn person(
     shipping: Option<&Postal>,
 ) -> Person {
     let Object(customer) = dropped.take("customerInfo", customer).unwrap_or_default();
+    let is_guest = dropped.take("customerInfo.guest", customer.guest) == Some(true);
+    let customer_no = dropped.take("customerInfo.customerNo", customer.customer_no).filter(|_| !is_guest);
     let mut person = Person {
         email: dropped.take("customerInfo.email", customer.email),
-        customer_id: dropped.take("customerInfo.customerNo", customer.customer_no).map(|Id(id)| id),
+        // A guest's number is no customer's.
+        customer_id: customer_no.map(|Id(id)| id),
         ..Person::default()
     };
     let [billing, shipping] = [billing, shipping].map(|postal| postal.map(|postal| &postal.address));

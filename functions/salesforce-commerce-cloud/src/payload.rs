@@ -22,6 +22,8 @@ pub(crate) struct Order {
     pub(crate) currency: Field<Currency>,
     pub(crate) taxation: Field<String>,
     pub(crate) order_total: Field<Decimal>,
+    pub(crate) cancel_code: Field<String>,
+    pub(crate) cancel_description: Field<String>,
     pub(crate) shipping_total: Field<Decimal>,
     pub(crate) tax_total: Field<Decimal>,
     pub(crate) customer_info: Field<Object<Customer>>,
@@ -44,6 +46,7 @@ pub(crate) struct Order {
 pub(crate) struct Customer {
     pub(crate) email: Field<String>,
     pub(crate) customer_no: Field<Id>,
+    pub(crate) guest: Field<bool>,
     #[serde(flatten)]
     pub(crate) rest: Map<String, Value>,
 }
@@ -88,13 +91,16 @@ pub(crate) struct Method {
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Item {
     pub(crate) item_id: Field<Id>,
-    pub(crate) position: Field<Id>,
+    pub(crate) position: Field<Decimal>,
     pub(crate) product_id: Field<Id>,
     pub(crate) product_name: Field<String>,
     pub(crate) item_text: Field<String>,
+    pub(crate) brand: Field<String>,
     pub(crate) quantity: Field<Decimal>,
+    /// Of one.
     pub(crate) base_price: Field<Decimal>,
-    pub(crate) price: Field<Decimal>,
+    #[serde(flatten)]
+    pub(crate) price: Price,
     pub(crate) price_after_item_discount: Field<Decimal>,
     pub(crate) shipment_id: Field<Id>,
     pub(crate) bonus_product_line_item: Field<bool>,
@@ -109,10 +115,21 @@ pub(crate) struct Item {
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct OptionItem {
     pub(crate) item_text: Field<String>,
+    /// Of one.
     pub(crate) base_price: Field<Decimal>,
-    pub(crate) price: Field<Decimal>,
+    #[serde(flatten)]
+    pub(crate) price: Price,
     pub(crate) price_after_item_discount: Field<Decimal>,
     pub(crate) price_adjustments: Objects<Adjustment>,
+}
+
+/// What something costs: OCAPI says it as the site counts, SCAPI with its tax and without.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Price {
+    pub(crate) price: Field<Decimal>,
+    pub(crate) gross_price: Field<Decimal>,
+    pub(crate) net_price: Field<Decimal>,
 }
 
 #[derive(Default, Deserialize)]
@@ -132,7 +149,11 @@ pub(crate) struct Shipping {
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct GiftCertificate {
     pub(crate) gift_certificate_item_id: Field<Id>,
+    /// OCAPI's word for its price.
     pub(crate) amount: Field<Decimal>,
+    #[serde(flatten)]
+    pub(crate) price: Price,
+    pub(crate) shipment_id: Field<Id>,
 }
 
 #[derive(Default, Deserialize)]
@@ -145,6 +166,9 @@ pub(crate) struct Coupon {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Adjustment {
-    pub(crate) price: Field<Decimal>,
+    #[serde(flatten)]
+    pub(crate) price: Price,
+    /// SCAPI's word for the adjustment as the site counts.
+    pub(crate) base_price: Field<Decimal>,
     pub(crate) coupon_code: Field<String>,
 }

@@ -82,7 +82,9 @@ pub(crate) fn page(
     let access = Access::of(connection).ok_or("the settings do not say what to ask")?;
     let cursor = Cursor::of(&feed.request).ok_or("the request names no window")?;
     let token: Token = lenient::object(successful(answer)?).map_err(|error| error.to_string())?;
-    let token = token.access_token.ok().filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic()));
+    // What could be taken for the name of a secret is no token.
+    let is_plain = |token: &String| token.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'{');
+    let token = token.access_token.ok().filter(is_plain);
     let token = token.ok_or("the Account Manager gave no token")?;
     let Some(answer) = joined.first() else {
         let orders = access.orders(connection, cursor.by, [cursor.from, cursor.until], cursor.offset, &token);

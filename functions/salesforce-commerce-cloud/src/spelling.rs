@@ -2,13 +2,28 @@
 
 use serde_json::{Map, Value};
 
-/// What must not be kept: cards and accounts, the buyer's address in the network, keys to the order.
-const SECRET: [&str; 6] =
-    ["paymentInstruments", "paymentCard", "paymentBankAccount", "remoteHost", "orderToken", "orderViewCode"];
+/// What must not be kept: cards and accounts, the buyer's address in the network, keys to the order; who gets a gift and
+/// what is said to them; notes; the number that joins a buyer to other clouds.
+const PRIVATE: [&str; 14] = [
+    "paymentInstruments",
+    "paymentCard",
+    "paymentBankAccount",
+    "remoteHost",
+    "orderToken",
+    "orderViewCode",
+    "recipientEmail",
+    "recipientName",
+    "senderName",
+    "message",
+    "giftMessage",
+    "productListItem",
+    "notes",
+    "globalPartyId",
+];
 
 /// Takes out what must not be kept, at any depth and in both spellings.
 pub(crate) fn strip(object: &mut Map<String, Value>) {
-    object.retain(|name, _| is_custom(name) || !SECRET.contains(&camel(name).as_str()));
+    object.retain(|name, _| is_custom(name) || !PRIVATE.contains(&camel(name).as_str()));
     object.values_mut().for_each(strip_value);
 }
 

@@ -6,6 +6,8 @@ use quick_xml::events::{BytesRef, Event};
 
 /// How deep elements may be nested.
 pub const MAX_DEPTH: usize = 64;
+/// Elements of a document: what an answer of 5 MB has at most that holds anything.
+pub const MAX_ELEMENTS: usize = 500_000;
 
 /// An element without its attributes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +29,9 @@ pub enum XmlError {
     /// Nested deeper than [`MAX_DEPTH`].
     #[error("the answer is nested too deeply")]
     Depth,
+    /// More elements than [`MAX_ELEMENTS`].
+    #[error("the answer has too many elements")]
+    Size,
 }
 
 impl Element {
@@ -37,10 +42,15 @@ impl Element {
         let mut reader = Reader::from_str(document.trim_start_matches('\u{feff}').trim_start());
         // The bottom stands for the document.
         let mut open = vec![Self::default()];
+        let mut elements = 0;
         loop {
             let event = reader.read_event().map_err(|_| XmlError::Syntax(reader.error_position()))?;
             let broken = XmlError::Syntax(reader.buffer_position());
             let Some(top) = open.last_mut() else { return Err(broken) };
+            elements += usize::from(matches!(event, Event::Start(_) | Event::Empty(_)));
+            if elements > MAX_ELEMENTS {
+                return Err(XmlError::Size);
+            }
             match event {
                 Event::Start(tag) => {
                     if open.len() > MAX_DEPTH {
@@ -140,5 +150,8 @@ mod tests {
         let deep = |depth: usize| format!("{}{}", "<a>".repeat(depth), "</a>".repeat(depth));
         assert!(text(&deep(MAX_DEPTH)).is_ok());
         assert_eq!(text(&deep(MAX_DEPTH + 1)), Err(XmlError::Depth));
+        let wide = |elements: usize| format!("<a>{}</a>", "<b/>".repeat(elements - 1));
+        assert!(text(&wide(MAX_ELEMENTS)).is_ok());
+        assert_eq!(text(&wide(MAX_ELEMENTS + 1)), Err(XmlError::Size));
     }
 }

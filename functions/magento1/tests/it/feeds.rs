@@ -289,6 +289,79 @@ fn a_year_of_a_small_shop_takes_few_requests() {
 }
 
 #[test]
+fn no_list_grows_too_large_though_days_are_busier_than_nights() {
+    // 600 a day: an hour of the night has 3, one of the evening 66.
+    let by_hour = [3, 3, 3, 3, 3, 6, 10, 14, 20, 24, 26, 28, 30, 28, 26, 26, 30, 36, 48, 60, 66, 60, 36, 11];
+    let hours = by_hour.iter().cycle().take(24 * 3).enumerate();
+    let seconds = hours.flat_map(|(hour, count)| (0..*count).map(move |n| hour * 3600 + n * 3600 / count));
+    let orders = seconds.enumerate().map(|(number, at)| order(number, i64::try_from(at).unwrap())).collect();
+    let mut shop = Shop { orders, ..Shop::default() };
+    let until = "2026-03-17T00:00:00Z".parse().unwrap();
+    let days = Period { span: Span::History, ..Period::changes(SINCE.parse().unwrap(), until) };
+    let walked = shop.walk(&Magento1.feeds(&larch(), &days).remove(0));
+    assert_eq!(numbers(&walked).len(), shop.orders.len());
+    let lists = shop.calls.iter().filter(|(path, _)| path == "sales_order.list");
+    let held = lists.map(|(_, filter)| listed(&shop.orders, filter).as_array().unwrap().len());
+    let most = held.max().unwrap();
+    // An order in a list is some 20 kB, and 5 MB are read.
+    assert!(most < 250, "{most}");
+}
+
+#[test]
+fn orders_of_many_lines_are_asked_for_fewer_at_a_time() {
+    let counts = [400, 60, 60, 38, 1, 1];
+    let orders = counts.iter().enumerate().map(|(number, count)| {
+        let mut order = order(number, i64::try_from(number).unwrap());
+        order["total_item_count"] = count.to_string().into();
+        order
+    });
+    let mut shop = Shop { orders: orders.collect(), ..Shop::default() };
+    let mut asked = Vec::new();
+    let walked = walk(&Magento1, &larch(), &feed("orders", Span::Changes), |request| {
+        asked.push(request.body.as_ref().unwrap().matches("sales_order.info").count());
+        shop.answer(request)
+    });
+    assert_eq!(numbers(&walked).len(), 6);
+    asked.retain(|orders| *orders > 0);
+    assert_eq!(asked, [1, 1, 2, 2]);
+}
+
+#[test]
+fn times_that_the_list_writes_otherwise_than_it_filters_lose_nothing() {
+    let orders: Vec<_> = (0..250).map(|number| order(number, i64::try_from(number).unwrap())).collect();
+    for zone in ["+01:00", "-05:00", " and more"] {
+        let mut shop = Shop { orders: orders.clone(), ..Shop::default() };
+        let walked = walk(&Magento1, &larch(), &feed("orders", Span::Changes), |request| {
+            let is_list = request.body.as_ref().unwrap().contains("sales_order.list");
+            let answer = shop.answer(request);
+            if !is_list {
+                return answer;
+            }
+            let body = String::from_utf8(answer.body).unwrap();
+            let at = "<member><name>updated_at</name><value><string>2026-03-14 00:";
+            let body = body
+                .replace(at, &at.replace(" 00:", &format!(" 0{}:", if zone == "+01:00" { 1 } else { 5 })));
+            let body = body.replace(
+                "</string></value></member></struct></value>",
+                &format!("{zone}</string></value></member></struct></value>"),
+            );
+            Fetched { body: body.into_bytes(), ..answer }
+        });
+        assert_eq!(numbers(&walked).iter().collect::<BTreeSet<_>>().len(), 250, "{zone}");
+    }
+}
+
+#[test]
+fn what_the_shop_says_names_no_secret() {
+    let session = said(&json!("{secret:webhook_secret}"));
+    assert_eq!(page(&session, &[]).unwrap_err(), "the login was answered without a session");
+    let mut odd = order(1, 10);
+    odd["increment_id"] = "{secret:webhook_secret}".into();
+    let mut shop = Shop { orders: vec![odd], ..Shop::default() };
+    assert_eq!(shop.walk(&feed("orders", Span::Changes)).records, []);
+}
+
+#[test]
 fn several_hundred_orders_come_once_each_though_lists_have_no_pages() {
     // Bursts of more than a page in a minute, and of more than a page in one second.
     let seconds = (0..150).chain(std::iter::repeat_n(4_000, 130)).chain((0..70).map(|n| 7_000 + n * 60));

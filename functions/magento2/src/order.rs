@@ -215,7 +215,7 @@ fn consent(buyer: &Person, channel: Channel, at: Instant) -> Option<Fact> {
     let mut person = Person { customer_id: buyer.customer_id.clone(), ..Person::default() };
     match channel {
         Channel::Email => person.email = Some(buyer.email.clone()?),
-        Channel::Sms => {
+        _ => {
             person.email.clone_from(&buyer.email);
             person.phone = Some(buyer.phone.clone()?);
             person.phone_country.clone_from(&buyer.phone_country);

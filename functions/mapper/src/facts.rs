@@ -141,6 +141,7 @@ impl Mapper {
             let changed = profile.apply_consent(&change).is_some();
             if changed && let Some(consent) = profile.consent.get_mut(&change.channel) {
                 consent.source = Some(context.source.platform.clone());
+                consent.recorded_at = Some(self.clock.now().into());
             }
             changed
         };

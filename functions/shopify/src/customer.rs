@@ -85,12 +85,12 @@ pub(crate) fn consent(reader: &mut Reader<'_>, channel: Channel) -> Reading {
     let dropped = &mut reader.dropped;
     let (consent, name) = match channel {
         Channel::Email => (update.email_marketing_consent, "email_marketing_consent"),
-        Channel::Sms => (update.sms_marketing_consent, "sms_marketing_consent"),
+        _ => (update.sms_marketing_consent, "sms_marketing_consent"),
     };
     let mut person = Person { customer_id, ..Person::default() };
     match channel {
         Channel::Email => person.email = dropped.take("email_address", update.email_address),
-        Channel::Sms => person.phone = dropped.take("phone", update.phone),
+        _ => person.phone = dropped.take("phone", update.phone),
     }
     if person == Person::default() {
         return Err(Silence::Malformed("no usable customer id or address".to_owned()));

@@ -373,6 +373,10 @@ pub enum Channel {
     Email,
     /// Text messages.
     Sms,
+    /// WhatsApp messages that advertise.
+    WhatsappMarketing,
+    /// WhatsApp messages about what was bought.
+    WhatsappTransactional,
 }
 
 /// A person's word on marketing.

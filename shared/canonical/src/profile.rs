@@ -18,6 +18,9 @@ pub use attributes::{AttributeOutcome, MAX_ARRAY_ITEMS, MAX_NESTING, MAX_PROPERT
 pub use consent::consent_event;
 pub use patch::PropertyPatch;
 
+/// The most lists that one profile is on.
+pub const MAX_LISTS: usize = 1000;
+
 /// A customer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
@@ -45,6 +48,9 @@ pub struct Profile {
     /// By channel. A channel that is not here: never subscribed.
     #[serde(default)]
     pub consent: BTreeMap<Channel, Consent>,
+    /// The lists it is on, by their ids, and since when. At most [`MAX_LISTS`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lists: BTreeMap<String, Instant>,
     /// When the profile first appeared here.
     pub created_at: Instant,
     /// When it last changed here.
@@ -63,6 +69,9 @@ pub struct Consent {
     /// When it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Instant>,
+    /// When it came to be known here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded_at: Option<Instant>,
     /// Klaviyo's word for how.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
@@ -98,6 +107,7 @@ impl Profile {
             attributes: Map::new(),
             stamps: BTreeMap::new(),
             consent: BTreeMap::new(),
+            lists: BTreeMap::new(),
             created_at,
             updated_at: created_at,
             last_event_at: None,

@@ -295,6 +295,7 @@ fn as_engine_event(stored: &StoredEvent) -> segments::Event<'_> {
     segments::Event {
         id: &stored.event.id,
         metric_id: &stored.metric_id,
+        metric: &stored.event.metric,
         occurred_ms: stored.event.occurred_at.as_millis(),
         ingested_ms: stored.ingested_at.as_millis(),
         value: stored.event.value.map(|value| value.amount),

@@ -5,10 +5,13 @@ use canonical::Profile;
 use serde::Serialize;
 
 use crate::calendar::{self, Calendar};
-use crate::definition::{Channel, ConsentCondition, ConsentDate, PropertyCondition};
+use crate::definition::{
+    Channel, ConsentCondition, ConsentDate, DistanceCondition, PermissionCondition, PropertyCondition,
+    RegionCondition, SampleCondition,
+};
 use crate::property::{Operand, Path};
 use crate::window::Frame;
-use crate::{consent, date};
+use crate::{consent, date, place};
 
 /// One question about a profile.
 #[derive(Debug, Serialize)]
@@ -19,7 +22,22 @@ pub(crate) enum Question {
     PropertyDate(Path),
     /// All but the dates.
     Consent(ConsentCondition),
+    Permission(PermissionCondition),
     ConsentDate(Channel, ConsentDate),
+    /// On a list.
+    List(String),
+    /// Since when.
+    ListJoined(String),
+    Region(RegionCondition),
+    Distance(DistanceCondition),
+    Sample(SampleCondition),
+}
+
+/// Whether the profile is among the parts of ten thousand.
+pub(crate) fn is_in_sample(condition: &SampleCondition, profile_id: &str) -> bool {
+    let digest = canonical::hash::hex_digest(&["sample", &condition.seed, profile_id]);
+    let number = u64::from_str_radix(&digest[..15], 16).unwrap_or_default();
+    number % 10_000 < condition.parts
 }
 
 /// A question, as a program asks it.
@@ -50,6 +68,12 @@ impl Plan {
                 return yes(condition.filter.matches(condition.property.in_profile(profile)));
             }
             Question::Consent(condition) => return yes(consent::holds(condition, profile)),
+            Question::Permission(condition) => return yes(consent::is_permitted(condition, profile)),
+            Question::List(id) => return yes(profile.lists.contains_key(id)),
+            Question::ListJoined(id) => profile.lists.get(id).map(|joined| joined.as_millis()),
+            Question::Region(condition) => return yes(place::is_in_region(*condition, profile)),
+            Question::Distance(condition) => return yes(place::is_at_distance(*condition, profile)),
+            Question::Sample(condition) => return yes(is_in_sample(condition, &profile.id)),
             Question::PropertyDate(path) => date::instant_of(path.in_profile(profile), calendar.zone()),
             Question::ConsentDate(channel, field) => {
                 let found = consent::date(*channel, *field, profile);

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 
+use crate::definition::{Span, Unit};
+
 /// Milliseconds of an hour.
 pub(crate) const HOUR: i64 = 3_600_000;
 /// Milliseconds of a day of 24 hours.
@@ -121,6 +123,54 @@ impl Calendar {
     pub(crate) fn start_of_date(&self, date: Date) -> i64 {
         self.start_of(day_number(date))
     }
+}
+
+/// Days before and after days, in spans of days or months. A month before the 31st is, where there is none, the last
+/// of the month before; so several days may have the same day before them, but never is a later one's earlier.
+impl Span {
+    /// The day so long before a day.
+    pub(crate) fn before(self, day: i64) -> i64 {
+        match self.unit {
+            Unit::Month => moved(day, -self.quantity),
+            Unit::Hour | Unit::Day => day - self.quantity,
+        }
+    }
+
+    /// The day so long after a day.
+    pub(crate) fn after(self, day: i64) -> i64 {
+        match self.unit {
+            Unit::Month => moved(day, self.quantity),
+            Unit::Hour | Unit::Day => day + self.quantity,
+        }
+    }
+
+    /// The first day whose [`Self::before`] is later than a day.
+    pub(crate) fn first_past(self, day: i64) -> i64 {
+        first(self.after(day), |candidate| self.before(candidate) > day)
+    }
+
+    /// The first day whose [`Self::after`] is not earlier than a day.
+    pub(crate) fn first_reaching(self, day: i64) -> i64 {
+        first(self.before(day), |candidate| self.after(candidate) >= day)
+    }
+}
+
+/// The first day that passes, near a day at which the answer changes from no to yes.
+fn first(near: i64, passes: impl Fn(i64) -> bool) -> i64 {
+    let mut day = near;
+    while !passes(day) {
+        day += 1;
+    }
+    while passes(day - 1) {
+        day -= 1;
+    }
+    day
+}
+
+fn moved(day: i64, months: i64) -> i64 {
+    let date = utc_datetime(day.saturating_mul(DAY)).date();
+    let span = jiff::Span::new().try_months(months).unwrap_or_default();
+    day_number(date.saturating_add(span))
 }
 
 /// Milliseconds from midnight on; what is finer is dropped, as everywhere here.

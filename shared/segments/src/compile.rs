@@ -11,14 +11,18 @@ use crate::atom::{self, Question};
 use crate::bits::Bits;
 use crate::calendar::{Calendar, HOUR};
 use crate::definition::{
-    Condition, ConsentCondition, ConsentFilter, DateTest, Filter, Measurement, MetricCondition,
-    PropertyCondition, Unit, Window,
+    Channel, Condition, ConsentCondition, ConsentFilter, DateTest, Filter, FunnelCondition, GroupCondition,
+    Measurement, MetricCondition, Metrics, PermissionCondition, PredictionTest, PropertyCondition, Span,
+    Unit, Window,
 };
 use crate::program::{
-    CompileError, CompiledCondition, CompiledSegment, ConditionKind, Program, Segment, Selector,
+    Account, CompileError, CompiledCondition, CompiledSegment, ConditionKind, Program, Segment,
 };
+use crate::property::Path;
+use crate::selector::Selectors;
 use crate::series::{self, Detail, Measure, MeasureWindow};
 use crate::window::Frame;
+use crate::{funnel, orders};
 
 /// The least 48 bits of a digest: the same on every machine, for ever.
 fn fingerprint(kind: &str, key: &impl Serialize) -> u64 {
@@ -43,9 +47,12 @@ fn zone_fingerprint(zone: &TimeZone) -> u32 {
 /// What distinguishes one series from another.
 #[derive(Serialize)]
 struct SeriesKey<'a> {
-    metric: &'a str,
+    metrics: &'a Metrics,
     filters: &'a [String],
     measurement: Measurement,
+    /// The property that says when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<&'a Path>,
     range: Option<DateTest>,
     detail: &'static str,
 }
@@ -53,16 +60,26 @@ struct SeriesKey<'a> {
 /// Collects what the definitions share.
 struct Compiler<'a> {
     calendar: &'a Calendar,
+    /// Where each segment stands.
+    places: &'a HashMap<String, u32>,
     series: BTreeMap<u64, (String, SeriesDraft)>,
     questions: BTreeMap<u64, (String, atom::Plan)>,
+    funnels: BTreeMap<u64, FunnelDraft>,
+    predictions: Vec<orders::Plan>,
     conditions: Vec<ConditionDraft>,
     by_condition: HashMap<String, u32>,
 }
 
 struct SeriesDraft {
-    metric: String,
-    filters: BTreeMap<String, PropertyCondition>,
+    metrics: Metrics,
+    filters: Filters,
     plan: series::Plan,
+}
+
+struct FunnelDraft {
+    json: String,
+    steps: Vec<(Metrics, Filters)>,
+    plan: funnel::Plan,
 }
 
 struct ConditionDraft {
@@ -73,6 +90,17 @@ struct ConditionDraft {
 enum DraftKind {
     Metric(u64, usize, Threshold),
     Profile(Vec<u64>),
+    Group { questions: Vec<u64>, segments: Vec<u32>, is_member: bool },
+    Funnel(u64),
+    Prediction(usize),
+}
+
+/// By their text, so that their order does not matter.
+type Filters = BTreeMap<String, PropertyCondition>;
+
+fn by_text(filters: impl IntoIterator<Item = PropertyCondition>) -> Filters {
+    let named = |filter: PropertyCondition| (serde_json::to_string(&filter).unwrap_or_default(), filter);
+    filters.into_iter().map(named).collect()
 }
 
 impl Compiler<'_> {
@@ -96,7 +124,24 @@ impl Compiler<'_> {
                 };
                 DraftKind::Profile(vec![question?])
             }
-            Condition::Consent(consent) => self.consent(consent, version, index)?,
+            Condition::Consent(consent) => {
+                let timeless =
+                    ConsentCondition { filters: without_dates(&consent.filters), ..consent.clone() };
+                let question = Question::Consent(timeless);
+                self.dated(question, consent.channel, &consent.filters, version, index)?
+            }
+            Condition::Permission(permission) => {
+                let timeless =
+                    PermissionCondition { filters: without_dates(&permission.filters), ..permission.clone() };
+                let question = Question::Permission(timeless);
+                self.dated(question, permission.channel, &permission.filters, version, index)?
+            }
+            Condition::Group(group) => self.group(group, version, index)?,
+            Condition::Region(region) => self.plain(Question::Region(*region), version, index)?,
+            Condition::Distance(distance) => self.plain(Question::Distance(*distance), version, index)?,
+            Condition::Sample(sample) => self.plain(Question::Sample(sample.clone()), version, index)?,
+            Condition::Funnel(funnel) => self.funnel(funnel, json.clone(), version, index)?,
+            Condition::Prediction(prediction) => self.prediction(prediction.test, version, index),
         };
         if index == next {
             self.by_condition.insert(json, index);
@@ -116,14 +161,16 @@ impl Compiler<'_> {
         index: u32,
         is_new: bool,
     ) -> Result<DraftKind, CompileError> {
-        let filters: BTreeMap<String, PropertyCondition> = metric
-            .filters
-            .iter()
-            .map(|filter| (serde_json::to_string(filter).unwrap_or_default(), filter.clone()))
-            .collect();
+        // A filter on a date that moves is a window on that date instead of on when the event occurred.
+        let moving = metric.filters.iter().find(|filter| filter.is_moving());
+        let (clock, timeframe) = match moving {
+            Some(PropertyCondition { property, filter: Filter::Date(test) }) => (Some(property), *test),
+            _ => (None, metric.timeframe),
+        };
+        let filters = by_text(metric.filters.iter().filter(|filter| !filter.is_moving()).cloned());
         let names: Vec<String> = filters.keys().cloned().collect();
         let everything = Frame::Range(i64::MIN, i64::MAX);
-        let (range, window, detail) = match Frame::new(metric.timeframe, self.calendar) {
+        let (range, window, detail) = match Frame::new(timeframe, self.calendar) {
             frame if frame == everything => {
                 ((i64::MIN, i64::MAX), MeasureWindow::Alltime, Detail::Days(None))
             }
@@ -133,12 +180,13 @@ impl Compiler<'_> {
             // Not possible for events.
             Frame::Month(_) => ((0, 0), MeasureWindow::Alltime, Detail::Days(None)),
         };
-        let is_range = window == MeasureWindow::Alltime && metric.timeframe != DateTest::Alltime;
+        let is_range = window == MeasureWindow::Alltime && timeframe != DateTest::Alltime;
         let key = SeriesKey {
-            metric: &metric.metric_id,
+            metrics: &metric.metrics,
             filters: &names,
             measurement: metric.measurement,
-            range: is_range.then_some(metric.timeframe),
+            clock,
+            range: is_range.then_some(timeframe),
             detail: match detail {
                 Detail::Days(_) => "days",
                 Detail::Hours(_) => "hours",
@@ -150,9 +198,16 @@ impl Compiler<'_> {
         let json = serde_json::to_string(&key).unwrap_or_default();
         let is_sum = metric.measurement == Measurement::Sum;
         let (found, draft) = self.series.entry(fingerprint).or_insert_with(|| {
-            let plan =
-                series::Plan { fingerprint, is_sum, range, detail, needs_base: false, measures: Vec::new() };
-            (json.clone(), SeriesDraft { metric: metric.metric_id.clone(), filters, plan })
+            let plan = series::Plan {
+                fingerprint,
+                is_sum,
+                clock: clock.cloned(),
+                range,
+                detail,
+                needs_base: false,
+                measures: Vec::new(),
+            };
+            (json.clone(), SeriesDraft { metrics: metric.metrics.clone(), filters, plan })
         });
         if *found != json {
             return Err(CompileError::Collision);
@@ -178,25 +233,89 @@ impl Compiler<'_> {
         Ok(DraftKind::Metric(fingerprint, place, threshold))
     }
 
-    fn consent(
+    /// One question that does not depend on the present.
+    fn plain(&mut self, question: Question, version: u64, index: u32) -> Result<DraftKind, CompileError> {
+        Ok(DraftKind::Profile(vec![self.question(question, None, version, index)?]))
+    }
+
+    /// A question about consent, and those about its dates.
+    fn dated(
         &mut self,
-        consent: &ConsentCondition,
+        question: Question,
+        channel: Channel,
+        filters: &[ConsentFilter],
         version: u64,
         index: u32,
     ) -> Result<DraftKind, CompileError> {
-        let mut questions = Vec::new();
-        let mut timeless = consent.clone();
-        timeless
-            .filters
-            .retain(|filter| !matches!(filter, ConsentFilter::Date { filter: Filter::Date(_), .. }));
-        questions.push(self.question(Question::Consent(timeless), None, version, index)?);
-        for filter in &consent.filters {
+        let mut questions = vec![self.question(question, None, version, index)?];
+        for filter in filters {
             if let ConsentFilter::Date { field, filter: Filter::Date(test) } = filter {
-                let question = Question::ConsentDate(consent.channel, *field);
+                let question = Question::ConsentDate(channel, *field);
                 questions.push(self.question(question, Some(*test), version, index)?);
             }
         }
         Ok(DraftKind::Profile(questions))
+    }
+
+    /// What is no segment of the program is a list.
+    fn group(&mut self, group: &GroupCondition, version: u64, index: u32) -> Result<DraftKind, CompileError> {
+        let (mut questions, mut segments) = (Vec::new(), Vec::new());
+        for id in &group.ids {
+            if let Some(place) = self.places.get(id) {
+                if group.joined.is_some() {
+                    return Err(CompileError::Joined(id.clone()));
+                }
+                segments.push(*place);
+                continue;
+            }
+            let question = match group.joined {
+                Some(_) => Question::ListJoined(id.clone()),
+                None => Question::List(id.clone()),
+            };
+            questions.push(self.question(question, group.joined, version, index)?);
+        }
+        Ok(DraftKind::Group { questions, segments, is_member: group.is_member })
+    }
+
+    fn funnel(
+        &mut self,
+        funnel: &FunnelCondition,
+        json: String,
+        version: u64,
+        index: u32,
+    ) -> Result<DraftKind, CompileError> {
+        let fingerprint = fingerprint("funnel", funnel);
+        let draft = self.funnels.entry(fingerprint).or_insert_with(|| FunnelDraft {
+            json: json.clone(),
+            steps: funnel
+                .steps
+                .iter()
+                .map(|step| (step.metrics.clone(), by_text(step.filters.iter().cloned())))
+                .collect(),
+            plan: funnel::Plan {
+                fingerprint,
+                since: version,
+                condition: index,
+                timeframe: Frame::new(funnel.timeframe, self.calendar),
+                within: funnel.within,
+                exists: funnel.steps.iter().map(|step| step.exists).collect(),
+            },
+        });
+        if draft.json != json {
+            return Err(CompileError::Collision);
+        }
+        draft.plan.since = draft.plan.since.min(version);
+        Ok(DraftKind::Funnel(fingerprint))
+    }
+
+    fn prediction(&mut self, test: PredictionTest, version: u64, index: u32) -> DraftKind {
+        let place = self.predictions.iter().position(|plan| plan.test == test).unwrap_or_else(|| {
+            self.predictions.push(orders::Plan::new(test, version, index, self.calendar));
+            self.predictions.len() - 1
+        });
+        let plan = &mut self.predictions[place];
+        plan.since = plan.since.min(version);
+        DraftKind::Prediction(place)
     }
 
     fn question(
@@ -230,38 +349,98 @@ impl Compiler<'_> {
 fn detail_of(window: Window) -> Detail {
     match window {
         Window::InTheNext(_) => Detail::Future,
-        Window::InTheLast(span) | Window::AtLeast(span) => match span.unit {
-            Unit::Day => Detail::Days(Some(span.quantity)),
-            Unit::Hour => Detail::Hours(span.quantity * HOUR),
+        Window::InTheLast(Span { unit, quantity })
+        | Window::AtLeast(Span { unit, quantity })
+        | Window::Between { unit, to: quantity, .. } => match unit {
+            Unit::Hour => Detail::Hours(quantity * HOUR),
+            Unit::Day => Detail::Days(Some(quantity)),
+            // The longest months.
+            Unit::Month => Detail::Days(Some(31 * quantity)),
         },
-        Window::Between { unit: Unit::Day, to, .. } => Detail::Days(Some(to)),
-        Window::Between { unit: Unit::Hour, to, .. } => Detail::Hours(to * HOUR),
     }
 }
 
+fn without_dates(filters: &[ConsentFilter]) -> Vec<ConsentFilter> {
+    let is_timeless =
+        |filter: &&ConsentFilter| !matches!(filter, ConsentFilter::Date { filter: Filter::Date(_), .. });
+    filters.iter().filter(is_timeless).cloned().collect()
+}
+
+/// The segments in an order in which each comes after those it asks about: the rank of each. A segment is as young as
+/// the youngest it asks about.
+fn rank(segments: &mut [Segment], places: &HashMap<String, u32>) -> Result<Vec<u32>, CompileError> {
+    let asked: Vec<Vec<u32>> = segments
+        .iter()
+        .map(|segment| {
+            segment.definition.group_ids().filter_map(|(_, id, _)| places.get(id).copied()).collect()
+        })
+        .collect();
+    let mut ranks = vec![0_u32; segments.len()];
+    let mut is_done = vec![false; segments.len()];
+    for start in 0..segments.len() {
+        // The way down to where we are: a segment, and how many of those it asks about are done.
+        let mut way = vec![(start, 0)];
+        while let Some((place, next)) = way.last().copied() {
+            if is_done[place] {
+                way.pop();
+            } else if let Some(below) = asked[place].get(next).map(|below| *below as usize) {
+                if let Some(from) = way.iter().position(|(other, _)| *other == below) {
+                    let names = way[from..].iter().map(|(place, _)| *place).chain([below]);
+                    return Err(CompileError::Cycle(names.map(|place| segments[place].id.clone()).collect()));
+                }
+                if let Some(last) = way.last_mut() {
+                    last.1 += 1;
+                }
+                way.push((below, 0));
+            } else {
+                for below in &asked[place] {
+                    let below = *below as usize;
+                    ranks[place] = ranks[place].max(ranks[below] + 1);
+                    segments[place].version = segments[place].version.max(segments[below].version);
+                }
+                is_done[place] = true;
+                way.pop();
+            }
+        }
+    }
+    Ok(ranks)
+}
+
 impl Program {
-    /// Compiles the segments of an account into the program of a version. `zone` is the account's time
-    /// zone: windows of days snap to its midnights.
-    pub fn compile(version: u64, mut segments: Vec<Segment>, zone: TimeZone) -> Result<Self, CompileError> {
+    /// Compiles the segments of an account into the program of a version.
+    pub fn compile(
+        version: u64,
+        mut segments: Vec<Segment>,
+        account: impl Into<Account>,
+    ) -> Result<Self, CompileError> {
+        let Account { zone, model } = account.into();
         segments.sort_by(|one, other| one.id.cmp(&other.id));
         if let Some(pair) = segments.windows(2).find(|pair| pair[0].id == pair[1].id) {
             return Err(CompileError::DuplicateSegment(pair[0].id.clone()));
         }
         let zone_fingerprint = zone_fingerprint(&zone);
         let calendar = Calendar::new(zone);
+        let places: HashMap<String, u32> =
+            (0..).zip(&segments).map(|(place, segment)| (segment.id.clone(), place)).collect();
+        for segment in &segments {
+            if segment.version == 0 || segment.version > version {
+                return Err(CompileError::Version(segment.id.clone()));
+            }
+        }
+        let ranks = rank(&mut segments, &places)?;
         let mut compiler = Compiler {
             calendar: &calendar,
+            places: &places,
             series: BTreeMap::new(),
             questions: BTreeMap::new(),
+            funnels: BTreeMap::new(),
+            predictions: Vec::new(),
             conditions: Vec::new(),
             by_condition: HashMap::new(),
         };
         let mut compiled = Vec::with_capacity(segments.len());
         let mut content = format!("{version} {zone_fingerprint}");
         for (place, segment) in (0_u32..).zip(segments) {
-            if segment.version == 0 || segment.version > version {
-                return Err(CompileError::Version(segment.id));
-            }
             let mut groups = Vec::with_capacity(segment.definition.groups.len());
             for group in &segment.definition.groups {
                 let mut conditions = Vec::with_capacity(group.len());
@@ -271,25 +450,40 @@ impl Program {
                 groups.push(conditions);
             }
             let _ = write!(content, " {:?} {} {groups:?}", segment.id, segment.version);
-            compiled.push(CompiledSegment { id: segment.id, version: segment.version, groups });
+            compiled.push(CompiledSegment {
+                id: segment.id,
+                version: segment.version,
+                groups,
+                rank: ranks[place as usize],
+                asked_by: Vec::new(),
+            });
         }
-        let Compiler { series, questions, conditions, by_condition, .. } = compiler;
+        let Compiler { series, questions, funnels, predictions, conditions, by_condition, .. } = compiler;
         let mut by_text: Vec<_> = by_condition.into_iter().collect();
         by_text.sort_unstable();
-        let _ = write!(content, "{by_text:?}");
+        let _ = write!(content, "{by_text:?} {}", serde_json::to_string(&model).unwrap_or_default());
 
-        let mut selectors: HashMap<String, BTreeMap<String, Selector>> = HashMap::new();
+        let mut selectors = Selectors::default();
         let mut plans = Vec::with_capacity(series.len());
         for (place, (_, (_, draft))) in series.into_iter().enumerate() {
-            let names: Vec<&str> = draft.filters.keys().map(String::as_str).collect();
-            let key = names.join("\n");
-            let filters = draft.filters.into_values().collect();
-            let of_metric = selectors.entry(draft.metric).or_default();
-            let selector = of_metric.entry(key).or_insert_with(|| Selector { filters, series: Vec::new() });
-            selector.series.push(place);
+            selectors.of(draft.metrics, draft.filters).series.push(place);
             plans.push(draft.plan);
         }
+        let mut funnel_plans = Vec::with_capacity(funnels.len());
+        for (place, (_, draft)) in funnels.into_iter().enumerate() {
+            for (step, (metrics, filters)) in draft.steps.into_iter().enumerate() {
+                selectors.of(metrics, filters).funnels.push((place, 1 << step));
+            }
+            funnel_plans.push(draft.plan);
+        }
+        if !predictions.is_empty() {
+            selectors.of(Metrics::Named(orders::metric().to_owned()), Filters::new()).orders = true;
+        }
         let questions: Vec<atom::Plan> = questions.into_values().map(|(_, plan)| plan).collect();
+        let places_of = |fingerprints: Vec<u64>| {
+            let place = |fingerprint| place_of(&questions, fingerprint, |plan: &atom::Plan| plan.fingerprint);
+            fingerprints.into_iter().map(place).collect()
+        };
         let mut initially = Bits::new(conditions.len());
         let mut compiled_conditions = Vec::with_capacity(conditions.len());
         for (index, draft) in (0_u32..).zip(conditions) {
@@ -299,30 +493,43 @@ impl Program {
                     let series = place_of(&plans, fingerprint, |plan| plan.fingerprint);
                     ConditionKind::Metric(series, measure, threshold)
                 }
-                DraftKind::Profile(fingerprints) => ConditionKind::Profile(
-                    fingerprints
-                        .into_iter()
-                        .map(|fingerprint| place_of(&questions, fingerprint, |plan| plan.fingerprint))
-                        .collect(),
-                ),
+                DraftKind::Profile(fingerprints) => ConditionKind::Profile(places_of(fingerprints)),
+                DraftKind::Group { questions, segments, is_member } => {
+                    initially.set(index, !is_member);
+                    for segment in &segments {
+                        compiled[*segment as usize].asked_by.push(index);
+                    }
+                    ConditionKind::Group { questions: places_of(questions), segments, is_member }
+                }
+                DraftKind::Funnel(fingerprint) => {
+                    ConditionKind::Funnel(place_of(&funnel_plans, fingerprint, |plan| plan.fingerprint))
+                }
+                DraftKind::Prediction(place) => ConditionKind::Prediction(place),
             };
             compiled_conditions.push(CompiledCondition { kind, segments: draft.segments });
         }
-        let measures = plans.iter().flat_map(|plan| &plan.measures);
+        let measures = plans.iter().flat_map(|plan| &plan.measures).map(|measure| measure.since);
+        let measures = measures.chain(funnel_plans.iter().map(|plan| plan.since));
+        let measures = measures.chain(predictions.iter().map(|plan| plan.since));
         Ok(Self {
             version,
             zone: zone_fingerprint,
             identity: digest(&["program", &content]).max(1),
-            series_since: measures.map(|measure| measure.since).max().unwrap_or(0),
+            history_since: measures.max().unwrap_or(0),
             questions_since: questions.iter().map(|plan| plan.since).max().unwrap_or(0),
+            by_rank: {
+                let mut places: Vec<u32> = (0..).zip(&compiled).map(|(place, _)| place).collect();
+                places.sort_by_key(|place| compiled[*place as usize].rank);
+                places
+            },
             segments: compiled,
             conditions: compiled_conditions,
             series: plans,
             questions,
-            selectors: selectors
-                .into_iter()
-                .map(|(metric, selectors)| (metric, selectors.into_values().collect()))
-                .collect(),
+            funnels: funnel_plans,
+            predictions,
+            model,
+            selectors,
             initially,
             calendar,
         })

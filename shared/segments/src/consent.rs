@@ -4,7 +4,10 @@ use canonical::Profile;
 use canonical::fact::ConsentStatus;
 use canonical::profile::Consent;
 
-use crate::definition::{Channel, ConsentCondition, ConsentDate, ConsentFilter, Filter, Subscription};
+use crate::definition::{
+    Channel, ConsentCondition, ConsentDate, ConsentFilter, Filter, PermissionCondition, Reachable,
+    Subscription,
+};
 use crate::property::Operand;
 
 /// The consent on a channel. Nothing is stored about push.
@@ -12,6 +15,10 @@ fn consent(channel: Channel, profile: &Profile) -> Option<&Consent> {
     match channel {
         Channel::Email => profile.consent.get(&canonical::fact::Channel::Email),
         Channel::Sms => profile.consent.get(&canonical::fact::Channel::Sms),
+        Channel::WhatsappMarketing => profile.consent.get(&canonical::fact::Channel::WhatsappMarketing),
+        Channel::WhatsappTransactional => {
+            profile.consent.get(&canonical::fact::Channel::WhatsappTransactional)
+        }
         Channel::Push => None,
     }
 }
@@ -25,7 +32,9 @@ pub(crate) fn can_receive(channel: Channel, profile: &Profile) -> bool {
     !suppressed
         && match channel {
             Channel::Email => profile.email.is_some() && status != ConsentStatus::Unsubscribed,
-            Channel::Sms => profile.phone_number.is_some() && status == ConsentStatus::Subscribed,
+            Channel::Sms | Channel::WhatsappMarketing | Channel::WhatsappTransactional => {
+                profile.phone_number.is_some() && status == ConsentStatus::Subscribed
+            }
             Channel::Push => false,
         }
 }
@@ -38,6 +47,8 @@ pub(crate) fn date(channel: Channel, field: ConsentDate, profile: &Profile) -> O
     };
     match field {
         ConsentDate::Status => consent.at.map(canonical::Instant::as_millis),
+        // What was written before this was kept was known when it was decided.
+        ConsentDate::Recorded => consent.recorded_at.or(consent.at).map(canonical::Instant::as_millis),
         ConsentDate::Bounce => suppressed("HARD_BOUNCE"),
         ConsentDate::ManualSuppression => suppressed("USER_SUPPRESSED"),
         ConsentDate::InvalidEmail => suppressed("INVALID_EMAIL"),
@@ -54,28 +65,55 @@ pub(crate) fn holds(condition: &ConsentCondition, profile: &Profile) -> bool {
         Subscription::Unsubscribed => status == ConsentStatus::Unsubscribed,
         Subscription::NeverSubscribed => status == ConsentStatus::NeverSubscribed,
     };
+    subscription
+        && can_receive(condition.channel, profile) == condition.can_receive
+        && filters_hold(condition.channel, &condition.filters, profile)
+}
+
+/// The same for a permission. An explicit one is somebody's decision. Where nobody decided, what somebody bought may
+/// be written about, to whoever has a number, and nothing may be advertised.
+pub(crate) fn is_permitted(condition: &PermissionCondition, profile: &Profile) -> bool {
+    let found = consent(condition.channel, profile);
+    let status = found.map_or(ConsentStatus::NeverSubscribed, |consent| consent.status);
+    let reachable = can_receive(condition.channel, profile);
+    let suppressed = found.is_some_and(|consent| !consent.suppressions.is_empty());
+    let undecided = status == ConsentStatus::NeverSubscribed && !suppressed;
+    let implicitly =
+        undecided && condition.channel == Channel::WhatsappTransactional && profile.phone_number.is_some();
+    let not_explicitly = status == ConsentStatus::Unsubscribed || suppressed;
+    let holds = match condition.status {
+        Reachable::Explicitly => reachable,
+        Reachable::Implicitly => implicitly,
+        Reachable::Either => reachable || implicitly,
+        Reachable::NotExplicitly => not_explicitly,
+        Reachable::NotImplicitly => !reachable && !implicitly && !not_explicitly,
+        Reachable::Neither => !reachable && !implicitly,
+    };
+    holds && filters_hold(condition.channel, &condition.filters, profile)
+}
+
+fn filters_hold(channel: Channel, filters: &[ConsentFilter], profile: &Profile) -> bool {
+    let found = consent(channel, profile);
     let source = || {
         let source = found.and_then(|consent| consent.source.as_deref());
         source.map_or(Operand::Unset, Operand::Text)
     };
-    subscription
-        && can_receive(condition.channel, profile) == condition.can_receive
-        && condition.filters.iter().all(|filter| match filter {
-            ConsentFilter::Method { method, filter } => {
-                let used = found.and_then(|consent| consent.method.as_deref());
-                used.is_some_and(|used| used.eq_ignore_ascii_case(method))
-                    && filter.as_ref().is_none_or(|filter| filter.matches(source()))
-            }
-            ConsentFilter::CustomSource(filter) => filter.matches(source()),
-            ConsentFilter::DoubleOptIn(Filter::Boolean(expected)) => {
-                found.is_some_and(|consent| consent.double_opt_in == *expected)
-            }
-            // Not known of anybody.
-            ConsentFilter::DoubleOptIn(_) | ConsentFilter::RcsCapable(_) => false,
-            ConsentFilter::Date { filter: Filter::Date(_), .. } => true,
-            ConsentFilter::Date { field, filter } => {
-                let date = date(condition.channel, *field, profile);
-                filter.matches(date.map_or(Operand::Unset, Operand::Instant))
-            }
-        })
+    filters.iter().all(|filter| match filter {
+        ConsentFilter::Method { method, filter } => {
+            let used = found.and_then(|consent| consent.method.as_deref());
+            used.is_some_and(|used| used.eq_ignore_ascii_case(method))
+                && filter.as_ref().is_none_or(|filter| filter.matches(source()))
+        }
+        ConsentFilter::CustomSource(filter) => filter.matches(source()),
+        ConsentFilter::DoubleOptIn(Filter::Boolean(expected)) => {
+            found.is_some_and(|consent| consent.double_opt_in == *expected)
+        }
+        // Not known of anybody.
+        ConsentFilter::DoubleOptIn(_) | ConsentFilter::RcsCapable(_) => false,
+        ConsentFilter::Date { filter: Filter::Date(_), .. } => true,
+        ConsentFilter::Date { field, filter } => {
+            let date = date(channel, *field, profile);
+            filter.matches(date.map_or(Operand::Unset, Operand::Instant))
+        }
+    })
 }

@@ -18,6 +18,12 @@ pub const MAX_CONDITIONS: usize = 100;
 pub const MAX_METRIC_FILTERS: usize = 10;
 /// The most values of one `in`, `not-in` or list filter.
 pub const MAX_VALUES: usize = 500;
+/// The most metrics of one condition.
+pub const MAX_METRICS: usize = 100;
+/// The most lists and segments of one condition.
+pub const MAX_GROUPS: usize = 100;
+/// The most steps of a funnel.
+pub const MAX_STEPS: usize = 10;
 
 /// A parsed definition: groups of which all must hold, of conditions of which one must hold.
 #[derive(Clone, Debug)]
@@ -39,14 +45,114 @@ pub struct DefinitionError {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Condition {
     Metric(MetricCondition),
+    Funnel(FunnelCondition),
+    Prediction(PredictionCondition),
     Property(PropertyCondition),
+    Group(GroupCondition),
     Consent(ConsentCondition),
+    Permission(PermissionCondition),
+    Region(RegionCondition),
+    Distance(DistanceCondition),
+    Sample(SampleCondition),
+}
+
+/// Which events are meant.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Metrics {
+    /// Those of these metrics; sorted.
+    Ids(Vec<String>),
+    /// Those of all metrics with this name, whichever platform tells them.
+    Named(String),
+}
+
+/// Somebody is on a list or in a segment, or in none of them.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct GroupCondition {
+    pub(crate) is_member: bool,
+    /// Ids of lists and segments; sorted.
+    pub(crate) ids: Vec<String>,
+    /// When the list was joined.
+    pub(crate) joined: Option<DateTest>,
+}
+
+/// Whether somebody may be reached by WhatsApp.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct PermissionCondition {
+    pub(crate) channel: Channel,
+    pub(crate) status: Reachable,
+    pub(crate) filters: Vec<ConsentFilter>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Reachable {
+    Explicitly,
+    Implicitly,
+    Either,
+    NotExplicitly,
+    NotImplicitly,
+    Neither,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct RegionCondition {
+    pub(crate) is_inside: bool,
+    pub(crate) region: places::Region,
+}
+
+/// How far somebody is from a postal code.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct DistanceCondition {
+    pub(crate) from: places::Point,
+    pub(crate) is_nearer: bool,
+    pub(crate) meters: u64,
+}
+
+/// A part of all profiles, always the same.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SampleCondition {
+    pub(crate) seed: String,
+    /// Of 10 000.
+    pub(crate) parts: u64,
+}
+
+/// Things that happened one after the other.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct FunnelCondition {
+    /// When the first step was.
+    pub(crate) timeframe: DateTest,
+    /// Within how many milliseconds after the first step the others were.
+    pub(crate) within: Option<i64>,
+    pub(crate) steps: Vec<FunnelStep>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct FunnelStep {
+    /// It happened, or it did not.
+    pub(crate) exists: bool,
+    pub(crate) metrics: Metrics,
+    pub(crate) filters: Vec<PropertyCondition>,
+}
+
+/// What the orders of somebody so far let expect.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct PredictionCondition {
+    pub(crate) test: PredictionTest,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PredictionTest {
+    Number(predictions::Dimension, NumericTest),
+    /// When the next order is expected.
+    NextOrder(DateTest),
 }
 
 /// How much of something happened.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct MetricCondition {
-    pub(crate) metric_id: String,
+    pub(crate) metrics: Metrics,
     pub(crate) measurement: Measurement,
     pub(crate) test: NumericTest,
     pub(crate) timeframe: DateTest,
@@ -67,6 +173,13 @@ pub(crate) struct PropertyCondition {
     pub(crate) filter: Filter,
 }
 
+impl PropertyCondition {
+    /// Whether time alone can change what it says.
+    pub(crate) fn is_moving(&self) -> bool {
+        matches!(self.filter, Filter::Date(test) if test.is_moving())
+    }
+}
+
 /// What somebody agreed to on one channel.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ConsentCondition {
@@ -82,6 +195,8 @@ pub(crate) enum Channel {
     Email,
     Sms,
     Push,
+    WhatsappMarketing,
+    WhatsappTransactional,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -114,6 +229,7 @@ pub(crate) enum ConsentFilter {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ConsentDate {
     Status,
+    Recorded,
     Bounce,
     ManualSuppression,
     InvalidEmail,
@@ -185,9 +301,10 @@ pub(crate) enum Filter {
 pub(crate) enum Unit {
     Hour,
     Day,
+    Month,
 }
 
-/// A stretch of time; weeks are seven days.
+/// A stretch of time; weeks are seven days, months are those of the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Span {
     pub(crate) unit: Unit,
@@ -235,6 +352,24 @@ pub(crate) enum DateTest {
     CalendarMonth(i8),
 }
 
+impl DateTest {
+    /// Whether time changes whether it holds of an instant.
+    pub(crate) fn is_moving(self) -> bool {
+        match self {
+            Self::Alltime
+            | Self::Before(_)
+            | Self::After(_)
+            | Self::BetweenStatic(..)
+            | Self::CalendarMonth(_) => false,
+            Self::Window(_)
+            | Self::AnniversaryLast(_)
+            | Self::AnniversaryNext(_)
+            | Self::Anniversary
+            | Self::AnniversaryMonth => true,
+        }
+    }
+}
+
 impl Definition {
     /// Parses Klaviyo's `definition`. What is not evaluated is refused, never ignored: other condition
     /// types, unknown operators and unknown fields.
@@ -264,11 +399,40 @@ impl Definition {
         Ok(Self { groups })
     }
 
-    /// The metrics it asks about, each as often as it is asked.
-    pub fn metric_ids(&self) -> impl Iterator<Item = &str> {
-        self.groups.iter().flatten().filter_map(|condition| match condition {
-            Condition::Metric(metric) => Some(metric.metric_id.as_str()),
-            Condition::Property(_) | Condition::Consent(_) => None,
+    /// The ids of the metrics it asks about, each as often as it is asked, with the place of the condition.
+    pub fn metric_ids(&self) -> impl Iterator<Item = (String, &str)> {
+        self.placed().flat_map(|(pointer, condition)| {
+            let metrics: Vec<&Metrics> = match condition {
+                Condition::Metric(metric) => vec![&metric.metrics],
+                Condition::Funnel(funnel) => funnel.steps.iter().map(|step| &step.metrics).collect(),
+                _ => Vec::new(),
+            };
+            let ids = metrics.into_iter().flat_map(|metrics| match metrics {
+                Metrics::Ids(ids) => ids.as_slice(),
+                Metrics::Named(_) => &[],
+            });
+            ids.map(move |id| (pointer.clone(), id.as_str()))
+        })
+    }
+
+    /// The ids of the lists and segments it asks about, with the place of the condition and whether it asks when
+    /// they were joined.
+    pub fn group_ids(&self) -> impl Iterator<Item = (String, &str, bool)> {
+        self.placed().flat_map(|(pointer, condition)| {
+            let (ids, dated) = match condition {
+                Condition::Group(group) => (group.ids.as_slice(), group.joined.is_some()),
+                _ => (&[][..], false),
+            };
+            ids.iter().map(move |id| (format!("{pointer}/group_ids"), id.as_str(), dated))
+        })
+    }
+
+    fn placed(&self) -> impl Iterator<Item = (String, &Condition)> {
+        self.groups.iter().enumerate().flat_map(|(group, conditions)| {
+            let placed = move |(index, condition)| {
+                (format!("/condition_groups/{group}/conditions/{index}"), condition)
+            };
+            conditions.iter().enumerate().map(placed)
         })
     }
 }

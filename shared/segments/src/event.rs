@@ -11,6 +11,8 @@ pub struct Event<'a> {
     pub id: &'a str,
     /// The id of its metric.
     pub metric_id: &'a str,
+    /// The name of its metric, which is the same whichever platform tells it.
+    pub metric: &'a str,
     /// When it happened, in milliseconds since 1970: decides in which window it lies.
     pub occurred_ms: i64,
     /// When it arrived here, in milliseconds since 1970.

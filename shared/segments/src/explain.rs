@@ -107,13 +107,27 @@ impl Program {
                 };
                 (measure, next)
             }
-            ConditionKind::Profile(questions) => {
+            ConditionKind::Profile(questions) | ConditionKind::Group { questions, .. } => {
                 let next = state.answers.iter().filter_map(|answer| {
                     let asked = |place: &&usize| self.questions[**place].fingerprint == answer.fingerprint;
                     let place = questions.iter().find(asked)?;
                     Some(self.questions[*place].next_change(*answer, now, &self.calendar))
                 });
                 (None, next.min().unwrap_or(NEVER))
+            }
+            ConditionKind::Funnel(place) => {
+                let plan = &self.funnels[*place];
+                let found = state.funnels.binary_search_by_key(&plan.fingerprint, |log| log.fingerprint);
+                let next = found
+                    .map(|found| state.funnels[found].next_change(plan, Present::new(now, &self.calendar)));
+                (None, next.unwrap_or(NEVER))
+            }
+            ConditionKind::Prediction(place) => {
+                let (plan, present) = (&self.predictions[*place], Present::new(now, &self.calendar));
+                let mut orders = state.orders.clone();
+                orders.settle(now);
+                let (_, next) = plan.look(&orders, self.model.as_ref(), present);
+                (plan.measure(&orders, self.model.as_ref(), present), next.min(orders.next_pending()))
             }
         }
     }

@@ -1,17 +1,22 @@
 //! A program, and its application to the states of profiles.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use canonical::Profile;
+use jiff::tz::TimeZone;
 
 use crate::amount::{self, Threshold};
 use crate::atom::{self, Answer};
 use crate::bits::Bits;
 use crate::calendar::{self, Calendar, HOUR, Present};
-use crate::definition::{Definition, PropertyCondition};
+use crate::date;
+use crate::definition::Definition;
 use crate::event::{Cause, Event, Transition};
+use crate::funnel::{self, Log};
+use crate::orders::{self, Summary};
+use crate::selector::Selectors;
 use crate::series::{self, Series};
-use crate::state::State;
+use crate::state::{Part, State};
 use crate::window::NEVER;
 
 /// For so long a stream may still deliver an event that a rebuild has already counted: a day, and an
@@ -41,6 +46,27 @@ pub enum CompileError {
     /// Two different things have the same 48-bit fingerprint.
     #[error("two conditions have the same fingerprint")]
     Collision,
+    /// Segments ask about each other, in this order.
+    #[error("segments ask about each other: {}", .0.join(" -> "))]
+    Cycle(Vec<String>),
+    /// When a segment was joined is asked, which is not kept.
+    #[error("when segment {0} was joined cannot be asked, only whether somebody belongs to it")]
+    Joined(String),
+}
+
+/// What an account's segments have in common.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Windows of days snap to the midnights of this zone.
+    pub zone: TimeZone,
+    /// What the account's orders taught; without it nothing is predicted.
+    pub model: Option<predictions::Model>,
+}
+
+impl From<TimeZone> for Account {
+    fn from(zone: TimeZone) -> Self {
+        Self { zone, model: None }
+    }
 }
 
 /// What must be at hand to bring a state up to a program with [`Program::rebuild`].
@@ -65,16 +91,22 @@ pub struct Program {
     pub(crate) zone: u32,
     pub(crate) identity: u64,
     /// The youngest measure and the youngest question.
-    pub(crate) series_since: u64,
+    pub(crate) history_since: u64,
     pub(crate) questions_since: u64,
     /// In the order of their ids.
     pub(crate) segments: Vec<CompiledSegment>,
+    /// Their places, each after all those it asks about.
+    pub(crate) by_rank: Vec<u32>,
     pub(crate) conditions: Vec<CompiledCondition>,
     /// In the order of their fingerprints.
     pub(crate) series: Vec<series::Plan>,
     /// In the order of their fingerprints.
     pub(crate) questions: Vec<atom::Plan>,
-    pub(crate) selectors: HashMap<String, Vec<Selector>>,
+    /// In the order of their fingerprints.
+    pub(crate) funnels: Vec<funnel::Plan>,
+    pub(crate) predictions: Vec<orders::Plan>,
+    pub(crate) model: Option<predictions::Model>,
+    pub(crate) selectors: Selectors,
     /// What the conditions say of a profile of which nothing is known.
     pub(crate) initially: Bits,
 }
@@ -84,6 +116,10 @@ pub(crate) struct CompiledSegment {
     pub(crate) id: String,
     pub(crate) version: u64,
     pub(crate) groups: Vec<Vec<u32>>,
+    /// Higher than that of every segment it asks about.
+    pub(crate) rank: u32,
+    /// The conditions that ask about it.
+    pub(crate) asked_by: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -98,13 +134,14 @@ pub(crate) enum ConditionKind {
     Metric(usize, usize, Threshold),
     /// All of these questions, by their places.
     Profile(Vec<usize>),
-}
-
-/// Events of one metric that pass the same filters.
-#[derive(Debug)]
-pub(crate) struct Selector {
-    pub(crate) filters: Vec<PropertyCondition>,
-    pub(crate) series: Vec<usize>,
+    /// One of these questions, or a member of one of these segments; or none of it.
+    Group {
+        questions: Vec<usize>,
+        segments: Vec<u32>,
+        is_member: bool,
+    },
+    Funnel(usize),
+    Prediction(usize),
 }
 
 /// A hash of an event's id, FNV-1a with the last mixing of murmur3.
@@ -130,7 +167,7 @@ impl Program {
         }
         // Days and dates of another zone are of no use.
         let known = if state.zone == self.zone { state.version } else { 0 };
-        if self.series_since > known {
+        if self.history_since > known {
             Needs::History
         } else if self.questions_since > known {
             Needs::Profile
@@ -182,7 +219,6 @@ impl Program {
             return transitions;
         }
         self.advance(state, now_ms, None, &mut transitions);
-        let Some(selectors) = self.selectors.get(event.metric_id) else { return transitions };
         if !state.ahead.is_empty() {
             let hash = event_hash(event.id);
             if state.ahead.binary_search_by_key(&hash, |(hash, _)| *hash).is_ok() {
@@ -191,20 +227,11 @@ impl Program {
         }
         let present = Present::new(state.now, &self.calendar);
         let mut flipped = Vec::new();
-        let mut is_touched = false;
-        for selector in selectors {
-            if !selector.filters.iter().all(|filter| filter.filter.matches(filter.property.in_event(event))) {
-                continue;
-            }
-            for place in &selector.series {
-                let plan = &self.series[*place];
-                if let Some(place) = Self::count(state, plan, event, present) {
-                    is_touched = true;
-                    Self::refresh(state, place, plan, present, &mut flipped);
-                }
-            }
+        let touched = self.record(state, event, present);
+        for part in &touched {
+            self.refresh(state, *part, present, &mut flipped);
         }
-        if is_touched {
+        if !touched.is_empty() {
             let at = if event.occurred_ms > state.now {
                 event.ingested_ms
             } else {
@@ -305,20 +332,28 @@ impl Program {
             (Cause::Profile, Some(profile)) => profile.updated_at.as_millis(),
             _ => state.now,
         };
-        let mut members = BTreeSet::new();
-        for segment in &self.segments {
-            if segment.holds(&state.truths) {
-                members.insert(segment.id.clone());
+        let before = state.members.clone();
+        state.members.retain(|id| self.segments.binary_search_by(|segment| segment.id.cmp(id)).is_ok());
+        for place in &self.by_rank {
+            let segment = &self.segments[*place as usize];
+            let belongs = segment.holds(&state.truths);
+            if belongs == state.members.contains(&segment.id) {
+                continue;
             }
+            if belongs {
+                state.members.insert(segment.id.clone());
+            } else {
+                state.members.remove(&segment.id);
+            }
+            self.tell_askers(state, *place, &mut Vec::new());
         }
-        let changed = members.symmetric_difference(&state.members).cloned();
+        let changed = state.members.symmetric_difference(&before).cloned();
         transitions.extend(changed.map(|segment_id| Transition {
-            entered: members.contains(&segment_id),
+            entered: state.members.contains(&segment_id),
             segment_id,
             at_ms: at,
             cause: cause.clone(),
         }));
-        state.members = members;
         Self::finish(state);
         transitions
     }
@@ -326,6 +361,8 @@ impl Program {
     /// Counts all events anew.
     fn recount(&self, state: &mut State, history: &[Event<'_>]) {
         state.series.clear();
+        state.funnels.clear();
+        state.orders = Summary::default();
         state.ahead.clear();
         let oldest = state.now - AHEAD_MS;
         let present = Present::new(state.now, &self.calendar);
@@ -337,46 +374,81 @@ impl Program {
             if event.ingested_ms >= oldest {
                 state.ahead.push((event_hash(event.id), event.ingested_ms));
             }
-            for selector in self.selectors.get(event.metric_id).into_iter().flatten() {
-                if selector
-                    .filters
-                    .iter()
-                    .all(|filter| filter.filter.matches(filter.property.in_event(event)))
-                {
-                    for place in &selector.series {
-                        Self::count(state, &self.series[*place], event, present);
-                    }
-                }
-            }
+            self.record(state, event, present);
         }
         state.ahead.sort_unstable();
         state.ahead.dedup_by_key(|(hash, _)| *hash);
     }
 
-    /// Adds an event to a series; where the state keeps the series, if it has one now.
-    fn count(
-        state: &mut State,
-        plan: &series::Plan,
-        event: &Event<'_>,
-        present: Present<'_>,
-    ) -> Option<usize> {
+    /// Adds an event to everything that counts it; which parts of the state that are.
+    fn record(&self, state: &mut State, event: &Event<'_>, present: Present<'_>) -> Vec<Part> {
+        let mut touched = Vec::new();
+        // The steps it is, of each funnel.
+        let mut steps: Vec<(usize, u16)> = Vec::new();
+        for selector in self.selectors.reached_by(event) {
+            if !selector.passes(event, &self.calendar) {
+                continue;
+            }
+            for place in &selector.series {
+                let plan = &self.series[*place];
+                if self.count(state, plan, event, present) {
+                    touched.push(Part::Series(plan.fingerprint));
+                }
+            }
+            for (place, bit) in &selector.funnels {
+                match steps.iter_mut().find(|(other, _)| other == place) {
+                    Some((_, bits)) => *bits |= bit,
+                    None => steps.push((*place, *bit)),
+                }
+            }
+            if selector.orders {
+                state.orders.add(
+                    calendar::clamp(event.occurred_ms),
+                    amount::of_value(event.value),
+                    present.now,
+                );
+                touched.push(Part::Orders);
+            }
+        }
+        for (place, bits) in steps {
+            let fingerprint = self.funnels[place].fingerprint;
+            let found = state.funnels.binary_search_by_key(&fingerprint, |log| log.fingerprint);
+            let found = found.unwrap_or_else(|place| {
+                state.funnels.insert(place, Log::new(fingerprint));
+                place
+            });
+            state.funnels[found].add((calendar::clamp(event.occurred_ms), bits));
+            touched.push(Part::Funnel(fingerprint));
+        }
+        touched
+    }
+
+    /// Adds an event to a series; whether the state keeps the series now.
+    fn count(&self, state: &mut State, plan: &series::Plan, event: &Event<'_>, present: Present<'_>) -> bool {
         let amount = if plan.is_sum { amount::of_value(event.value) } else { 1 };
-        let occurred = calendar::clamp(event.occurred_ms);
+        let occurred = match &plan.clock {
+            None => event.occurred_ms,
+            Some(property) => match date::instant_of(property.one_in(event), self.calendar.zone()) {
+                Some(instant) => instant,
+                None => return false,
+            },
+        };
+        let occurred = calendar::clamp(occurred);
         let place = state.series.binary_search_by_key(&plan.fingerprint, |series| series.fingerprint);
         match place {
             Ok(place) => {
                 state.series[place].add(plan, occurred, amount, present);
-                Some(place)
+                true
             }
             Err(place) => {
                 let (fingerprint, is_sum) = (plan.fingerprint, plan.is_sum);
                 let mut series = Series { fingerprint, is_sum, due: NEVER, ..Series::default() };
                 series.add(plan, occurred, amount, present);
                 if series.is_zero() {
-                    return None;
+                    return false;
                 }
                 state.series.insert(place, series);
-                Some(place)
+                true
             }
         }
     }
@@ -389,14 +461,20 @@ impl Program {
         state.series.retain(|series| self.plan_of(series).is_some());
         state.answers.retain(|answer| self.question_of(answer).is_some());
         state.truths.clone_from(&self.initially);
+        state.funnels.retain(|log| self.funnel_of(log.fingerprint).is_some());
+        if self.predictions.is_empty() {
+            state.orders = Summary::default();
+        }
         let mut flipped = Vec::new();
         let present = Present::new(state.now, &self.calendar);
-        for place in 0..state.series.len() {
-            if let Some(plan) = self.plan_of(&state.series[place]) {
-                Self::refresh(state, place, plan, present, &mut flipped);
-            }
+        for part in state.parts() {
+            self.refresh(state, part, present, &mut flipped);
         }
-        self.weigh(state, &mut flipped);
+        self.weigh(state, &[], &mut flipped);
+        // What is stored is how it was; who evaluates segments anew goes on from there.
+        for place in self.places_of_members(&state.members) {
+            self.tell_askers(state, place, &mut flipped);
+        }
         state.bound_to = self.identity;
     }
 
@@ -405,13 +483,86 @@ impl Program {
         Some(&self.series[place])
     }
 
+    fn funnel_of(&self, fingerprint: u64) -> Option<&funnel::Plan> {
+        let place = self.funnels.binary_search_by_key(&fingerprint, |plan| plan.fingerprint).ok()?;
+        Some(&self.funnels[place])
+    }
+
+    /// Those of the members' segments that the program has.
+    fn places_of_members(&self, members: &BTreeSet<String>) -> Vec<u32> {
+        let place = |id: &String| self.segments.binary_search_by(|segment| segment.id.cmp(id)).ok();
+        members.iter().filter_map(|id| u32::try_from(place(id)?).ok()).collect()
+    }
+
+    /// Says anew what the conditions on a segment say.
+    fn tell_askers(&self, state: &mut State, place: u32, flipped: &mut Vec<u32>) {
+        for condition in &self.segments[place as usize].asked_by {
+            let holds = self.group_holds(state, *condition);
+            if state.truths.set(*condition, holds) {
+                flipped.push(*condition);
+            }
+        }
+    }
+
+    fn group_holds(&self, state: &State, condition: u32) -> bool {
+        let ConditionKind::Group { questions, segments, is_member } =
+            &self.conditions[condition as usize].kind
+        else {
+            return false;
+        };
+        let belongs = segments.iter().any(|place| state.members.contains(&self.segments[*place as usize].id))
+            || questions.iter().any(|place| self.answered(state, *place));
+        belongs == *is_member
+    }
+
+    /// Whether the answer to a question is yes now.
+    fn answered(&self, state: &State, place: usize) -> bool {
+        let plan = &self.questions[place];
+        let found = state.answers.binary_search_by_key(&plan.fingerprint, |answer| answer.fingerprint);
+        found.is_ok_and(|found| plan.holds(state.answers[found], state.now, &self.calendar))
+    }
+
     fn question_of(&self, answer: &Answer) -> Option<&atom::Plan> {
         let place = self.questions.binary_search_by_key(&answer.fingerprint, |plan| plan.fingerprint).ok()?;
         Some(&self.questions[place])
     }
 
-    /// Says anew what the conditions on one series say.
-    fn refresh(
+    /// Says anew what the conditions on one part say.
+    fn refresh(&self, state: &mut State, part: Part, present: Present<'_>, flipped: &mut Vec<u32>) {
+        match part {
+            Part::Series(fingerprint) => {
+                let place = state.series.binary_search_by_key(&fingerprint, |series| series.fingerprint);
+                let Ok(place) = place else { return };
+                if let Some(plan) = self.plan_of(&state.series[place]) {
+                    Self::refresh_series(state, place, plan, present, flipped);
+                }
+            }
+            Part::Funnel(fingerprint) => {
+                let place = state.funnels.binary_search_by_key(&fingerprint, |log| log.fingerprint);
+                let (Ok(place), Some(plan)) = (place, self.funnel_of(fingerprint)) else { return };
+                let log = &mut state.funnels[place];
+                log.settle(plan, present);
+                log.due = log.next_change(plan, present);
+                if state.truths.set(plan.condition, log.holds(plan, present)) {
+                    flipped.push(plan.condition);
+                }
+            }
+            Part::Orders => {
+                state.orders.settle(present.now);
+                let mut due = state.orders.next_pending();
+                for plan in &self.predictions {
+                    let (holds, next) = plan.look(&state.orders, self.model.as_ref(), present);
+                    due = due.min(next);
+                    if state.truths.set(plan.condition, holds) {
+                        flipped.push(plan.condition);
+                    }
+                }
+                state.orders.due = due;
+            }
+        }
+    }
+
+    fn refresh_series(
         state: &mut State,
         place: usize,
         plan: &series::Plan,
@@ -436,30 +587,34 @@ impl Program {
 
     /// Asks the profile everything.
     fn ask(&self, state: &mut State, profile: &Profile, flipped: &mut Vec<u32>) {
-        state.answers.clear();
-        state.answers.extend(self.questions.iter().filter_map(|plan| plan.answer(profile, &self.calendar)));
-        self.weigh(state, flipped);
+        let answers = self.questions.iter().filter_map(|plan| plan.answer(profile, &self.calendar)).collect();
+        let before = std::mem::replace(&mut state.answers, answers);
+        self.weigh(state, &before, flipped);
     }
 
-    /// Says anew what all conditions on the profile say.
-    fn weigh(&self, state: &mut State, flipped: &mut Vec<u32>) {
-        let now = state.now;
-        let mut held = vec![false; self.questions.len()];
-        state.answers_due.clear();
-        for answer in &state.answers {
-            let place = self.questions.binary_search_by_key(&answer.fingerprint, |plan| plan.fingerprint);
-            let Ok(place) = place else { continue };
-            held[place] = self.questions[place].holds(*answer, now, &self.calendar);
-            state.answers_due.push(self.questions[place].next_change(*answer, now, &self.calendar));
-        }
-        for (index, condition) in (0_u32..).zip(&self.conditions) {
-            if let ConditionKind::Profile(questions) = &condition.kind {
-                let holds = questions.iter().all(|place| held[*place]);
-                if state.truths.set(index, holds) {
-                    flipped.push(index);
+    /// Says anew what the conditions on the profile say that the answers, those before and those now, are about: what
+    /// is answered no, and was, stays as it is.
+    fn weigh(&self, state: &mut State, before: &[Answer], flipped: &mut Vec<u32>) {
+        let asked = before.iter().chain(&state.answers).filter_map(|answer| self.question_of(answer));
+        let mut conditions: Vec<u32> = asked.flat_map(|plan| plan.conditions.iter().copied()).collect();
+        conditions.sort_unstable();
+        conditions.dedup();
+        for condition in conditions {
+            let holds = match &self.conditions[condition as usize].kind {
+                ConditionKind::Profile(questions) => {
+                    questions.iter().all(|place| self.answered(state, *place))
                 }
+                _ => self.group_holds(state, condition),
+            };
+            if state.truths.set(condition, holds) {
+                flipped.push(condition);
             }
         }
+        let now = state.now;
+        let due = state.answers.iter().map(|answer| {
+            self.question_of(answer).map_or(NEVER, |plan| plan.next_change(*answer, now, &self.calendar))
+        });
+        state.answers_due = due.collect();
     }
 
     /// Lets time pass, from one instant at which something is due to the next.
@@ -475,14 +630,11 @@ impl Program {
             state.now = due.max(state.now);
             let mut flipped = Vec::new();
             let present = Present::new(state.now, &self.calendar);
-            for place in 0..state.series.len() {
-                let series = &state.series[place];
-                if let Some(plan) = self.plan_of(series).filter(|_| series.due <= due) {
-                    Self::refresh(state, place, plan, present, &mut flipped);
-                }
+            for part in state.parts_due(due) {
+                self.refresh(state, part, present, &mut flipped);
             }
             if state.answers_due.iter().any(|answer_due| *answer_due <= due) {
-                self.weigh(state, &mut flipped);
+                self.weigh(state, &[], &mut flipped);
             }
             self.emit(state, &mut flipped, known, state.now, || Cause::Time, transitions);
             Self::finish(state);
@@ -502,16 +654,13 @@ impl Program {
         cause: impl Fn() -> Cause,
         transitions: &mut Vec<Transition>,
     ) {
-        if flipped.is_empty() {
-            return;
-        }
-        let mut places: Vec<u32> = flipped
-            .drain(..)
-            .flat_map(|condition| self.conditions[condition as usize].segments.iter().copied())
-            .collect();
-        places.sort_unstable();
-        places.dedup();
-        for place in places {
+        // By rank: a segment comes after all those it asks about, and once.
+        let mut places = BTreeSet::new();
+        loop {
+            let asking =
+                flipped.drain(..).flat_map(|condition| &self.conditions[condition as usize].segments);
+            places.extend(asking.map(|place| (self.segments[*place as usize].rank, *place)));
+            let Some((_, place)) = places.pop_first() else { break };
             let segment = &self.segments[place as usize];
             if known.is_some_and(|known| segment.version > known) {
                 continue;
@@ -526,19 +675,23 @@ impl Program {
                 state.members.remove(&segment.id);
             }
             transitions.push(Transition { segment_id: segment.id.clone(), entered, at_ms, cause: cause() });
+            self.tell_askers(state, place, flipped);
         }
     }
 
     /// Drops what has become nothing, and notes when time is due.
     fn finish(state: &mut State) {
         state.series.retain(|series| !series.is_zero());
+        state.funnels.retain(|log| !log.entries.is_empty());
         state.due = due_of(state);
     }
 }
 
 fn due_of(state: &State) -> i64 {
     let series = state.series.iter().map(|series| series.due);
-    series.chain(state.answers_due.iter().copied()).min().unwrap_or(NEVER)
+    let funnels = state.funnels.iter().map(|log| log.due);
+    let answers = state.answers_due.iter().copied();
+    series.chain(funnels).chain(answers).chain([state.orders.due]).min().unwrap_or(NEVER)
 }
 
 impl CompiledSegment {

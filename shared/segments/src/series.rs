@@ -8,6 +8,7 @@ use jiff::civil::{Date, DateTime, Time};
 use crate::amount::Threshold;
 use crate::calendar::{self, Calendar, DAY, FIRST, HOUR, LAST, Present};
 use crate::definition::{Span, Unit, Window};
+use crate::property::Path;
 use crate::window::{Moment, NEVER, Yearly};
 
 /// Amounts by key, in the order of the keys, none of them zero.
@@ -48,6 +49,8 @@ pub(crate) enum Detail {
 pub(crate) struct Plan {
     pub(crate) fingerprint: u64,
     pub(crate) is_sum: bool,
+    /// Events are counted by this date of theirs, not by when they occurred.
+    pub(crate) clock: Option<Path>,
     /// Events that occurred outside do not count.
     pub(crate) range: (i64, i64),
     pub(crate) detail: Detail,
@@ -224,19 +227,20 @@ impl View<'_> {
             }
         };
         match window {
-            Window::InTheLast(Span { unit: Unit::Day, quantity }) => self.since(today - quantity),
             Window::InTheLast(Span { unit: Unit::Hour, quantity }) => self.since(now - quantity * HOUR),
-            Window::AtLeast(Span { unit: Unit::Day, quantity }) => self.before(today - quantity),
+            Window::InTheLast(span) => self.since(span.before(today)),
             Window::AtLeast(Span { unit: Unit::Hour, quantity }) => self.before(now - quantity * HOUR),
-            Window::InTheNext(Span { unit: Unit::Day, quantity }) => {
-                self.between(now, calendar.start_of(today + quantity + 1))
-            }
+            Window::AtLeast(span) => self.before(span.before(today)),
             Window::InTheNext(Span { unit: Unit::Hour, quantity }) => {
                 self.between(now, now + quantity * HOUR + 1)
             }
-            Window::Between { unit: Unit::Day, from, to } => self.between(today - to, today - from + 1),
+            Window::InTheNext(span) => self.between(now, calendar.start_of(span.after(today) + 1)),
             Window::Between { unit: Unit::Hour, from, to } => {
                 self.between(now - to * HOUR, now - from * HOUR + 1)
+            }
+            Window::Between { unit, from, to } => {
+                let (from, to) = (Span { unit, quantity: from }, Span { unit, quantity: to });
+                self.between(to.before(today), from.before(today) + 1)
             }
         }
     }
@@ -294,12 +298,12 @@ impl View<'_> {
         if !(self.by_day && self.is_positive && self.series.pending.is_empty()) {
             return None;
         }
-        let (quantity, is_falling) = match window {
-            MeasureWindow::Window(Window::InTheLast(span)) => (span.quantity, true),
-            MeasureWindow::Window(Window::AtLeast(span)) => (span.quantity, false),
+        let (span, is_falling) = match window {
+            MeasureWindow::Window(Window::InTheLast(span)) => (span, true),
+            MeasureWindow::Window(Window::AtLeast(span)) => (span, false),
             _ => return None,
         };
-        let first = self.below(today - quantity);
+        let first = self.below(span.before(today));
         let amount_at = |place: usize| {
             let change = self.sum(first, first + place + 1);
             if is_falling { amount.wrapping_sub(change) } else { amount.wrapping_add(change) }
@@ -307,7 +311,7 @@ impl View<'_> {
         let flips = conditions
             .iter()
             .filter_map(|(_, threshold)| threshold.first_flip(amount, entries.len() - first, amount_at));
-        Some(flips.min().map_or(NEVER, |place| calendar.start_of(entries[first + place].0 + quantity + 1)))
+        Some(flips.min().map_or(NEVER, |place| calendar.start_of(span.first_past(entries[first + place].0))))
     }
 
     /// How the amount will change, in the order of time, if nothing but time happens.

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::atom::Answer;
 use crate::bits::Bits;
+use crate::funnel::{self, Log};
+use crate::orders::Summary;
 use crate::series::{Series, is_possible_key};
 use crate::window::NEVER;
 
@@ -32,6 +34,9 @@ pub struct State {
     pub(crate) series: Vec<Series>,
     /// In the order of their fingerprints.
     pub(crate) answers: Vec<Answer>,
+    /// In the order of their fingerprints, none of them empty.
+    pub(crate) funnels: Vec<Log>,
+    pub(crate) orders: Summary,
     pub(crate) members: BTreeSet<String>,
     /// Events that the last rebuild counted and that may still come: hash and when they arrived.
     pub(crate) ahead: Vec<(u64, i64)>,
@@ -41,6 +46,16 @@ pub struct State {
     pub(crate) truths: Bits,
     /// For each answer, not later than when it changes.
     pub(crate) answers_due: Vec<i64>,
+}
+
+/// A part of a state that has its own due instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// By its fingerprint.
+    Series(u64),
+    /// By its fingerprint.
+    Funnel(u64),
+    Orders,
 }
 
 /// The bytes are not an encoded state.
@@ -73,6 +88,12 @@ impl PartialEq for State {
             && self.members == other.members
             && self.answers == other.answers
             && self.ahead == other.ahead
+            && self.orders == other.orders
+            && self
+                .funnels
+                .iter()
+                .map(|log| (log.fingerprint, &log.entries))
+                .eq(other.funnels.iter().map(|log| (log.fingerprint, &log.entries)))
             && series(self) == series(other)
     }
 }
@@ -88,12 +109,31 @@ impl State {
             due: NEVER,
             series: Vec::new(),
             answers: Vec::new(),
+            funnels: Vec::new(),
+            orders: Summary::default(),
             members: BTreeSet::new(),
             ahead: Vec::new(),
             bound_to: 0,
             truths: Bits::default(),
             answers_due: Vec::new(),
         }
+    }
+
+    /// Everything that events are counted in.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        self.parts_due(NEVER)
+    }
+
+    /// What is due at an instant.
+    pub(crate) fn parts_due(&self, due: i64) -> Vec<Part> {
+        let series = self.series.iter().filter(|series| series.due <= due);
+        let funnels = self.funnels.iter().filter(|log| log.due <= due);
+        let orders = (self.orders.due <= due && !self.orders.is_empty()).then_some(Part::Orders);
+        series
+            .map(|series| Part::Series(series.fingerprint))
+            .chain(funnels.map(|log| Part::Funnel(log.fingerprint)))
+            .chain(orders)
+            .collect()
     }
 
     /// The version of the program it was last brought up to; 0 if none.
@@ -185,7 +225,36 @@ impl State {
             out.0.extend_from_slice(&hash.to_le_bytes());
             out.signed(i128::from(self.now) - i128::from(*ingested));
         }
+        if !self.funnels.is_empty() || !self.orders.is_empty() {
+            self.encode_rare(&mut out);
+        }
         out.0
+    }
+
+    /// What few accounts ask for.
+    fn encode_rare(&self, out: &mut Writer) {
+        out.count(self.funnels.len());
+        for log in &self.funnels {
+            out.fingerprint(log.fingerprint);
+            out.count(log.entries.len());
+            let mut previous = 0;
+            for (at, steps) in &log.entries {
+                out.signed(i128::from(*at) - previous);
+                previous = (*at).into();
+                out.unsigned((*steps).into());
+            }
+        }
+        out.count(self.orders.pending.len());
+        for (at, amount) in &self.orders.pending {
+            out.signed((*at).into());
+            out.signed(*amount);
+        }
+        out.unsigned(self.orders.count.into());
+        if self.orders.count > 0 {
+            out.signed(self.orders.sum);
+            out.signed(self.orders.first_ms.into());
+            out.signed(i128::from(self.orders.last_ms) - i128::from(self.orders.first_ms));
+        }
     }
 
     /// Reads what [`Self::encode`] wrote.
@@ -311,7 +380,43 @@ impl Reader<'_> {
         if !state.ahead.is_sorted_by(|one, next| one.0 < next.0) {
             return None;
         }
+        if !self.0.is_empty() {
+            self.rare(&mut state)?;
+        }
         self.0.is_empty().then_some(state)
+    }
+
+    fn rare(&mut self, state: &mut State) -> Option<()> {
+        for _ in 0..self.count(7)? {
+            let mut log = Log::new(self.fingerprint()?);
+            let count = self.count(2)?;
+            if count > funnel::MAX_EVENTS {
+                return None;
+            }
+            for _ in 0..count {
+                let at = self.key(log.entries.last().map_or(0, |(at, _)| *at))?;
+                log.entries.push((at, self.unsigned()?.try_into().ok()?));
+            }
+            let follows = state.funnels.last().is_none_or(|last| last.fingerprint < log.fingerprint);
+            if !follows || !log.entries.is_sorted() {
+                return None;
+            }
+            state.funnels.push(log);
+        }
+        for _ in 0..self.count(2)? {
+            let at = self.key(0)?;
+            state.orders.pending.push((at, self.sum()?));
+        }
+        if !state.orders.pending.is_sorted() {
+            return None;
+        }
+        state.orders.count = self.unsigned()?.try_into().ok()?;
+        if state.orders.count > 0 {
+            state.orders.sum = self.sum()?;
+            state.orders.first_ms = self.key(0)?;
+            state.orders.last_ms = self.key(state.orders.first_ms)?;
+        }
+        Some(())
     }
 
     fn series(&mut self) -> Option<Series> {
@@ -383,6 +488,11 @@ impl Reader<'_> {
     fn key(&mut self, previous: i64) -> Option<i64> {
         let key = i64::try_from(self.signed()?.checked_add(previous.into())?).ok()?;
         is_possible_key(key).then_some(key)
+    }
+
+    /// A sum that may be nothing.
+    fn sum(&mut self) -> Option<i128> {
+        self.signed().filter(|sum| sum.unsigned_abs() <= MAX_AMOUNT)
     }
 
     fn amount(&mut self, is_sum: bool) -> Option<i128> {

@@ -114,22 +114,17 @@ impl Window {
             Moment::At(instant) => instant,
         };
         match self {
-            Self::InTheLast(Span { unit: Unit::Day, quantity }) => {
-                (instant, calendar.start_of(day() + quantity + 1))
-            }
             Self::InTheLast(Span { unit: Unit::Hour, quantity }) => (instant, instant + quantity * HOUR + 1),
-            Self::AtLeast(Span { unit: Unit::Day, quantity }) => {
-                (calendar.start_of(day() + quantity + 1), NEVER)
-            }
+            Self::InTheLast(span) => (instant, calendar.start_of(span.first_past(day()))),
             Self::AtLeast(Span { unit: Unit::Hour, quantity }) => (instant + quantity * HOUR + 1, NEVER),
-            Self::InTheNext(Span { unit: Unit::Day, quantity }) => {
-                (calendar.start_of(day() - quantity), instant + 1)
-            }
+            Self::AtLeast(span) => (calendar.start_of(span.first_past(day())), NEVER),
             Self::InTheNext(Span { unit: Unit::Hour, quantity }) => (instant - quantity * HOUR, instant + 1),
-            Self::Between { unit: Unit::Day, from, to } => {
-                (calendar.start_of(day() + from), calendar.start_of(day() + to + 1))
-            }
+            Self::InTheNext(span) => (calendar.start_of(span.first_reaching(day())), instant + 1),
             Self::Between { unit: Unit::Hour, from, to } => (instant + from * HOUR, instant + to * HOUR + 1),
+            Self::Between { unit, from, to } => {
+                let (from, to) = (Span { unit, quantity: from }, Span { unit, quantity: to });
+                (calendar.start_of(from.first_past(day() - 1)), calendar.start_of(to.first_past(day())))
+            }
         }
     }
 }

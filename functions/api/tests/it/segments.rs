@@ -295,6 +295,7 @@ async fn explain_tells_measure_truth_and_the_next_change() {
         .map(|stored| segments::Event {
             id: &stored.event.id,
             metric_id: &stored.metric_id,
+            metric: &stored.event.metric,
             occurred_ms: stored.event.occurred_at.as_millis(),
             ingested_ms: stored.ingested_at.as_millis(),
             value: None,

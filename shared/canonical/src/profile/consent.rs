@@ -18,7 +18,8 @@ impl Profile {
     /// replaces none. A "no" adds an `UNSUBSCRIBE` suppression, a "yes" lifts those suppressions, not newer
     /// than itself, that are a person's to lift.
     ///
-    /// The change does not say who is behind it; whoever applies it fills in [`Consent::source`].
+    /// The change does not say who is behind it nor when it came here; whoever applies it fills in
+    /// [`Consent::source`] and [`Consent::recorded_at`].
     pub fn apply_consent(&mut self, change: &ConsentChange) -> Option<ConsentStatus> {
         if change.status == ConsentStatus::NeverSubscribed {
             return None;
@@ -49,6 +50,7 @@ impl Profile {
             Consent {
                 status: change.status,
                 at: Some(change.at),
+                recorded_at: None,
                 method: Some(change.method.clone()).filter(|method| !method.is_empty()),
                 source: None,
                 double_opt_in: change.double_opt_in,
@@ -66,7 +68,9 @@ impl Profile {
 /// device), the channel, the status and the time of the decision.
 pub fn consent_event(change: &ConsentChange, source: &Source) -> Option<Event> {
     let metric = match (change.channel, change.status) {
-        (_, ConsentStatus::NeverSubscribed) => return None,
+        // Klaviyo names no metric for WhatsApp.
+        (_, ConsentStatus::NeverSubscribed)
+        | (Channel::WhatsappMarketing | Channel::WhatsappTransactional, _) => return None,
         (Channel::Email, ConsentStatus::Subscribed) => Metric::SubscribedToEmail,
         (Channel::Email, ConsentStatus::Unsubscribed) => Metric::UnsubscribedFromEmail,
         (Channel::Sms, ConsentStatus::Subscribed) => Metric::SubscribedToSms,

@@ -29,6 +29,13 @@ impl Profile {
                 Entry::Occupied(mut occupied) => occupied.get_mut().merge(consent),
             }
         }
+        // Who was on a list stays there, since the earlier day.
+        for (list, since) in &other.lists {
+            if self.lists.len() < super::MAX_LISTS || self.lists.contains_key(list) {
+                let joined = self.lists.entry(list.clone()).or_insert(*since);
+                *joined = (*joined).min(*since);
+            }
+        }
         self.created_at = self.created_at.min(other.created_at);
         self.updated_at = self.updated_at.max(other.updated_at);
         self.last_event_at = self.last_event_at.max(other.last_event_at);

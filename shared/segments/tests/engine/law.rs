@@ -7,10 +7,11 @@ use canonical::fact::{Channel, ConsentStatus};
 use canonical::profile::{Consent, Suppression};
 use canonical::{Instant, Profile};
 use jiff::tz::TimeZone;
+use predictions::Model;
 use proptest::prelude::*;
 use proptest::sample::select;
 use rust_decimal::Decimal;
-use segments::{Cause, Definition, Event, Needs, Program, Segment, State, Transition, naive};
+use segments::{Account, Cause, Definition, Event, Needs, Program, Segment, State, Transition, naive};
 use serde_json::{Map, Value, json};
 
 const HOUR: i64 = 3_600_000;
@@ -53,6 +54,7 @@ fn amount_of_time() -> impl Strategy<Value = (&'static str, i64)> {
         2 => (Just("hour"), 0..50_i64),
         1 => (Just("week"), 0..3_i64),
         1 => (Just("day"), 360..366_i64),
+        1 => (Just("month"), 0..4_i64),
     ]
 }
 
@@ -93,7 +95,19 @@ fn metric_filters() -> impl Strategy<Value = Value> {
             {"property": "Color", "filter": {"type": "existence", "operator": "is-set"}},
             {"property": "$value", "filter": {"type": "existence", "operator": "is-set"}},
         ]),
+        json!([{"property": "Items[].Color", "filter": {"type": "string", "operator": "equals", "value": "red"}}]),
+        json!([{"property": "Items[].Color", "filter": {"type": "existence", "operator": "not-set"}}]),
+        json!([{"property": "Trip.Begins", "filter": {"type": "date", "operator": "after", "date": "2024-02-29"}}]),
     ])
+}
+
+/// One metric, several, or those of all platforms.
+fn metric() -> impl Strategy<Value = (&'static str, Value)> {
+    prop_oneof![
+        6 => select(vec!["Orders", "Views"]).prop_map(|id| ("metric_id", json!(id))),
+        1 => Just(("metric_ids", json!(["Views", "Orders"]))),
+        1 => select(vec!["Placed Order", "Viewed Product"]).prop_map(|name| ("metric_name", json!(name))),
+    ]
 }
 
 fn metric_condition() -> impl Strategy<Value = Value> {
@@ -102,20 +116,128 @@ fn metric_condition() -> impl Strategy<Value = Value> {
         5 => date_filter(),
     ];
     (
-        select(vec!["Orders", "Views"]),
+        metric(),
         select(vec!["count", "count", "sum"]),
         comparison(),
         select(vec![json!(0), json!(1), json!(2), json!(3), json!(1.5), json!(-1)]),
-        timeframe,
-        metric_filters(),
+        prop_oneof![
+            9 => (timeframe, metric_filters()),
+            // A date of the event that moves with the present.
+            2 => profile_date_filter().prop_map(|filter| {
+                (json!({"type": "date", "operator": "alltime"}), json!([{"property": "Trip.Begins", "filter": filter}]))
+            }),
+        ],
     )
-        .prop_map(|(metric, measurement, operator, value, timeframe, filters)| {
+        .prop_map(|((key, metric), measurement, operator, value, (timeframe, filters))| {
             json!({
-                "type": "profile-metric", "metric_id": metric, "measurement": measurement,
+                "type": "profile-metric", key: metric, "measurement": measurement,
                 "measurement_filter": {"type": "numeric", "operator": operator, "value": value},
                 "timeframe_filter": timeframe, "metric_filters": filters,
             })
         })
+}
+
+fn funnel_condition() -> impl Strategy<Value = Value> {
+    let step = (prop::bool::weighted(0.7), metric(), metric_filters()).prop_map(|(exists, (key, metric), filters)| {
+        json!({"metric_exists": exists, key: metric, "metric_filters": filters})
+    });
+    let window =
+        select(vec![json!(null), json!("HOURS_1"), json!("DAYS_1"), json!("DAYS_3"), json!("YEARS_1")]);
+    (date_filter(), window, prop::collection::vec(step, 1..4)).prop_map(|(timeframe, window, mut steps)| {
+        steps[0]["metric_exists"] = json!(true);
+        json!({
+            "type": "profile-metric-funnel", "timeframe_filter": timeframe,
+            "completion_window_seconds": window, "steps": steps,
+        })
+    })
+}
+
+fn prediction_condition() -> impl Strategy<Value = Value> {
+    let number = (
+        select(vec![
+            ("churn_probability", json!(0.3)),
+            ("churn_probability", json!(0.9)),
+            ("predicted_number_of_orders", json!(0.5)),
+            ("predicted_clv", json!(2)),
+            ("total_clv", json!(5)),
+            ("historic_clv", json!(3)),
+            ("historic_number_of_orders", json!(2)),
+            ("average_order_value", json!(1.5)),
+            ("average_days_between_orders", json!(1)),
+        ]),
+        comparison(),
+    )
+        .prop_map(|((dimension, value), operator)| {
+            json!({
+                "type": "profile-predictive-analytics", "dimension": dimension,
+                "filter": {"type": "numeric", "operator": operator, "value": value},
+            })
+        });
+    let date = profile_date_filter().prop_map(|filter| {
+        json!({
+            "type": "profile-predictive-analytics", "dimension": "expected_date_of_next_purchase", "filter": filter,
+        })
+    });
+    prop_oneof![3 => number, 1 => date]
+}
+
+/// Lists, and segments, which may ask about others in turn.
+fn group_condition() -> impl Strategy<Value = Value> {
+    let groups = select(vec![
+        json!(["NEWS"]),
+        json!(["NEWS", "SEG000"]),
+        json!(["SEG000"]),
+        json!(["SEG001"]),
+        json!(["SEG000", "SEG002"]),
+    ]);
+    let joined = prop_oneof![
+        (select(vec!["in-the-last", "at-least", "in-the-next"]), amount_of_time()).prop_map(
+            |(operator, (unit, quantity))| json!({"type": "date", "operator": operator, "unit": unit, "quantity": quantity})),
+        static_date().prop_map(|date| json!({"type": "date", "operator": "before", "date": date})),
+    ];
+    prop_oneof![
+        3 => (groups, any::<bool>()).prop_map(
+            |(ids, is_member)| json!({"type": "profile-group-membership", "is_member": is_member, "group_ids": ids})),
+        1 => joined.prop_map(|joined| json!({
+            "type": "profile-group-membership", "is_member": true, "group_ids": ["NEWS", "VIP"],
+            "timeframe_filter": joined,
+        })),
+    ]
+}
+
+fn permission_condition() -> impl Strategy<Value = Value> {
+    let channel = select(vec!["whatsapp_marketing", "whatsapp_transactional"]);
+    let filter = prop_oneof![
+        (select(vec!["effective_date", "recorded_date"]), profile_date_filter())
+            .prop_map(|(field, filter)| json!({"field": field, "filter": filter})),
+        Just(json!({"field": "subscribe_method", "method": "checkout"})),
+    ];
+    let filtered =
+        (select(vec!["explicitly_reachable", "explicitly_unreachable"]), prop::collection::vec(filter, 0..3))
+            .prop_map(|(status, filters)| json!({"reachable_status": status, "filters": filters}));
+    let plain = select(vec![
+        "implicitly_reachable",
+        "implicitly_or_explicitly_reachable",
+        "implicitly_unreachable",
+        "implicitly_or_explicitly_unreachable",
+    ])
+    .prop_map(|status| json!({"reachable_status": status}));
+    (channel, prop_oneof![3 => filtered, 1 => plain]).prop_map(|(channel, permission)| {
+        json!({"type": "profile-permissions", "channel": channel, "permission": permission})
+    })
+}
+
+fn place_condition() -> impl Strategy<Value = Value> {
+    select(vec![
+        json!({"type": "profile-region", "in_region": true, "region": "united_states"}),
+        json!({"type": "profile-region", "in_region": false, "region": "european_union"}),
+        json!({"type": "profile-postal-code-distance", "country_code": "US", "postal_code": "10001",
+               "unit": "miles", "filter": {"type": "numeric", "operator": "less-than", "value": 100}}),
+        json!({"type": "profile-postal-code-distance", "country_code": "US", "postal_code": "94103",
+               "unit": "kilometers", "filter": {"type": "numeric", "operator": "greater-than", "value": 20.5}}),
+        json!({"type": "profile-sample", "percentage": 50}),
+        json!({"type": "profile-sample", "percentage": 99.99, "seed": "winter"}),
+    ])
 }
 
 fn property_condition() -> impl Strategy<Value = Value> {
@@ -164,7 +286,16 @@ fn consent_condition() -> impl Strategy<Value = Value> {
 }
 
 fn definition() -> impl Strategy<Value = Value> {
-    let condition = prop_oneof![4 => metric_condition(), 2 => property_condition(), 1 => consent_condition()];
+    let condition = prop_oneof![
+        12 => metric_condition(),
+        6 => property_condition(),
+        3 => consent_condition(),
+        4 => group_condition(),
+        3 => funnel_condition(),
+        3 => prediction_condition(),
+        1 => permission_condition(),
+        1 => place_condition(),
+    ];
     let group =
         prop::collection::vec(condition, 1..3).prop_map(|conditions| json!({"conditions": conditions}));
     prop::collection::vec(group, 1..3).prop_map(|groups| json!({"condition_groups": groups}))
@@ -190,6 +321,7 @@ struct MadeEvent {
     snap: bool,
     value: Option<i64>,
     color: Option<&'static str>,
+    begins: Option<i64>,
 }
 
 fn event() -> impl Strategy<Value = MadeEvent> {
@@ -199,13 +331,15 @@ fn event() -> impl Strategy<Value = MadeEvent> {
         prop::bool::weighted(0.2),
         prop::option::weighted(0.8, -200..500_i64),
         select(vec![None, Some("red"), Some("blue")]),
+        prop::option::of(distance()),
     )
-        .prop_map(|(metric, distance, snap, value, color)| MadeEvent {
+        .prop_map(|(metric, distance, snap, value, color, begins)| MadeEvent {
             metric,
             distance,
             snap,
             value,
             color,
+            begins,
         })
 }
 
@@ -217,6 +351,8 @@ struct MadeProfile {
     status: Option<ConsentStatus>,
     consented: i64,
     bounced: Option<i64>,
+    joined: Option<i64>,
+    place: Option<(&'static str, &'static str)>,
 }
 
 fn profile() -> impl Strategy<Value = MadeProfile> {
@@ -233,14 +369,18 @@ fn profile() -> impl Strategy<Value = MadeProfile> {
         select(vec![None, Some(ConsentStatus::Subscribed), Some(ConsentStatus::Unsubscribed)]),
         distance(),
         prop::option::weighted(0.3, distance()),
+        prop::option::weighted(0.6, distance()),
+        select(vec![None, Some(("US", "10001")), Some(("United States", "94103")), Some(("DE", "10115"))]),
     )
-        .prop_map(|(tier, birthday, email, status, consented, bounced)| MadeProfile {
+        .prop_map(|(tier, birthday, email, status, consented, bounced, joined, place)| MadeProfile {
             tier,
             birthday,
             email,
             status,
             consented,
             bounced,
+            joined,
+            place,
         })
 }
 
@@ -259,9 +399,49 @@ enum Step {
     Tick,
     /// Adds, edits or removes a segment.
     Edit(usize, Option<Value>),
+    Account(AccountChange),
     /// Counts everything anew.
     Recount,
     EncodeDecode,
+}
+
+/// The account moves, or its orders taught something else.
+#[derive(Clone, Debug)]
+enum AccountChange {
+    Zone(&'static str),
+    Model(Option<Model>),
+}
+
+fn account_change() -> impl Strategy<Value = AccountChange> {
+    prop_oneof![
+        select(vec!["UTC", "Europe/Paris", "America/New_York", "Asia/Kathmandu"])
+            .prop_map(AccountChange::Zone),
+        select(vec![None, Some(0.793), Some(1.4)]).prop_map(|a| AccountChange::Model(a.map(model))),
+    ]
+}
+
+fn model(a: f64) -> Model {
+    let purchases = json!({"r": 0.243, "alpha": 31.0, "a": a, "b": 2.426});
+    let value = json!({"orders": "1.5", "sum": "4"});
+    serde_json::from_value(json!({
+        "version": predictions::VERSION, "fitted_day": 19_000, "customers": 1000, "purchases": purchases, "value": value,
+    }))
+    .unwrap()
+}
+
+/// A segment asks only about those before it.
+fn acyclic(place: usize, mut definition: Value) -> Value {
+    for group in definition["condition_groups"].as_array_mut().unwrap() {
+        for condition in group["conditions"].as_array_mut().unwrap() {
+            for id in condition.get_mut("group_ids").and_then(Value::as_array_mut).into_iter().flatten() {
+                let asked = id.as_str().and_then(|id| id.strip_prefix("SEG")?.parse::<usize>().ok());
+                if asked.is_some_and(|asked| asked >= place) {
+                    *id = json!("NEWS");
+                }
+            }
+        }
+    }
+    definition
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -274,6 +454,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (-1..=1_i64).prop_map(Step::PassToDue),
         1 => Just(Step::Tick),
         2 => (0..4_usize, prop::option::weighted(0.8, definition())).prop_map(|(place, edit)| Step::Edit(place, edit)),
+        1 => account_change().prop_map(Step::Account),
         1 => Just(Step::Recount),
         3 => Just(Step::EncodeDecode),
     ]
@@ -295,6 +476,7 @@ impl Stored {
         Event {
             id: &self.id,
             metric_id: self.metric,
+            metric: if self.metric == "Views" { "Viewed Product" } else { "Placed Order" },
             occurred_ms: self.occurred,
             ingested_ms: self.ingested,
             value: self.value,
@@ -304,7 +486,7 @@ impl Stored {
 }
 
 struct World {
-    zone: TimeZone,
+    account: Account,
     version: u64,
     definitions: Vec<(String, u64, Value)>,
     program: Program,
@@ -338,12 +520,14 @@ fn instant(millis: i64) -> Instant {
 
 impl World {
     fn new(zone: &str, start: i64, definitions: Vec<Value>) -> Self {
-        let zone = TimeZone::get(zone).unwrap();
-        let definitions: Vec<_> =
-            (0..).zip(definitions).map(|(place, json)| (format!("SEG{place:03}"), 1, json)).collect();
-        let program = Program::compile(1, segments_of(&definitions), zone.clone()).unwrap();
+        let account = Account { zone: TimeZone::get(zone).unwrap(), model: Some(model(0.793)) };
+        let definitions: Vec<_> = (0..)
+            .zip(definitions)
+            .map(|(place, json)| (format!("SEG{place:03}"), 1, acyclic(place, json)))
+            .collect();
+        let program = Program::compile(1, segments_of(&definitions), account.clone()).unwrap();
         let mut world = Self {
-            zone,
+            account,
             version: 1,
             definitions,
             program,
@@ -361,7 +545,7 @@ impl World {
 
     fn naive(&self, now: i64) -> BTreeSet<String> {
         let events: Vec<Event<'_>> = self.told.iter().map(Stored::event).collect();
-        naive::members(&segments_of(&self.definitions), &self.zone, &self.profile, &events, now)
+        naive::members(&segments_of(&self.definitions), &self.account, &self.profile, &events, now)
     }
 
     /// Time passes in the world; the state is told with the next call.
@@ -481,6 +665,12 @@ impl World {
         let mut properties = Map::new();
         if let Some(color) = event.color {
             properties.insert("Color".to_owned(), json!(color));
+            properties.insert("Items".to_owned(), json!([{"Color": "green"}, {"Color": color}, {"Size": 4}]));
+        }
+        if let Some(begins) = event.begins {
+            let at = jiff::Timestamp::from_millisecond(self.clock + begins).unwrap().to_string();
+            let text = if begins % 3 == 0 { &at[..10] } else { &at };
+            properties.insert("Trip".to_owned(), json!({"Begins": text}));
         }
         let mut occurred = self.clock + event.distance;
         if event.snap {
@@ -505,12 +695,19 @@ impl World {
             properties.insert("Birthday".to_owned(), json!(text));
         }
         self.profile.attributes.insert("properties".to_owned(), Value::Object(properties));
+        if let Some((country, zip)) = change.place {
+            self.profile.attributes.insert("location".to_owned(), json!({"country": country, "zip": zip}));
+        }
+        self.profile.lists =
+            change.joined.map(|joined| ("NEWS".to_owned(), instant(now + joined))).into_iter().collect();
+        self.profile.phone_number = change.email.then(|| "+15005550006".to_owned());
         self.profile.email = change.email.then(|| "ada@example.com".to_owned());
         self.profile.consent.clear();
         if let Some(status) = change.status {
             let consent = Consent {
                 status,
                 at: Some(instant(now + change.consented)),
+                recorded_at: change.bounced.is_none().then(|| instant(now)),
                 method: Some("checkout".to_owned()),
                 double_opt_in: change.consented % 2 == 0,
                 suppressions: change
@@ -520,9 +717,18 @@ impl World {
                     .collect(),
                 ..Consent::default()
             };
+            if change.consented % 3 == 0 {
+                self.profile.consent.insert(Channel::WhatsappMarketing, consent.clone());
+            }
             self.profile.consent.insert(Channel::Email, consent);
         }
         self.profile.updated_at = instant(now);
+    }
+
+    fn compile(&mut self) {
+        let segments = segments_of(&self.definitions);
+        self.program = Program::compile(self.version, segments, self.account.clone()).unwrap();
+        self.bring_up();
     }
 
     fn step(&mut self, step: Step, number: usize) {
@@ -566,11 +772,18 @@ impl World {
                 let id = format!("SEG{place:03}");
                 self.definitions.retain(|(other, ..)| *other != id);
                 if let Some(json) = edit {
-                    self.definitions.push((id, self.version, json));
+                    self.definitions.push((id, self.version, acyclic(place, json)));
                 }
-                let segments = segments_of(&self.definitions);
-                self.program = Program::compile(self.version, segments, self.zone.clone()).unwrap();
-                self.bring_up();
+                self.compile();
+            }
+            Step::Account(change) => {
+                self.tick();
+                self.version += 1;
+                match change {
+                    AccountChange::Zone(zone) => self.account.zone = TimeZone::get(zone).unwrap(),
+                    AccountChange::Model(model) => self.account.model = model,
+                }
+                self.compile();
             }
             Step::Recount => self.recount(),
             Step::EncodeDecode => {
@@ -636,7 +849,7 @@ proptest! {
             prop_oneof![
                 4 => (-5 * DAY..HOUR, 1..3_i64, prop::bool::weighted(0.2)).prop_map(|(distance, value, negative)| {
                     let value = Some(if negative { -100 * value } else { 100 * value });
-                    Step::Event(MadeEvent { metric: "Orders", distance, snap: false, value, color: None })
+                    Step::Event(MadeEvent { metric: "Orders", distance, snap: false, value, color: None, begins: None })
                 }),
                 2 => (-1..=1_i64).prop_map(Step::PassToDue),
                 2 => (0..3 * DAY).prop_map(Step::Pass),

@@ -47,7 +47,15 @@ fn person(tier: &str) -> Profile {
 }
 
 fn order<'a>(id: &'a str, at: i64, properties: &'a Map<String, Value>) -> Event<'a> {
-    Event { id, metric_id: "Orders", occurred_ms: at, ingested_ms: at, value: None, properties }
+    Event {
+        id,
+        metric_id: "Orders",
+        metric: "Placed Order",
+        occurred_ms: at,
+        ingested_ms: at,
+        value: None,
+        properties,
+    }
 }
 
 fn change(segment_id: &str, entered: bool, at_ms: i64, cause: Cause) -> Transition {

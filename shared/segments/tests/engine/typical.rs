@@ -131,6 +131,7 @@ impl Stored {
         Event {
             id: &self.id,
             metric_id: self.metric,
+            metric: self.metric,
             occurred_ms: self.occurred,
             ingested_ms: self.occurred,
             value: Some(Decimal::new(4195, 2)),

@@ -28,7 +28,7 @@ fn holds(condition: &Value, zone: &str, profile: &Profile, events: &[Event<'_>],
     let definition = Definition::parse(&json).unwrap_or_else(|error| panic!("{error}: {json}"));
     let segments = vec![Segment { id: "SEG001".to_owned(), version: 1, definition }];
     let zone = TimeZone::get(zone).unwrap();
-    let expected = !naive::members(&segments, &zone, profile, events, millis(now)).is_empty();
+    let expected = !naive::members(&segments, &zone.clone().into(), profile, events, millis(now)).is_empty();
     let program = Program::compile(1, segments, zone).unwrap();
     let mut state = State::new();
     program.rebuild(&mut state, profile, Some(events), Cause::Definition, millis(now));
@@ -46,6 +46,7 @@ fn dated(filter: &Value, zone: &str, at: &str, now: &str) -> (bool, bool) {
     let event = Event {
         id: "one",
         metric_id: "Orders",
+        metric: "Placed Order",
         occurred_ms: millis(&at),
         ingested_ms: millis(now),
         value: None,
@@ -213,6 +214,7 @@ fn zero_times_matches_who_never_did_and_sums_are_exact() {
     let event = |id, value: &str| Event {
         id,
         metric_id: "Orders",
+        metric: "Placed Order",
         occurred_ms: millis("2023-06-01T00:00:00Z"),
         ingested_ms: millis(now),
         value: Some(value.parse().unwrap()),
@@ -281,6 +283,7 @@ fn consent_is_what_the_profile_says() {
         Consent {
             status: ConsentStatus::Subscribed,
             at: Some(instant("2023-06-15T10:00:00Z")),
+            recorded_at: None,
             method: Some("form".to_owned()),
             source: Some("Footer".to_owned()),
             double_opt_in: true,

@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// How long nobody renews a grant after a failure that may pass, and after the application was refused.
 const PASSING_MS: i64 = 60_000;
 const REFUSED_MS: i64 = 300_000;
-/// Pauses between tries to keep a new pair: losing it can mean losing the grant.
+/// Pauses between tries of what it takes to keep a new pair: losing it can mean losing the grant.
 const KEEPING: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
 /// The secret that a grant becomes.
 const ACCESS_TOKEN: &str = "access_token";
@@ -327,8 +327,8 @@ impl Inner {
         lease_ms: i64,
     ) -> Result<Arc<Known>, Error> {
         let before = known.grant.as_ref();
-        let lease_ms = self.hold_on(connection, lease_ms).await?;
-        let current = self.read(connection, true).await?;
+        let lease_ms = persistently(|| self.hold_on(connection, lease_ms)).await?;
+        let current = persistently(|| self.read(connection, true)).await?;
         let is_current = before.is_some_and(|before| current.holds(before));
         let outcome = if is_current {
             let grant = Grant::of(answer, before, asked_at);
@@ -404,14 +404,7 @@ impl Inner {
     }
 
     async fn put(&self, connection: &str, grant: &Grant) -> Result<(), Error> {
-        let mut pauses = KEEPING.into_iter();
-        loop {
-            match (self.secrets.put_grant(connection, grant).await, pauses.next()) {
-                (Ok(()), _) => return Ok(()),
-                (Err(_), Some(pause)) => tokio::time::sleep(pause).await,
-                (Err(error), None) => return Err(unavailable(error)),
-            }
-        }
+        persistently(|| async { self.secrets.put_grant(connection, grant).await.map_err(unavailable) }).await
     }
 
     /// Lets nobody renew the grant for a while.
@@ -466,6 +459,20 @@ fn usable(known: &Known) -> Result<Secrets, Error> {
         Some(grant) if grant.ended_at.is_some() => Err(over()),
         _ => Ok(known.secrets()),
     }
+}
+
+/// Tries something again that failed.
+async fn persistently<T, F>(attempt: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    for pause in KEEPING {
+        match attempt().await {
+            Ok(done) => return Ok(done),
+            Err(_) => tokio::time::sleep(pause).await,
+        }
+    }
+    attempt().await
 }
 
 fn over() -> Error {

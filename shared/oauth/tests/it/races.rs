@@ -46,6 +46,27 @@ async fn a_pair_that_cannot_be_kept_is_not_used_and_the_next_asks_with_the_old_t
 }
 
 #[tokio::test]
+async fn a_pair_that_was_issued_is_kept_although_something_fails_just_then() {
+    for operation in ["UpdateItem", "GetParameter"] {
+        let stage = Stage::authorized().await;
+        stage.server.rotate(Rotation::AtIssue);
+        stage.minutes(60);
+        stage.server.hold_up(Gate::After);
+        let grants = stage.process();
+        let (renewed, ()) = tokio::join!(stage.get(&grants), async {
+            stage.server.waiting.acquire().await.unwrap().forget();
+            stage.world.intercept_once(Answer::Throttle, move |call| call.operation.starts_with(operation));
+            stage.server.gate.add_permits(1);
+        });
+        assert_eq!(
+            (renewed.unwrap().as_str(), stage.kept().as_str()),
+            ("access-2", "access-2"),
+            "{operation}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_pair_that_was_kept_is_there_for_the_next_although_the_process_ended() {
     let stage = Stage::authorized().await;
     stage.minutes(60);

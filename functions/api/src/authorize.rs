@@ -107,6 +107,6 @@ pub(crate) fn redirect_uri(asked: &Asked, platform: &dyn Platform) -> String {
     format!("{}/oauth/{}/callback", asked.base, platform.name())
 }
 
-fn conflict(code: &'static str, detail: &str) -> ApiError {
+pub(crate) fn conflict(code: &'static str, detail: &str) -> ApiError {
     ApiError::new(StatusCode::CONFLICT, code, "Conflict.", detail)
 }

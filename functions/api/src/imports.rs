@@ -6,9 +6,10 @@ use http::StatusCode;
 use jiff::SignedDuration;
 use platform::{Connection, Period, Platform, Span};
 use serde_json::{Value, json};
-use store::{Import, ImportStatus, Tally};
+use store::{ConnectionRecord, ConnectionStatus, Import, ImportStatus, Tally};
 
 use crate::Api;
+use crate::authorize::conflict;
 use crate::body::{self, Fields};
 use crate::document::{Answer, Resource, collection, page_of, single, time};
 use crate::error::{ApiError, ApiResult};
@@ -18,7 +19,7 @@ use crate::request::Asked;
 const PAGE: usize = 20;
 const MAX_PAGE: usize = 100;
 /// 1990-01-01: no shop's records are older.
-const EARLIEST_MS: i64 = 631_152_000_000;
+pub(crate) const EARLIEST_MS: i64 = 631_152_000_000;
 /// How long a test of a connection may take.
 const TEST_MS: i64 = 15_000;
 /// How far back a test looks: nothing needs to be found there.
@@ -40,7 +41,12 @@ impl Api {
         if since.as_millis() < EARLIEST_MS || since >= until {
             return Err(attributes.invalid("'since' must be before 'until' and not before 1990."));
         }
-        let (connection, platform) = self.asked_connection(id).await?;
+        let record = self.connection_by_id(id).await?;
+        if record.status != ConnectionStatus::Active {
+            let detail = "The connection is switched off, and would not be asked. Enable it first.";
+            return Err(conflict("connection_disabled", detail));
+        }
+        let (connection, platform) = self.asked(record)?;
         let period = Period::history(since.timestamp(), until.timestamp());
         if platform.feeds(&connection, &period).is_empty() {
             let detail = format!(
@@ -54,7 +60,7 @@ impl Api {
         let imports = self.store.imports().await?;
         if imports.iter().any(|import| import.connection == id && import.is_unfinished()) {
             let detail = "An import of this connection is under way. Wait for its end, or cancel it.";
-            return Err(ApiError::new(StatusCode::CONFLICT, "conflict", "Conflict.", detail));
+            return Err(conflict("conflict", detail));
         }
         let import = Import::new(self.long_id("import"), id.to_owned(), [since, until], now);
         self.store.create_import(&import).await?;
@@ -140,6 +146,10 @@ impl Api {
     /// A connection as its adapter sees it, and the adapter.
     pub(crate) async fn asked_connection(&self, id: &str) -> ApiResult<(Connection, &'static dyn Platform)> {
         let record = self.connection_by_id(id).await?;
+        self.asked(record)
+    }
+
+    fn asked(&self, record: ConnectionRecord) -> ApiResult<(Connection, &'static dyn Platform)> {
         let platform = self.platform(&record.platform);
         let platform = platform.ok_or_else(|| ApiError::not_found("platform", &record.platform))?;
         Ok((Connection { id: record.id, platform: record.platform, settings: record.settings }, platform))

@@ -1,9 +1,10 @@
 //! Whether what is stored is what the platform says: counts, sums and ids, day by day.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use canonical::{Event, Fact, Metric, Source, order};
 use extract::{Sink, Stopped, Task};
+use futures::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -16,14 +17,19 @@ use store::{EventFilter, EventOrder, Subject, SubjectKey, Tally, metric_id};
 use crate::Api;
 use crate::document::{Answer, Resource, single};
 use crate::error::{ApiError, ApiResult};
+use crate::imports::EARLIEST_MS;
 use crate::request::Asked;
 
 /// The longest period, in days.
 const MAX_DAYS: i32 = 31;
-/// How long the platform may take; a request ends after 29 seconds.
-const READ_MS: i64 = 22_000;
+/// How long the platform may take, and one request to it ten seconds more; ours ends after 29.
+const READ_MS: i64 = 18_000;
 /// Events of a page of the store.
 const PAGE: usize = 1000;
+/// Ledgers that are read at the same time.
+const READS: usize = 32;
+/// The most that is read of the platform: more does not fit a function's memory.
+const MAX_READ_BYTES: usize = 100 * 1024 * 1024;
 /// Ids that are named, of each kind and day; of more, the count alone.
 const MAX_NAMED: usize = 100;
 /// Rounds of requests of a thin record, as the mapper allows them.
@@ -69,7 +75,9 @@ impl Totals {
         self.count += 1;
         if let Some(money) = counted.value {
             let currency = money.currency.map(|currency| currency.to_string()).unwrap_or_default();
-            *self.sums.entry(currency).or_default() += money.amount;
+            let sum = self.sums.entry(currency).or_default();
+            // A platform's amounts can be absurd.
+            *sum = sum.saturating_add(money.amount);
         }
     }
 
@@ -100,6 +108,10 @@ impl Api {
         }
         let [since, until] =
             bounds(from, to, &zone).ok_or_else(|| ApiError::parameter("from", "No such day."))?;
+        if since.as_millisecond() < EARLIEST_MS || since > self.clock.now() {
+            let detail = "The first day must not be in the future, and not before 1990.";
+            return Err(ApiError::parameter("from", detail));
+        }
 
         let said = self.said(platform, connection.clone(), metric, since, until).await?;
         let said = said.iter().map(|event| (event.id.clone(), Counted::of(event, &zone)));
@@ -114,15 +126,16 @@ impl Api {
             days.entry(day).or_default();
             day = day.saturating_add(1.day());
         }
+        let untold = said.iter().filter(|(event, _)| !stored.contains_key(*event));
+        let untold: HashSet<&str> = untold.map(|(_, counted)| counted.order.as_str()).collect();
+        let waiting = self.waiting(&connection, untold).await?;
         for (event, counted) in &said {
             let day = days.entry(counted.day).or_default();
             day.source.add(counted);
             match stored.get(event) {
                 Some(stored) if stored.value == counted.value && stored.day == counted.day => {}
                 Some(_) => day.different.push(counted.order.clone()),
-                None if self.waits(&connection, event, &counted.order).await? => {
-                    day.waiting.push(counted.order.clone());
-                }
+                None if waiting.contains(event) => day.waiting.push(counted.order.clone()),
                 None => day.missing.push(counted.order.clone()),
             }
         }
@@ -182,7 +195,7 @@ impl Api {
 
         let mut ledgers: HashMap<String, order::Ledger> = HashMap::new();
         let mut events = Vec::new();
-        for record in records.0 {
+        for record in records.list {
             let delivery = self.delivery(&connection, record);
             let source = Source {
                 platform: connection.platform.clone(),
@@ -245,12 +258,16 @@ impl Api {
         }
     }
 
-    /// Whether an event was told, but waits for its person to be known: a guest's without any identifier.
-    async fn waits(&self, connection: &Connection, event: &str, order: &str) -> ApiResult<bool> {
+    /// Events of these orders that were told, but wait for their person to be known: a guest's without any identifier.
+    async fn waiting(&self, connection: &Connection, orders: HashSet<&str>) -> ApiResult<HashSet<String>> {
         type Opaque = Map<String, Value>;
-        let key = SubjectKey { connection: connection.id.clone(), kind: "order", id: order.to_owned() };
-        let subject: Subject<Opaque> = self.store.subject(&key).await?;
-        Ok(subject.parked.iter().any(|parked| parked.id == event))
+        let subjects = orders.into_iter().map(|order| async move {
+            let key = SubjectKey { connection: connection.id.clone(), kind: "order", id: order.to_owned() };
+            let subject: Subject<Opaque> = self.store.subject(&key).await?;
+            Ok::<_, ApiError>(stream::iter(subject.parked.into_iter().map(|parked| Ok(parked.id))))
+        });
+        let subjects: Vec<_> = subjects.collect();
+        stream::iter(subjects).buffer_unordered(READS).try_flatten().try_collect().await
     }
 
     fn delivery(&self, connection: &Connection, record: Record) -> Delivery {
@@ -267,13 +284,18 @@ impl Api {
     }
 }
 
-/// Keeps all records, the last of each state once.
+/// Keeps all records, as long as there is room.
 #[derive(Default)]
-struct Records(Vec<Record>);
+struct Records {
+    list: Vec<Record>,
+    bytes: usize,
+}
 
 impl Sink for Records {
     async fn take(&mut self, records: Vec<Record>) -> anyhow::Result<()> {
-        self.0.extend(records);
+        self.bytes += records.iter().map(|record| record.body.len()).sum::<usize>();
+        anyhow::ensure!(self.bytes <= MAX_READ_BYTES, "too much at once");
+        self.list.extend(records);
         Ok(())
     }
 }
@@ -303,12 +325,12 @@ fn bounds(from: Date, to: Date, zone: &TimeZone) -> Option<[Timestamp; 2]> {
 
 fn unread(stopped: &Stopped) -> ApiError {
     let (status, code) = match stopped {
-        Stopped::OutOfTime => (StatusCode::UNPROCESSABLE_ENTITY, "too_much"),
+        Stopped::OutOfTime | Stopped::Sink(_) => (StatusCode::UNPROCESSABLE_ENTITY, "too_much"),
         _ => (StatusCode::BAD_GATEWAY, "platform_unavailable"),
     };
     let detail = match stopped {
-        Stopped::OutOfTime => {
-            "The platform needs longer than a request may take: ask for fewer days.".to_owned()
+        Stopped::OutOfTime | Stopped::Sink(_) => {
+            "The platform has more to say than a request has time or room for: ask for fewer days.".to_owned()
         }
         other => other.to_string(),
     };
@@ -337,6 +359,25 @@ fn day_json(date: Date, day: Day) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn absurd_amounts_have_a_sum_and_do_not_panic() {
+        let most = Some(canonical::Money { amount: Decimal::MAX, currency: None });
+        let absurd = Counted { order: "1".to_owned(), day: Date::ZERO, value: most };
+        let mut totals = Totals::default();
+        totals.add(&absurd);
+        totals.add(&absurd);
+        assert_eq!(totals.json(), json!({"count": 2, "sum": {"": Decimal::MAX.to_string()}}));
+    }
+
+    #[tokio::test]
+    async fn what_is_read_is_bounded() {
+        let record = |bytes| Record { body: vec![0; bytes], ..Record::default() };
+        let mut records = Records::default();
+        records.take(vec![record(MAX_READ_BYTES)]).await.unwrap();
+        let error = records.take(vec![record(1)]).await.unwrap_err();
+        assert_eq!(unread(&Stopped::Sink(error)).status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
 
     #[test]
     fn days_begin_and_end_where_the_shop_is() {

@@ -90,6 +90,21 @@ async fn an_import_that_cannot_be_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_switched_off_is_not_imported() {
+    let world = World::new().await;
+    let shop = connect(&world, "past").await;
+    let path = format!("/api/connections/{shop}");
+    let enable = |enabled: bool| json!({"data": {"type": "connection", "id": shop, "attributes": {"enabled": enabled}}});
+    world.patch(&path, enable(false)).await;
+    let since = import(json!({"since": "2026-01-01T00:00:00Z"}));
+    let refused = world.post(&format!("{path}/import"), since.clone()).await;
+    assert_eq!((refused.error().0, &refused.body["errors"][0]["code"]), (409, &json!("connection_disabled")));
+    assert_eq!(world.sent(Queue::Polls), [""; 0]);
+    world.patch(&path, enable(true)).await;
+    assert_eq!(world.post(&format!("{path}/import"), since).await.status, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
 async fn what_cannot_be_compared_is_refused_before_anybody_is_asked() {
     let world = World::new().await;
     let shop = connect(&world, "main").await;
@@ -99,10 +114,17 @@ async fn what_cannot_be_compared_is_refused_before_anybody_is_asked() {
         ("from=2026-01-02&to=2026-01-01", 400),
         ("from=today&to=2026-01-01", 400),
         ("from=2026-01-01", 400),
+        ("from=-009999-01-03&to=-009999-01-03", 400),
+        ("from=2026-01-01&to=2026-01-31&metric=Sold%20Out", 400),
         ("from=2026-01-01&to=2026-01-31", 400),
     ] {
         let reply = world.get(&format!("/api/connections/{shop}/parity?{query}")).await;
         assert_eq!(reply.error().0, status, "{query}: {}", reply.body);
+    }
+    let asked = connect(&world, "past").await;
+    for days in ["2026-06-18&to=2026-06-19", "9999-12-29&to=9999-12-29", "1989-12-30&to=1989-12-31"] {
+        let reply = world.get(&format!("/api/connections/{asked}/parity?from={days}")).await;
+        assert_eq!(reply.error(), (400, "from"), "{days}: {}", reply.body);
     }
     assert_eq!(
         world.get("/api/connections/nobody/parity?from=2026-01-01&to=2026-01-01").await.error().0,

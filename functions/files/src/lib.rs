@@ -26,8 +26,8 @@ pub use place::{Format, Place};
 
 /// How long one call reads on; the function's time-out is 900 s.
 const RUN_MS: i64 = 600_000;
-/// Bytes that are asked for at once.
-const BLOCK_BYTES: u64 = 4 * 1024 * 1024;
+/// Bytes that are asked for at once: what is read of them, and be it a problem with every second byte, is held in memory.
+const BLOCK_BYTES: u64 = 1024 * 1024;
 /// The longest line, and the longest order.
 const MAX_RECORD_BYTES: usize = 8 * 1024 * 1024;
 /// Facts of one delivery, and their bytes.

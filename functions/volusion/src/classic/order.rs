@@ -48,6 +48,14 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
     let status = Status::of(&status, reader.connection);
     let details = Details::of(dropped, body.lines, &zone);
     let total = dropped.take("PaymentAmount", order.payment_amount).map(|Amount(amount)| amount);
+    let mut is_nothing =
+        |name, paid| dropped.take(name, paid).is_some_and(|Amount(amount): Amount| amount.is_zero());
+    let unpaid = [
+        is_nothing("Total_Payment_Received", order.total_payment_received),
+        is_nothing("Total_Payment_Authorized", order.total_payment_authorized),
+    ] == [true; 2];
+    // Perhaps its payment was declined before it was cancelled. If not, its time was told when it was seen before.
+    let is_placed = status.is_placed() && !(status == Status::Cancelled && unpaid);
     let shipped_at = instant(shipped).unwrap_or(changed_at);
     let shipment = details.has_left(status).then(|| Shipment {
         // Parcels have no ids and their contents change: all that leaves counts as one.
@@ -116,7 +124,7 @@ pub(crate) fn order(reader: &mut Reader<'_>) -> Reading {
         order_id,
         person,
         updated_at,
-        placed_at: ordered_at.filter(|_| status.is_placed()),
+        placed_at: ordered_at.filter(|_| is_placed),
         detail: Some(detail),
         cancelled,
         fulfilled_at,

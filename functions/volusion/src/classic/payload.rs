@@ -85,6 +85,10 @@ pub(crate) struct Order {
     pub cancel_reason: Field<String>,
     pub order_status: Field<String>,
     pub payment_amount: Field<Amount>,
+    #[serde(rename = "Total_Payment_Received")]
+    pub total_payment_received: Field<Amount>,
+    #[serde(rename = "Total_Payment_Authorized")]
+    pub total_payment_authorized: Field<Amount>,
     #[serde(rename = "Order_Entry_System")]
     pub order_entry_system: Field<String>,
     pub billing_first_name: Field<String>,

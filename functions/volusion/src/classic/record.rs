@@ -22,6 +22,7 @@ const ORDER_FIELDS: &[&str] = &[
     "OrderStatus",
     "PaymentAmount",
     "Total_Payment_Received",
+    "Total_Payment_Authorized",
     "Order_Entry_System",
     "BillingFirstName",
     "BillingLastName",

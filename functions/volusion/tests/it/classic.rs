@@ -260,6 +260,7 @@ fn the_samples_are_what_the_adapter_reads() {
             "LastModified",
             "OrderStatus",
             "PaymentAmount",
+            "Total_Payment_Authorized",
             "EmailAddress",
             "OrderDetailID",
             "QtyShipped",

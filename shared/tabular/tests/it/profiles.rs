@@ -137,6 +137,14 @@ fn a_misplaced_quotation_mark_costs_its_line_and_not_those_behind_it() {
 }
 
 #[test]
+fn a_file_full_of_misplaced_quotation_marks_is_read_in_one_go() {
+    for line in ["a\"b,\"c\n", "x,\"\n", ",\"\"\"\n", "\"\n", "a,\"\"\"\"b\n"] {
+        let file = format!("Email,Note\n{}", line.repeat(200_000));
+        assert!(rows(&file).len() >= 100_000, "{line:?}");
+    }
+}
+
+#[test]
 fn lines_end_as_any_system_ends_them() {
     for end in ["\n", "\r\n", "\r"] {
         let csv = ["Email,Note", "", "ann@example.com,\"a\"", ",b", "bo@example.com,c"].join(end);

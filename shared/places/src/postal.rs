@@ -185,6 +185,9 @@ mod tests {
             (("US", "10001"), ("US", "90210"), 3_950), // Manhattan - Beverly Hills
             (("US", "10001"), ("US", "19103"), 130),   // Manhattan - Philadelphia
             (("US", "99501"), ("US", "96815"), 4_480), // Anchorage - Waikiki
+            (("US", "99501"), ("US", "99503"), 3),     // within Anchorage
+            (("US", "99501"), ("US", "99505"), 14),    // Anchorage - the base beside it
+            (("US", "99501"), ("US", "99701"), 420),   // Anchorage - Fairbanks
             (("US", "33101"), ("PR", "00901"), 1_675), // Miami - San Juan
             (("DE", "10115"), ("DE", "80331"), 505),   // Berlin - Munich
             (("FR", "75001"), ("FR", "13001"), 660),   // Paris - Marseille

@@ -9,6 +9,7 @@ pub mod past;
 pub mod random;
 pub mod shop;
 pub mod stack;
+pub mod workload;
 
 use std::time::{Duration, Instant};
 

@@ -298,7 +298,7 @@ fn listed<'a>(
             people.extend(page.iter().filter_map(with_id));
         }
         joined = rest;
-        pages += pages + 1;
+        pages = 2 * pages + 1;
     }
     Ok(Ok((people, joined)))
 }

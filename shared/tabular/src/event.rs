@@ -68,12 +68,9 @@ pub fn event_lines<R: Read>(reader: R) -> impl Iterator<Item = Result<EventRow, 
         while !done {
             let mut line = Vec::new();
             number += 1;
-            let is_whole = match whole_line(&mut reader, &mut line) {
-                Ok(is_whole) => is_whole,
-                Err(_) => {
-                    done = true;
-                    return Some(Err(RowError::new(number, "the file cannot be read further")));
-                }
+            let Ok(is_whole) = whole_line(&mut reader, &mut line) else {
+                done = true;
+                return Some(Err(RowError::new(number, "the file cannot be read further")));
             };
             let begin = if number == 1 { mark(&line) } else { 0 };
             if !is_whole {

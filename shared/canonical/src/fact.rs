@@ -373,9 +373,9 @@ pub enum Channel {
     Email,
     /// Text messages.
     Sms,
-    /// WhatsApp messages that advertise.
+    /// `WhatsApp` messages that advertise.
     WhatsappMarketing,
-    /// WhatsApp messages about what was bought.
+    /// `WhatsApp` messages about what was bought.
     WhatsappTransactional,
 }
 

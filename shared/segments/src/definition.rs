@@ -76,7 +76,7 @@ pub(crate) struct GroupCondition {
     pub(crate) joined: Option<DateTest>,
 }
 
-/// Whether somebody may be reached by WhatsApp.
+/// Whether somebody may be reached by `WhatsApp`.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct PermissionCondition {
     pub(crate) channel: Channel,

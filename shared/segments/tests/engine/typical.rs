@@ -139,15 +139,8 @@ impl Stored {
         }
     }
 
-    #[allow(dead_code, reason = "one of the two programs that include this file has no use for it")]
     pub(crate) fn occurred(&self) -> i64 {
         self.occurred
-    }
-
-    #[allow(dead_code, reason = "one of the two programs that include this file has no use for it")]
-    pub(crate) fn of_metric(mut self, metric: &'static str) -> Self {
-        self.metric = metric;
-        self
     }
 }
 

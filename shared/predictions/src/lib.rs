@@ -15,4 +15,4 @@ mod value;
 
 pub use model::{Dimension, HORIZON_DAYS, Model, PREDICTED_DAYS, Prediction, VERSION};
 pub use orders::Orders;
-pub use sample::{Minimums, NotEnough, Sample};
+pub use sample::{Damaged, Minimums, NotEnough, Sample};

@@ -1,9 +1,13 @@
 //! The customers a model is fitted to, in bounded memory.
 
+mod bytes;
+
 use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
+
+pub use bytes::Damaged;
 
 use crate::model::{Model, VERSION};
 use crate::orders::Orders;
@@ -51,7 +55,7 @@ pub enum NotEnough {
 ///
 /// However many there are, a few thousand groups of them remain, each of which stands with its means. All sums are
 /// whole numbers: the order in which customers are added does not matter.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
     today: i64,
     customers: u64,
@@ -62,7 +66,7 @@ pub struct Sample {
     spending: BTreeMap<[u8; 2], Group<2>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Group<const N: usize> {
     customers: u64,
     sums: [u128; N],
@@ -92,6 +96,22 @@ impl Sample {
         self.newest = self.newest.min(gap);
         put(&mut self.histories, [orders.count - 1, span, gap]);
         put(&mut self.spending, [orders.count, value]);
+    }
+
+    /// Adds the customers of another sample, which must be of the same day.
+    pub fn merge(&mut self, other: &Self) {
+        debug_assert_eq!(self.today, other.today, "samples of one day");
+        self.customers += other.customers;
+        self.loyal += other.loyal;
+        self.oldest = self.oldest.max(other.oldest);
+        self.newest = self.newest.min(other.newest);
+        merge_groups(&mut self.histories, &other.histories);
+        merge_groups(&mut self.spending, &other.spending);
+    }
+
+    /// How many customers have been added.
+    pub fn customers(&self) -> u64 {
+        self.customers
     }
 
     /// The model under which these customers are most likely.
@@ -145,6 +165,19 @@ fn put<const N: usize>(groups: &mut BTreeMap<[u8; N], Group<N>>, figures: [u64; 
     group.customers += 1;
     for (sum, figure) in group.sums.iter_mut().zip(figures) {
         *sum += u128::from(figure);
+    }
+}
+
+fn merge_groups<const N: usize>(
+    groups: &mut BTreeMap<[u8; N], Group<N>>,
+    others: &BTreeMap<[u8; N], Group<N>>,
+) {
+    for (classes, other) in others {
+        let group = groups.entry(*classes).or_insert(Group { customers: 0, sums: [0; N] });
+        group.customers += other.customers;
+        for (sum, more) in group.sums.iter_mut().zip(other.sums) {
+            *sum += more;
+        }
     }
 }
 

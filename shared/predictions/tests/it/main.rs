@@ -321,6 +321,34 @@ proptest! {
     }
 
     #[test]
+    fn customers_in_pieces_are_the_same_customers(
+        pieces in proptest::collection::vec(proptest::collection::vec(any_orders(), 0..20), 0..5),
+        today in any::<i64>(),
+    ) {
+        let mut whole = Sample::new(today);
+        let mut merged = Sample::new(today);
+        for piece in &pieces {
+            let mut part = Sample::new(today);
+            for orders in piece {
+                whole.add(orders);
+                part.add(orders);
+            }
+            merged.merge(&Sample::decode(&part.encode()).unwrap());
+        }
+        prop_assert_eq!(&merged, &whole);
+        let bytes = whole.encode();
+        for short in 0..bytes.len() {
+            prop_assert!(Sample::decode(&bytes[..short]).is_err());
+        }
+        prop_assert!(Sample::decode(&[bytes, vec![0]].concat()).is_err());
+    }
+
+    #[test]
+    fn no_bytes_fail(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Sample::decode(&bytes);
+    }
+
+    #[test]
     fn while_nothing_is_ordered_everything_only_declines(
         model in models(), orders in some_orders(), day in 0..8_000_i64, days in 1..40_000_i64,
     ) {

@@ -8,7 +8,7 @@ use crate::table::{self, Item, item_text};
 use crate::{Error, Result, Store, Versioned, keys};
 
 impl Store {
-    /// Erases a person: events, attributes, memberships. Their identifiers stay only as digests with the time of
+    /// Erases a person: events, attributes, memberships, places on lists. Their identifiers stay only as digests with the time of
     /// the erasure, so that an old delivery that comes again does not bring the person back.
     ///
     /// The tombstone comes first: what a crash leaves undone is finished by whoever meets it next.
@@ -28,6 +28,7 @@ impl Store {
     /// Removes what is left behind a tombstone.
     pub(crate) async fn finish_erasure(&self, id: &str, at_ms: i64, version: u64) -> Result<()> {
         self.delete_events(id).await?;
+        self.delete_listed(id).await?;
         self.delete_evaluation(id).await?;
         match self.put_tombstone(id, at_ms, false, version).await {
             // Somebody else finished it.

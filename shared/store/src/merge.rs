@@ -8,7 +8,8 @@ use crate::table::{self, Item};
 use crate::{Result, Store, Versioned, keys};
 
 impl Store {
-    /// Merges `source` into `destination`: attributes, then an alias in the source's place, then its events move.
+    /// Merges `source` into `destination`: attributes, then an alias in the source's place, then its
+    /// places on lists and its events move.
     /// Every step can be repeated; what a crash left undone is finished by whoever meets the alias next.
     pub async fn merge_profiles(
         &self,
@@ -38,8 +39,10 @@ impl Store {
         let Some(destination) = self.profile(into).await? else {
             // Erased since.
             self.delete_events(id).await?;
+            self.delete_listed(id).await?;
             return self.put_alias(id, into, false, None).await;
         };
+        self.move_listed(id, &destination).await?;
         let events = self.history(id).await?;
         for event in &events {
             self.put_event(&StoredEvent { profile_id: destination.value.id.clone(), ..event.clone() })

@@ -154,21 +154,7 @@ impl Store {
     /// Writes a profile over the version it was read from; [`Error::Conflict`] if somebody else was faster.
     pub async fn put_profile(&self, profile: &Profile, read_version: u64) -> Result<Versioned<Profile>> {
         let version = read_version + 1;
-        let item = ProfileItem {
-            pk: keys::profile(&profile.id),
-            sk: keys::PROFILE.to_owned(),
-            v: version,
-            ps: Some(keys::profile_shard(&profile.id)),
-            id: Some(profile.id.clone()),
-            created: Some(keys::timed(profile.created_at.as_millis(), &profile.id)),
-            updated: Some(keys::timed(profile.updated_at.as_millis(), &profile.id)),
-            email: profile.email.clone(),
-            doc: Some(to_json(profile)?),
-            merged_into: None,
-            moving: false,
-            erased_ms: None,
-        };
-        self.put(&self.profiles, to_item(&item)?, Some(condition(read_version))).await?;
+        self.put(&self.profiles, profile_item(profile, version)?, Some(condition(read_version))).await?;
         Ok(Versioned { value: profile.clone(), version })
     }
 
@@ -262,7 +248,7 @@ impl Store {
             ProfileSort::Email => ("profiles-by-email", "email"),
         };
         let listing = Listing {
-            index,
+            index: Some(index),
             partition_attribute: "ps",
             partitions,
             sort_attribute,
@@ -280,6 +266,25 @@ impl Store {
             .collect();
         Ok(Page { items, next: page.next })
     }
+}
+
+/// A profile as it is stored.
+pub(crate) fn profile_item(profile: &Profile, version: u64) -> Result<Item> {
+    let item = ProfileItem {
+        pk: keys::profile(&profile.id),
+        sk: keys::PROFILE.to_owned(),
+        v: version,
+        ps: Some(keys::profile_shard(&profile.id)),
+        id: Some(profile.id.clone()),
+        created: Some(keys::timed(profile.created_at.as_millis(), &profile.id)),
+        updated: Some(keys::timed(profile.updated_at.as_millis(), &profile.id)),
+        email: profile.email.clone(),
+        doc: Some(to_json(profile)?),
+        merged_into: None,
+        moving: false,
+        erased_ms: None,
+    };
+    to_item(&item)
 }
 
 fn condition(read_version: u64) -> Unless {

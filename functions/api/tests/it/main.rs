@@ -10,6 +10,7 @@ mod dead_letters;
 mod events;
 mod filter;
 mod imports;
+mod lists;
 mod profiles;
 mod segments;
 mod tables;

@@ -7,6 +7,7 @@ mod evaluation;
 mod events;
 mod health;
 mod identity;
+mod lists;
 mod merging;
 mod profiles;
 mod registry;

@@ -1,0 +1,285 @@
+//! Lists, and who is on them.
+//!
+//! Who is on which list since when is part of the profile, so that conditions on lists need nothing else. Beside the
+//! profile lies an item for each of its lists, written with it, by which the members of a list are found.
+
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem};
+use canonical::profile::MAX_LISTS;
+use canonical::{Instant, Profile};
+use futures::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+
+use crate::page::Page;
+use crate::profiles::profile_item;
+use crate::table::{self, Item, Unless, from_item, item_text, number, text, to_item, to_json};
+use crate::{Cursor, Error, Job, Result, Store, Versioned, keys};
+
+const LIST: &str = "list";
+/// How often a write that lost a race is tried again.
+const ATTEMPTS: u32 = 8;
+/// Profiles that are written at the same time.
+const CONCURRENCY: usize = 8;
+
+/// A list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListRecord {
+    /// Six letters and digits.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// What somebody must do who subscribes to it.
+    pub opt_in_process: OptIn,
+    /// When it was made.
+    pub created_at: Instant,
+    /// When its name or its process last changed.
+    pub updated_at: Instant,
+}
+
+/// What somebody must do who subscribes to a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptIn {
+    /// Subscribe, and confirm it.
+    DoubleOptIn,
+    /// Subscribe.
+    SingleOptIn,
+}
+
+/// Somebody on a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Who.
+    pub profile_id: String,
+    /// Since when.
+    pub joined_at: Option<Instant>,
+}
+
+/// What came of adding a profile to a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joined {
+    /// It is on the list now.
+    Added,
+    /// It was already, and stays as it was.
+    Already,
+    /// It is on as many lists as there may be.
+    Full,
+    /// There is no such profile.
+    Nobody,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ListedItem {
+    pk: String,
+    sk: String,
+    /// The list: the partition key of the index of members.
+    seg: String,
+    /// Join time and profile: the index's sort key.
+    joined: String,
+    joined_ms: i64,
+}
+
+impl Store {
+    /// Writes a new list; [`Error::Conflict`] if its id is taken.
+    pub async fn create_list(&self, list: &ListRecord) -> Result<()> {
+        self.put(&self.registry, list_item(list)?, Some(Unless::Exists)).await
+    }
+
+    /// Replaces a list; [`Error::Conflict`] if it is gone.
+    pub async fn update_list(&self, list: &ListRecord) -> Result<()> {
+        let request = self
+            .client
+            .put_item()
+            .table_name(&self.registry)
+            .set_item(Some(list_item(list)?))
+            .condition_expression("attribute_exists(pk)");
+        request.send().await.map(drop).map_err(|error| Error::of(&error))
+    }
+
+    /// A list.
+    pub async fn list(&self, id: &str) -> Result<Option<ListRecord>> {
+        let item = self.get(&self.registry, LIST, id).await?;
+        item.as_ref().map(read_list).transpose()
+    }
+
+    /// All lists, by id.
+    pub async fn lists(&self) -> Result<Vec<ListRecord>> {
+        let items = self.partition(&self.registry, LIST, "").await?;
+        items.iter().map(read_list).collect()
+    }
+
+    /// Removes a list that no definition of the program's version asks about, and writes the job that takes everybody
+    /// off it, in one transaction; [`Error::Conflict`] if a definition has changed since.
+    pub async fn delete_list(&self, id: &str, program_version: u64, job: &Job) -> Result<()> {
+        let delete = Delete::builder().table_name(&self.registry).set_key(Some(table::key(LIST, id))).build();
+        let delete = delete.map_err(|error| Error::corrupt("transaction", error))?;
+        let delete = TransactWriteItem::builder().delete(delete).build();
+        self.transact(vec![delete, self.program_is(program_version)?, self.put_job(job)?]).await
+    }
+
+    /// Puts a profile on a list.
+    pub async fn join_list(&self, profile_id: &str, list: &str, now: Instant) -> Result<Joined> {
+        let mut attempt = 0;
+        loop {
+            match self.try_join_list(profile_id, list, now).await {
+                Err(Error::Conflict) if attempt < ATTEMPTS => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_join_list(&self, profile_id: &str, list: &str, now: Instant) -> Result<Joined> {
+        let Some(Versioned { value: mut profile, version }) = self.profile(profile_id).await? else {
+            return Ok(Joined::Nobody);
+        };
+        if profile.lists.contains_key(list) {
+            return Ok(Joined::Already);
+        }
+        if profile.lists.len() >= MAX_LISTS {
+            return Ok(Joined::Full);
+        }
+        profile.lists.insert(list.to_owned(), now);
+        profile.updated_at = now.max(profile.updated_at);
+        let put = self.put_of(to_item(&listed_item(&profile.id, list, now))?)?;
+        self.transact(vec![self.put_profile_write(&profile, version)?, put]).await?;
+        Ok(Joined::Added)
+    }
+
+    /// Takes a profile off a list; whether it was on it.
+    pub async fn leave_list(&self, profile_id: &str, list: &str, now: Instant) -> Result<bool> {
+        let mut attempt = 0;
+        loop {
+            match self.try_leave_list(profile_id, list, now).await {
+                Err(Error::Conflict) if attempt < ATTEMPTS => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn try_leave_list(&self, profile_id: &str, list: &str, now: Instant) -> Result<bool> {
+        let Some(Versioned { value: mut profile, version }) = self.profile(profile_id).await? else {
+            return Ok(false);
+        };
+        if profile.lists.remove(list).is_none() {
+            return Ok(false);
+        }
+        profile.updated_at = now.max(profile.updated_at);
+        let key = table::key(&keys::profile(&profile.id), &keys::listed(list));
+        let delete = Delete::builder().table_name(&self.profiles).set_key(Some(key)).build();
+        let delete = delete.map_err(|error| Error::corrupt("transaction", error))?;
+        let delete = TransactWriteItem::builder().delete(delete).build();
+        self.transact(vec![self.put_profile_write(&profile, version)?, delete]).await?;
+        Ok(true)
+    }
+
+    /// A page of who is on a list, by the time they joined.
+    pub async fn listed(
+        &self,
+        list: &str,
+        descending: bool,
+        bounds_ms: (Option<i64>, Option<i64>),
+        after: Option<Cursor>,
+        size: usize,
+    ) -> Result<Page<Listed>> {
+        let page = self.group(keys::list_group(list), descending, bounds_ms, after, size).await?;
+        let listed: Result<Vec<Listed>> = page.items.into_iter().map(read_listed).collect();
+        Ok(Page { items: listed?, next: page.next })
+    }
+
+    /// How many are on a list.
+    pub async fn count_listed(&self, list: &str) -> Result<u64> {
+        self.count_group(&keys::list_group(list)).await
+    }
+
+    /// Takes everybody off a list that was deleted; at most `limit` at a time. Returns how many.
+    pub async fn empty_list(&self, list: &str, limit: usize, now: Instant) -> Result<usize> {
+        let page = self.listed(list, false, (None, None), None, limit).await?;
+        let work: Vec<_> =
+            page.items.iter().map(|listed| self.leave_list(&listed.profile_id, list, now)).collect();
+        stream::iter(work).buffer_unordered(CONCURRENCY).try_collect::<Vec<bool>>().await?;
+        // What lies with a profile that has merged or was erased meanwhile.
+        let left = page.items.iter().map(|listed| {
+            let partition = keys::profile(&listed.profile_id);
+            table::key(&partition, &keys::listed(list))
+        });
+        self.batch_delete(&self.profiles, left.collect()).await?;
+        Ok(page.items.len())
+    }
+
+    /// Gives the places on lists of a profile that has merged to the one it became. That one has the lists already;
+    /// those it has left since are forgotten.
+    pub(crate) async fn move_listed(&self, id: &str, destination: &Versioned<Profile>) -> Result<()> {
+        let partition = keys::profile(id);
+        let items = self.partition(&self.profiles, &partition, keys::LISTED_PREFIX).await?;
+        let Versioned { value: profile, version } = destination;
+        for list in items.iter().filter_map(list_of) {
+            let Some(joined) = profile.lists.get(list) else { continue };
+            let check = ConditionCheck::builder()
+                .table_name(&self.profiles)
+                .set_key(Some(table::key(&keys::profile(&profile.id), keys::PROFILE)))
+                .condition_expression("v = :v")
+                .expression_attribute_values(":v", number(version))
+                .build()
+                .map_err(|error| Error::corrupt("transaction", error))?;
+            let check = TransactWriteItem::builder().condition_check(check).build();
+            let put = self.put_of(to_item(&listed_item(&profile.id, list, *joined))?)?;
+            self.transact(vec![check, put]).await?;
+        }
+        let moved =
+            items.iter().filter_map(|item| Some(table::key(&partition, item_text(item, "sk")?))).collect();
+        self.batch_delete(&self.profiles, moved).await
+    }
+
+    /// Removes the places on lists of a profile that was erased.
+    pub(crate) async fn delete_listed(&self, id: &str) -> Result<()> {
+        let partition = keys::profile(id);
+        let items = self.partition(&self.profiles, &partition, keys::LISTED_PREFIX).await?;
+        let doomed =
+            items.iter().filter_map(|item| Some(table::key(&partition, item_text(item, "sk")?))).collect();
+        self.batch_delete(&self.profiles, doomed).await
+    }
+
+    /// The writing of a profile over the version it was read from, as a part of a transaction.
+    fn put_profile_write(&self, profile: &Profile, read_version: u64) -> Result<TransactWriteItem> {
+        let put = Put::builder()
+            .table_name(&self.profiles)
+            .set_item(Some(profile_item(profile, read_version + 1)?))
+            .condition_expression("v = :v")
+            .expression_attribute_values(":v", number(read_version))
+            .build()
+            .map_err(|error| Error::corrupt("transaction", error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+}
+
+fn list_item(list: &ListRecord) -> Result<Item> {
+    let mut item = table::key(LIST, &list.id);
+    item.insert("doc".to_owned(), text(to_json(list)?));
+    Ok(item)
+}
+
+fn read_list(item: &Item) -> Result<ListRecord> {
+    let doc = item_text(item, "doc").ok_or_else(|| Error::corrupt(LIST, "document missing"))?;
+    table::from_json(LIST, doc)
+}
+
+fn list_of(item: &Item) -> Option<&str> {
+    item_text(item, "sk")?.strip_prefix(keys::LISTED_PREFIX)
+}
+
+fn listed_item(profile_id: &str, list: &str, joined: Instant) -> ListedItem {
+    ListedItem {
+        pk: keys::profile(profile_id),
+        sk: keys::listed(list),
+        seg: keys::list_group(list),
+        joined: keys::timed(joined.as_millis(), profile_id),
+        joined_ms: joined.as_millis(),
+    }
+}
+
+fn read_listed(item: Item) -> Result<Listed> {
+    let item: ListedItem = from_item("list's member", item)?;
+    Ok(Listed {
+        profile_id: keys::profile_of_key(&item.pk).unwrap_or_default().to_owned(),
+        joined_at: Instant::from_millis(item.joined_ms),
+    })
+}

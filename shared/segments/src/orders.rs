@@ -73,7 +73,7 @@ impl Summary {
         self.pending.first().map_or(NEVER, |(at, _)| *at)
     }
 
-    fn orders(&self, calendar: &Calendar) -> Option<Orders> {
+    pub(crate) fn orders(&self, calendar: &Calendar) -> Option<Orders> {
         if self.count == 0 {
             return None;
         }

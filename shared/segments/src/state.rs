@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use predictions::Orders;
+
 use crate::atom::Answer;
 use crate::bits::Bits;
 use crate::funnel::{self, Log};
 use crate::orders::Summary;
+use crate::program::Program;
 use crate::series::{Series, is_possible_key};
 use crate::window::NEVER;
 
@@ -149,6 +152,12 @@ impl State {
     /// Whether the profile belongs to the segment.
     pub fn is_member(&self, segment_id: &str) -> bool {
         self.members.contains(segment_id)
+    }
+
+    /// The profile's orders as the program counts them, which must be the one that the state was brought up to; `None`
+    /// if there are none yet, or if no condition of the program asks for predictions.
+    pub fn orders(&self, program: &Program) -> Option<Orders> {
+        self.orders.orders(&program.calendar)
     }
 
     /// The next instant at which time alone may change a membership: never too late, at times too early.

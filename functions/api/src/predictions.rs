@@ -1,0 +1,101 @@
+//! Predictions: the model of everybody's orders, and what it says of one customer.
+
+use canonical::{Instant, Profile, money};
+use http::StatusCode;
+use predictions::{Minimums, Prediction};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+use store::{JobKind, PROFILE_SHARDS};
+
+use crate::Api;
+use crate::document::{Answer, Resource, single, time};
+use crate::error::{ApiError, ApiResult};
+use crate::request::Asked;
+
+const METHOD: &str = "MBG/NBD for orders, gamma-gamma for their values";
+
+impl Api {
+    /// `GET /api/predictions`.
+    pub(crate) async fn get_predictions(&self, asked: &Asked) -> ApiResult<Answer> {
+        Ok(Answer::ok(single(asked, self.predictions_resource(asked).await?, None)))
+    }
+
+    /// `POST /api/predictions/fit`: 202; 409 while one is under way.
+    pub(crate) async fn fit_predictions(&self, asked: &Asked) -> ApiResult<Answer> {
+        if self.is_fitting().await? {
+            let detail = "The model is being fitted.";
+            return Err(ApiError::new(StatusCode::CONFLICT, "fitting", "Conflict.", detail));
+        }
+        let job = self.job(JobKind::FitPredictions, PROFILE_SHARDS, self.now());
+        self.store.create_job(&job).await?;
+        self.announce(&job).await;
+        Ok(Answer::accepted(single(asked, self.predictions_resource(asked).await?, None)))
+    }
+
+    async fn is_fitting(&self) -> ApiResult<bool> {
+        Ok(self.store.jobs().await?.iter().any(|job| job.kind == JobKind::FitPredictions))
+    }
+
+    async fn predictions_resource(&self, asked: &Asked) -> ApiResult<Value> {
+        let record = self.store.predictions().await?;
+        let model = evaluation::model_of(record.clone());
+        let is_fitting = self.is_fitting().await?;
+        let reason = match (&model, &record) {
+            (Some(_), _) => None,
+            (None, None) if is_fitting => Some("The first model is being fitted.".to_owned()),
+            (None, None) => Some(
+                "Nobody has asked for a model: create a segment that asks for predictions, or have one fitted."
+                    .to_owned(),
+            ),
+            (None, Some(record)) => {
+                let outdated = || "The model is of another version of the method and is fitted anew.".to_owned();
+                Some(record.missed.clone().unwrap_or_else(outdated))
+            }
+        };
+        let Minimums { customers, history_days, recent_days, loyal_customers } = Minimums::default();
+        let resource = Resource::new(asked, "predictions", "predictions", "orders")
+            .attribute("is_available", model.is_some())
+            .attribute("is_fitting", is_fitting)
+            .attribute("reason", reason)
+            .attribute("method", METHOD)
+            .attribute("fitted_day", record.as_ref().map(|record| record.fitted_day.clone()))
+            .attribute("fitted_at", record.as_ref().map(|record| time(record.fitted_at)))
+            .attribute("customers", record.as_ref().map(|record| record.customers))
+            .attribute(
+                "minimums",
+                json!({
+                    "customers": customers, "history_days": history_days, "recent_days": recent_days,
+                    "customers_with_three_orders": loyal_customers,
+                }),
+            );
+        Ok(resource.build())
+    }
+
+    /// `predictive_analytics` of a profile, in Klaviyo's names; null without a model.
+    pub(crate) async fn predictive_analytics(&self, profile: &Profile) -> ApiResult<Value> {
+        let Some(model) = evaluation::model_of(self.store.predictions().await?) else {
+            return Ok(Value::Null);
+        };
+        let state = self.store.state(&profile.id).await?;
+        let reader = self.evaluator.orders_reader().await?;
+        let prediction = match reader.orders_of(profile, state.as_ref()).await? {
+            Some(orders) => model.predict(&orders, reader.day_number(self.now())),
+            None => Prediction::default(),
+        };
+        let number = |value: Option<Decimal>| value.map(money::decimal_to_json);
+        let next = prediction.expected_day_of_next_order;
+        let next = next.and_then(|day| reader.start_of_day(day)).map(|start: Instant| time(start));
+        Ok(json!({
+            "historic_clv": number(prediction.historic_clv),
+            "predicted_clv": number(prediction.predicted_clv),
+            "total_clv": number(prediction.total_clv),
+            "historic_number_of_orders": number(prediction.historic_number_of_orders),
+            "predicted_number_of_orders": number(prediction.predicted_number_of_orders),
+            "average_days_between_orders": number(prediction.average_days_between_orders),
+            "average_order_value": number(prediction.average_order_value),
+            "churn_probability": number(prediction.churn_probability),
+            "expected_date_of_next_order": next,
+            "ranked_channel_affinity": null,
+        }))
+    }
+}

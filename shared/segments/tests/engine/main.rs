@@ -6,7 +6,9 @@
 
 mod definitions;
 mod law;
+mod regressions;
 mod replay;
 mod size;
+mod story;
 mod typical;
 mod vectors;

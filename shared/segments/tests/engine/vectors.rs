@@ -5,12 +5,13 @@ use canonical::fact::{Channel, ConsentStatus};
 use canonical::profile::{Consent, Suppression};
 use canonical::{Instant, Profile};
 use jiff::tz::TimeZone;
-use segments::{Cause, Definition, Event, Program, Segment, State, naive};
+use segments::{Account, Cause, Definition, Event, Program, Segment, State, naive};
 use serde_json::{Map, Value, json};
 
-fn millis(text: &str) -> i64 {
-    text.parse::<jiff::Timestamp>().unwrap().as_millisecond()
-}
+use crate::story::{millis, window};
+
+mod events;
+mod profiles;
 
 fn instant(text: &str) -> Instant {
     text.parse().unwrap()
@@ -24,12 +25,21 @@ fn person() -> Profile {
 
 /// Whether the profile belongs to a segment of this one condition; asked of both evaluators.
 fn holds(condition: &Value, zone: &str, profile: &Profile, events: &[Event<'_>], now: &str) -> bool {
+    holds_for(TimeZone::get(zone).unwrap().into(), condition, profile, events, now)
+}
+
+fn holds_for(
+    account: Account,
+    condition: &Value,
+    profile: &Profile,
+    events: &[Event<'_>],
+    now: &str,
+) -> bool {
     let json = json!({"condition_groups": [{"conditions": [condition]}]});
     let definition = Definition::parse(&json).unwrap_or_else(|error| panic!("{error}: {json}"));
     let segments = vec![Segment { id: "SEG001".to_owned(), version: 1, definition }];
-    let zone = TimeZone::get(zone).unwrap();
-    let expected = !naive::members(&segments, &zone.clone().into(), profile, events, millis(now)).is_empty();
-    let program = Program::compile(1, segments, zone).unwrap();
+    let expected = !naive::members(&segments, &account, profile, events, millis(now)).is_empty();
+    let program = Program::compile(1, segments, account).unwrap();
     let mut state = State::new();
     program.rebuild(&mut state, profile, Some(events), Cause::Definition, millis(now));
     assert_eq!(state.is_member("SEG001"), expected, "both evaluators: {condition} at {now}");
@@ -58,10 +68,6 @@ fn dated(filter: &Value, zone: &str, at: &str, now: &str) -> (bool, bool) {
         "timeframe_filter": filter,
     });
     (holds(&property, zone, &profile, &[], now), holds(&metric, zone, &profile, &[event], now))
-}
-
-fn window(operator: &str, unit: &str, quantity: i64) -> Value {
-    json!({"type": "date", "operator": operator, "unit": unit, "quantity": quantity})
 }
 
 #[test]
@@ -95,6 +101,23 @@ fn windows_begin_and_end_where_klaviyo_says() {
             range,
             vec!["2023-06-10", "2023-06-15T23:59:59.999Z"],
             vec!["2023-06-09T23:59:59.999Z", "2023-06-16"],
+        ),
+        // Months are those of the calendar.
+        (
+            window("in-the-last", "month", 1),
+            vec!["2023-05-17", "2023-06-17T15:00:00Z"],
+            vec!["2023-05-16T23:59:59.999Z"],
+        ),
+        (window("at-least", "month", 4), vec!["2023-02-16T23:59:59.999Z"], vec!["2023-02-17"]),
+        (
+            between(1, 2, "month"),
+            vec!["2023-04-17", "2023-05-17T23:59:59.999Z"],
+            vec!["2023-04-16T23:59:59.999Z", "2023-05-18"],
+        ),
+        (
+            window("in-the-next", "month", 1),
+            vec!["2023-06-17T15:00:00Z", "2023-07-17T23:59:59.999Z"],
+            vec!["2023-06-17T14:59:59.999Z", "2023-07-18"],
         ),
         (window("in-the-last", "week", 1), vec!["2023-06-10"], vec!["2023-06-09T23:59:59.999Z"]),
         // Hours roll.

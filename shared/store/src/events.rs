@@ -131,7 +131,7 @@ impl Store {
             ("events-by-metric", "ms", shards.collect())
         };
         let listing = Listing {
-            index,
+            index: Some(index),
             partition_attribute,
             partitions,
             sort_attribute: "at",

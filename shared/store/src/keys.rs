@@ -6,6 +6,8 @@ use canonical::hash;
 pub const PROFILE_SHARDS: u32 = 8;
 /// Partitions over which the events of one metric are spread in the index.
 pub(crate) const METRIC_SHARDS: u32 = 4;
+/// Partitions over which the history of one segment is spread in the index.
+const HISTORY_SHARDS: u32 = 4;
 /// Partitions of the index of what is due.
 pub(crate) const DUE_SHARDS: u32 = 16;
 
@@ -14,6 +16,8 @@ pub(crate) const STATE: &str = "state";
 pub(crate) const TICK: &str = "tick";
 pub(crate) const EVENT_PREFIX: &str = "e#";
 pub(crate) const MEMBER_PREFIX: &str = "s#";
+pub(crate) const HISTORY_PREFIX: &str = "h#";
+pub(crate) const LISTED_PREFIX: &str = "l#";
 const PROFILE_PREFIX: &str = "p#";
 
 /// What a stream record of the profiles table is about, by its sort key.
@@ -56,6 +60,28 @@ pub(crate) fn event(id: &str) -> String {
 
 pub(crate) fn member(segment: &str) -> String {
     format!("{MEMBER_PREFIX}{segment}")
+}
+
+pub(crate) fn listed(list: &str) -> String {
+    format!("{LISTED_PREFIX}{list}")
+}
+
+/// A list in the index of members, where segments stand under their bare ids.
+pub(crate) fn list_group(list: &str) -> String {
+    format!("list#{list}")
+}
+
+/// A transition: by time within its profile, in the order of their evaluations within a millisecond.
+pub(crate) fn transition(millis: i64, order: &str, segment: &str) -> String {
+    format!("{HISTORY_PREFIX}{}", timed(millis, &format!("{order}#{segment}")))
+}
+
+pub(crate) fn history_shard(segment: &str, profile: &str) -> String {
+    format!("{HISTORY_PREFIX}{segment}#{}", shard(profile, HISTORY_SHARDS))
+}
+
+pub(crate) fn history_shards(segment: &str) -> impl Iterator<Item = String> {
+    (0..HISTORY_SHARDS).map(move |shard| format!("{HISTORY_PREFIX}{segment}#{shard}"))
 }
 
 /// Identifiers are keyed by digest: a key shows nobody's address.

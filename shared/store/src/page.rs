@@ -17,6 +17,11 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(&self.0)
     }
 
+    /// Behind a profile, in a listing by id.
+    pub fn behind(profile_id: &str) -> Self {
+        Self(profile_id.to_owned())
+    }
+
     /// From text that a client sends back; `None` if it is not a cursor.
     pub fn decode(encoded: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(encoded.trim_end_matches('=')).ok()?;
@@ -40,9 +45,9 @@ impl<T> Page<T> {
     }
 }
 
-/// A listing: partitions of one index, whose sort values are unique, within inclusive bounds.
+/// A listing: partitions of one index, or of the table itself, whose sort values are unique, within inclusive bounds.
 pub(crate) struct Listing<'a> {
-    pub(crate) index: &'a str,
+    pub(crate) index: Option<&'a str>,
     pub(crate) partition_attribute: &'a str,
     pub(crate) partitions: Vec<String>,
     pub(crate) sort_attribute: &'a str,
@@ -54,7 +59,7 @@ pub(crate) struct Listing<'a> {
 }
 
 impl Store {
-    /// Reads a page of the profiles table's index. Each partition is read from the cursor on; a partition never
+    /// Reads a page of the profiles table or of one of its indexes. Each partition is read from the cursor on; a partition never
     /// contributes more than the page's size, so the merge is complete. What is inserted or removed meanwhile never
     /// shifts what comes after the cursor.
     pub(crate) async fn listing(&self, listing: &Listing<'_>) -> Result<Page<Item>> {
@@ -109,7 +114,7 @@ impl Store {
                 .client
                 .query()
                 .table_name(&self.profiles)
-                .index_name(listing.index)
+                .set_index_name(listing.index.map(str::to_owned))
                 .key_condition_expression(condition)
                 .expression_attribute_names("#p", listing.partition_attribute)
                 .scan_index_forward(!listing.descending)

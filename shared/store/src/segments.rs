@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::page::{Listing, Page};
 use crate::table::{self, Item, from_item, from_json, item_text, number, text, to_item};
-use crate::{Cursor, Error, Result, Store, keys};
+use crate::{Cursor, Error, Result, Store, history, keys};
 
 /// DynamoDB's bound on one transaction.
 const TRANSACTION: usize = 100;
@@ -34,7 +34,7 @@ pub struct Evaluation<'a> {
     pub state: Vec<u8>,
     /// When time alone changes something next.
     pub due_ms: Option<i64>,
-    /// Memberships that began or ended, in this order; several of one segment are told in one item.
+    /// Memberships that began or ended, in this order.
     pub changes: Vec<MembershipChange>,
 }
 
@@ -114,9 +114,12 @@ impl Store {
         Ok((states, profiles))
     }
 
-    /// Writes a state over the version it was read from, and the memberships it implies, all or nothing as far as
-    /// one transaction reaches (99 memberships); beyond, memberships are written first, each transaction only
-    /// while the state is still the one that was read. [`Error::Conflict`] if it is not.
+    /// Writes a state over the version it was read from, the memberships it implies and their history, all or nothing
+    /// as far as one transaction reaches (49 memberships that changed once); beyond, memberships are written first,
+    /// each transaction only while the state is still the one that was read. [`Error::Conflict`] if it is not.
+    ///
+    /// A membership that is already what a change makes it stays as it is: what is written again after a crash
+    /// between two transactions is told once.
     pub async fn save_evaluation(&self, evaluation: &Evaluation<'_>) -> Result<()> {
         let partition = keys::profile(evaluation.profile_id);
         let mut state = Item::from([
@@ -129,21 +132,14 @@ impl Store {
             state.insert("due".to_owned(), text(keys::due_shard(evaluation.profile_id)));
             state.insert("due_at".to_owned(), text(keys::timed(due, evaluation.profile_id)));
         }
-        if evaluation.changes.is_empty() {
+        let mut chunks = self.membership_writes(evaluation).await?;
+        let Some(last) = chunks.pop() else {
             let unless = match evaluation.read_version {
                 0 => table::Unless::Exists,
                 version => table::Unless::VersionIsNot(version),
             };
             return self.put(&self.profiles, state, Some(unless)).await;
-        }
-        let mut items = self.memberships_of(evaluation).await?;
-        for change in &evaluation.changes {
-            let item = member_item(evaluation.profile_id, change, items.get(&change.segment_id));
-            items.insert(change.segment_id.clone(), item);
-        }
-        let puts = items.values().map(|item| self.put_write(to_item(item)?));
-        let mut puts: Vec<TransactWriteItem> = puts.collect::<Result<_>>()?;
-        let last = puts.split_off(puts.len().saturating_sub(1) / (TRANSACTION - 1) * (TRANSACTION - 1));
+        };
         let unchanged = || -> Result<TransactWriteItem> {
             let check = ConditionCheck::builder()
                 .table_name(&self.profiles)
@@ -157,8 +153,7 @@ impl Store {
             let check = check.build().map_err(|error| Error::corrupt("transaction", error))?;
             Ok(TransactWriteItem::builder().condition_check(check).build())
         };
-        for chunk in puts.chunks(TRANSACTION - 1) {
-            let mut writes = chunk.to_vec();
+        for mut writes in chunks {
             writes.push(unchanged()?);
             self.transact(writes).await?;
         }
@@ -173,10 +168,11 @@ impl Store {
         self.transact(writes).await
     }
 
-    /// Removes a profile's state and memberships: after a merge or an erasure.
+    /// Removes a profile's state, memberships and their history: after a merge or an erasure.
     pub async fn delete_evaluation(&self, profile_id: &str) -> Result<()> {
         let partition = keys::profile(profile_id);
-        let items = self.partition(&self.profiles, &partition, keys::MEMBER_PREFIX).await?;
+        let mut items = self.partition(&self.profiles, &partition, keys::MEMBER_PREFIX).await?;
+        items.extend(self.partition(&self.profiles, &partition, keys::HISTORY_PREFIX).await?);
         let mut doomed: Vec<Item> =
             items.iter().filter_map(|item| Some(table::key(&partition, item_text(item, "sk")?))).collect();
         doomed.push(table::key(&partition, keys::STATE));
@@ -193,10 +189,29 @@ impl Store {
         after: Option<Cursor>,
         size: usize,
     ) -> Result<Page<Member>> {
+        let page = self.group(segment_id.to_owned(), descending, bounds_ms, after, size).await?;
+        let members: Result<Vec<Member>> = page.items.into_iter().map(read_member).collect();
+        Ok(Page { items: members?, next: page.next })
+    }
+
+    /// How many members a segment has.
+    pub async fn count_members(&self, segment_id: &str) -> Result<u64> {
+        self.count_group(segment_id).await
+    }
+
+    /// A page of the index of members.
+    pub(crate) async fn group(
+        &self,
+        group: String,
+        descending: bool,
+        bounds_ms: (Option<i64>, Option<i64>),
+        after: Option<Cursor>,
+        size: usize,
+    ) -> Result<Page<Item>> {
         let listing = Listing {
-            index: "members-by-segment",
+            index: Some("members-by-segment"),
             partition_attribute: "seg",
-            partitions: vec![segment_id.to_owned()],
+            partitions: vec![group],
             sort_attribute: "joined",
             lower: bounds_ms.0.map(|millis| keys::timed(millis, "")),
             upper: bounds_ms.1.map(|millis| keys::timed(millis, "~")),
@@ -204,13 +219,11 @@ impl Store {
             after,
             size,
         };
-        let page = self.listing(&listing).await?;
-        let members: Result<Vec<Member>> = page.items.into_iter().map(read_member).collect();
-        Ok(Page { items: members?, next: page.next })
+        self.listing(&listing).await
     }
 
-    /// How many members a segment has.
-    pub async fn count_members(&self, segment_id: &str) -> Result<u64> {
+    /// How many the index of members has of a group.
+    pub(crate) async fn count_group(&self, group: &str) -> Result<u64> {
         let mut count = 0;
         let mut start = None;
         loop {
@@ -220,7 +233,7 @@ impl Store {
                 .table_name(&self.profiles)
                 .index_name("members-by-segment")
                 .key_condition_expression("seg = :s")
-                .expression_attribute_values(":s", text(segment_id))
+                .expression_attribute_values(":s", text(group))
                 .select(aws_sdk_dynamodb::types::Select::Count)
                 .set_exclusive_start_key(start)
                 .send()
@@ -262,7 +275,7 @@ impl Store {
         size: usize,
     ) -> Result<Page<(String, i64)>> {
         let listing = Listing {
-            index: "due",
+            index: Some("due"),
             partition_attribute: "due",
             partitions: vec![shard.to_string()],
             sort_attribute: "due_at",
@@ -285,6 +298,17 @@ impl Store {
         0..keys::DUE_SHARDS
     }
 
+    /// When profiles were last touched, in milliseconds; those that never were are left out.
+    pub async fn ticks(&self, profile_ids: &[&str]) -> Result<HashMap<String, i64>> {
+        let keys = profile_ids.iter().map(|id| table::key(&keys::profile(id), keys::TICK));
+        let items = self.batch_get(&self.profiles, keys.collect()).await?;
+        let read = |item: &Item| {
+            let profile = item_text(item, "pk").and_then(keys::profile_of_key)?.to_owned();
+            Some((profile, read_tick_image(item)))
+        };
+        Ok(items.iter().filter_map(read).collect())
+    }
+
     /// Touches a profile, so that the evaluator looks at it: the evaluator stays the only one that decides.
     pub async fn tick(&self, profile_id: &str, now_ms: i64) -> Result<()> {
         let mut item = table::key(&keys::profile(profile_id), keys::TICK);
@@ -292,9 +316,12 @@ impl Store {
         self.put(&self.profiles, item, None).await
     }
 
-    /// Ends all current memberships of a segment that was deleted; at most `limit` at a time. Returns how many.
-    pub async fn remove_members(&self, segment_id: &str, limit: usize) -> Result<usize> {
+    /// Ends all current memberships of a segment that was deleted at an instant; at most `limit` at a time. Returns how
+    /// many.
+    pub async fn remove_members(&self, segment_id: &str, at: Instant, limit: usize) -> Result<usize> {
         let page = self.members(segment_id, false, (None, None), None, limit).await?;
+        // Told first: who breaks off here tells it again, under the same keys.
+        self.tell_removal(&page.items, at).await?;
         let doomed: Vec<Item> = page
             .items
             .iter()
@@ -303,6 +330,50 @@ impl Store {
         let removed = doomed.len();
         self.batch_delete(&self.profiles, doomed).await?;
         Ok(removed)
+    }
+
+    /// The puts of memberships and their history, in transactions with room for one item more: what is told of one
+    /// segment stays together.
+    async fn membership_writes(&self, evaluation: &Evaluation<'_>) -> Result<Vec<Vec<TransactWriteItem>>> {
+        if evaluation.changes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let before = self.memberships_of(evaluation).await?;
+        let mut after: BTreeMap<&str, MemberItem> = BTreeMap::new();
+        let mut told: BTreeMap<&str, Vec<Item>> = BTreeMap::new();
+        for (place, change) in evaluation.changes.iter().enumerate() {
+            let segment = change.segment_id.as_str();
+            let item = after.get(segment).or_else(|| before.get(segment));
+            if item.is_some_and(|item| item.seg.is_some()) == change.entered {
+                continue;
+            }
+            let order = history::order(evaluation.read_version + 1, place);
+            told.entry(segment).or_default().push(history::item(evaluation.profile_id, change, &order)?);
+            let item = member_item(evaluation.profile_id, change, item);
+            after.insert(segment, item);
+        }
+        let room = |chunk: Option<&Vec<TransactWriteItem>>, wanted: usize| {
+            chunk.is_some_and(|chunk| chunk.len() + wanted < TRANSACTION)
+        };
+        let mut chunks: Vec<Vec<TransactWriteItem>> = Vec::new();
+        for (segment, member) in &after {
+            let mut items = told.remove(segment).unwrap_or_default();
+            items.push(to_item(member)?);
+            if !room(chunks.last(), items.len()) {
+                chunks.push(Vec::new());
+            }
+            for item in items {
+                // More than any has room for: the history comes first, and again under the same keys.
+                if !room(chunks.last(), 1) {
+                    chunks.push(Vec::new());
+                }
+                let write = self.put_of(item)?;
+                if let Some(chunk) = chunks.last_mut() {
+                    chunk.push(write);
+                }
+            }
+        }
+        Ok(chunks)
     }
 
     async fn memberships_of(&self, evaluation: &Evaluation<'_>) -> Result<BTreeMap<String, MemberItem>> {
@@ -318,7 +389,8 @@ impl Store {
         Ok(before)
     }
 
-    fn put_write(&self, item: Item) -> Result<TransactWriteItem> {
+    /// A put into the profiles table, as a part of a transaction.
+    pub(crate) fn put_of(&self, item: Item) -> Result<TransactWriteItem> {
         let put = Put::builder().table_name(&self.profiles).set_item(Some(item)).build();
         let put = put.map_err(|error| Error::corrupt("transaction", error))?;
         Ok(TransactWriteItem::builder().put(put).build())
@@ -328,6 +400,12 @@ impl Store {
         let request = self.client.transact_write_items().set_transact_items(Some(writes));
         request.send().await.map(drop).map_err(|error| Error::of(&error))
     }
+}
+
+/// The instant of a touch, in milliseconds.
+pub fn read_tick_image(item: &Item) -> i64 {
+    let touched = item.get("touched").and_then(|value| value.as_n().ok());
+    touched.and_then(|touched| touched.parse().ok()).unwrap_or_default()
 }
 
 fn read_state(item: &Item) -> Result<StateRecord> {

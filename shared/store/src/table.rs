@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest};
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, KeysAndAttributes, PutRequest, WriteRequest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -122,6 +122,16 @@ impl Store {
         let requests = keys.into_iter().map(|key| {
             let delete = DeleteRequest::builder().set_key(Some(key)).build();
             delete.map(|delete| WriteRequest::builder().delete_request(delete).build())
+        });
+        let requests: std::result::Result<Vec<_>, _> = requests.collect();
+        self.batch_write(table, requests.map_err(|error| Error::corrupt("batch", error))?).await
+    }
+
+    /// Writes many items.
+    pub(crate) async fn batch_put(&self, table: &str, items: Vec<Item>) -> Result<()> {
+        let requests = items.into_iter().map(|item| {
+            let put = PutRequest::builder().set_item(Some(item)).build();
+            put.map(|put| WriteRequest::builder().put_request(put).build())
         });
         let requests: std::result::Result<Vec<_>, _> = requests.collect();
         self.batch_write(table, requests.map_err(|error| Error::corrupt("batch", error))?).await

@@ -158,7 +158,7 @@ async fn members_are_listed_by_the_time_they_joined_and_removed_with_their_segme
 
     let mut removed = Vec::new();
     loop {
-        removed.push(world.store.remove_members("SEG001", 10).await.unwrap());
+        removed.push(world.store.remove_members("SEG001", at(NOW_MS + 50), 10).await.unwrap());
         if removed.last() == Some(&0) {
             break;
         }

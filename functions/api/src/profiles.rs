@@ -12,9 +12,12 @@ use crate::body::{self, Fields, ProfileInput};
 use crate::document::{Answer, Resource, collection, fill_page, identifier, page_of, single, time};
 use crate::error::{ApiError, ApiResult};
 use crate::filter::Filter;
+use crate::lists::list_resource;
 use crate::request::{Asked, Bounds, filter_texts, unsupported};
 
-const ADDITIONAL: [&str; 1] = ["subscriptions"];
+pub(crate) const ADDITIONAL: [&str; 1] = ["subscriptions"];
+/// Of one profile alone.
+const ANALYTICS: &str = "predictive_analytics";
 const PAGE: usize = 20;
 const MAX_PAGE: usize = 100;
 /// How often a write that lost a race is tried again.
@@ -112,16 +115,24 @@ impl Api {
 
     /// `GET /api/profiles/{id}`.
     pub(crate) async fn get_profile(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
-        let includes = asked.include(&["segments"])?;
+        let includes = asked.include(&["lists", "segments"])?;
         let profile = self.profile_by_id(id).await?.value;
-        let mut resource = self.profile_resource(asked, &profile)?;
-        let mut included = None;
-        if !includes.is_empty() {
+        let mut resource = self.resource_with(asked, &profile, &["subscriptions", ANALYTICS])?;
+        if asked.additional_fields("profile", &["subscriptions", ANALYTICS])?.contains(&ANALYTICS) {
+            resource = resource.attribute(ANALYTICS, self.predictive_analytics(&profile).await?);
+        }
+        let mut included = (!includes.is_empty()).then(Vec::new);
+        if let Some(included) = included.as_mut().filter(|_| includes.contains(&"lists")) {
+            let lists = self.lists_of(&profile).await?;
+            let ids = lists.iter().map(|list| identifier("list", &list.id)).collect();
+            resource = resource.related("lists", ids);
+            included.extend(lists.iter().map(|list| list_resource(asked, list).build()));
+        }
+        if let Some(included) = included.as_mut().filter(|_| includes.contains(&"segments")) {
             let segments = self.segments_of(&profile.id).await?;
             let ids = segments.iter().map(|segment| identifier("segment", &segment.id)).collect();
             resource = resource.related("segments", ids);
-            included =
-                Some(segments.iter().map(|segment| self.segment_resource(asked, segment).build()).collect());
+            included.extend(segments.iter().map(|segment| self.segment_resource(asked, segment).build()));
         }
         Ok(Answer::ok(single(asked, resource.build(), included)))
     }
@@ -345,7 +356,16 @@ impl Api {
         asked: &'a Asked,
         profile: &Profile,
     ) -> ApiResult<Resource<'a>> {
-        let additional = asked.additional_fields("profile", &ADDITIONAL)?;
+        self.resource_with(asked, profile, &ADDITIONAL)
+    }
+
+    fn resource_with<'a>(
+        &self,
+        asked: &'a Asked,
+        profile: &Profile,
+        known: &[&str],
+    ) -> ApiResult<Resource<'a>> {
+        let additional = asked.additional_fields("profile", known)?;
         let mut resource = self.plain_profile_resource(asked, profile);
         if additional.contains(&"subscriptions") {
             resource = resource.attribute("subscriptions", subscriptions(profile));
@@ -375,6 +395,7 @@ impl Api {
             .attribute("last_event_date", profile.last_event_at.map(time))
             .attribute("location", object("location"))
             .attribute("properties", object("properties"))
+            .linked("lists")
             .linked("segments")
     }
 }

@@ -11,6 +11,7 @@ mod events;
 mod filter;
 mod imports;
 mod lists;
+mod predictions;
 mod profiles;
 mod segments;
 mod tables;

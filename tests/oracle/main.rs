@@ -175,7 +175,7 @@ impl Account<'_> {
         assert_eq!(expected.len(), self.told.len());
         let mut differences: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (place, expected) in expected.iter().enumerate() {
-            let bits = self.states.state(place).members().fold(0, |bits, id| bits | 1 << bit_of(id));
+            let bits = self.states.state(place).members().fold(0, |bits, id| bits | 1 << bit_of(&id));
             assert_eq!(bits, self.told[place], "{place}: the transitions add up to the memberships");
             for bit in (0..self.segments.len()).filter(|bit| (bits ^ expected) >> bit & 1 == 1) {
                 differences.entry(bit).or_default().push(place);

@@ -1,9 +1,9 @@
 //! Many definitions made into one program.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write;
 
 use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
 use serde::Serialize;
 
 use crate::amount::Threshold;
@@ -15,6 +15,7 @@ use crate::definition::{
     Measurement, MetricCondition, Metrics, PermissionCondition, PredictionTest, PropertyCondition, Span,
     Unit, Window,
 };
+use crate::members::Id;
 use crate::program::{
     Account, CompileError, CompiledCondition, CompiledSegment, ConditionKind, Program, Segment,
 };
@@ -55,7 +56,13 @@ struct SeriesKey<'a> {
     clock: Option<&'a Path>,
     range: Option<DateTest>,
     detail: &'static str,
+    /// Whether no more is kept than is needed to compare with small numbers.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    capped: bool,
 }
+
+/// How many events in a window are told apart where conditions compare with less.
+const CAP: i128 = 8;
 
 /// Collects what the definitions share.
 struct Compiler<'a> {
@@ -180,6 +187,11 @@ impl Compiler<'_> {
             // Not possible for events.
             Frame::Month(_) => ((0, 0), MeasureWindow::Alltime, Detail::Days(None)),
         };
+        let is_sum = metric.measurement == Measurement::Sum;
+        let threshold = Threshold::new(metric.test, is_sum);
+        let capped = !is_sum
+            && matches!(window, MeasureWindow::Window(Window::InTheLast(_)))
+            && metric.test.value < Decimal::from(CAP - 1);
         let is_range = window == MeasureWindow::Alltime && timeframe != DateTest::Alltime;
         let key = SeriesKey {
             metrics: &metric.metrics,
@@ -193,10 +205,10 @@ impl Compiler<'_> {
                 Detail::Future => "future",
                 Detail::Yearly => "yearly",
             },
+            capped,
         };
         let fingerprint = fingerprint("series", &key);
         let json = serde_json::to_string(&key).unwrap_or_default();
-        let is_sum = metric.measurement == Measurement::Sum;
         let (found, draft) = self.series.entry(fingerprint).or_insert_with(|| {
             let plan = series::Plan {
                 fingerprint,
@@ -205,6 +217,7 @@ impl Compiler<'_> {
                 range,
                 detail,
                 needs_base: false,
+                cap: capped.then_some(CAP),
                 measures: Vec::new(),
             };
             (json.clone(), SeriesDraft { metrics: metric.metrics.clone(), filters, plan })
@@ -226,7 +239,6 @@ impl Compiler<'_> {
         });
         let measure = &mut plan.measures[place];
         measure.since = measure.since.min(version);
-        let threshold = Threshold::new(metric.test, is_sum);
         if is_new {
             measure.conditions.push((index, threshold));
         }
@@ -439,7 +451,6 @@ impl Program {
             by_condition: HashMap::new(),
         };
         let mut compiled = Vec::with_capacity(segments.len());
-        let mut content = format!("{version} {zone_fingerprint}");
         for (place, segment) in (0_u32..).zip(segments) {
             let mut groups = Vec::with_capacity(segment.definition.groups.len());
             for group in &segment.definition.groups {
@@ -449,8 +460,8 @@ impl Program {
                 }
                 groups.push(conditions);
             }
-            let _ = write!(content, " {:?} {} {groups:?}", segment.id, segment.version);
             compiled.push(CompiledSegment {
+                key: Id::of(&segment.id),
                 id: segment.id,
                 version: segment.version,
                 groups,
@@ -458,11 +469,7 @@ impl Program {
                 asked_by: Vec::new(),
             });
         }
-        let Compiler { series, questions, funnels, predictions, conditions, by_condition, .. } = compiler;
-        let mut by_text: Vec<_> = by_condition.into_iter().collect();
-        by_text.sort_unstable();
-        let _ = write!(content, "{by_text:?} {}", serde_json::to_string(&model).unwrap_or_default());
-
+        let Compiler { series, questions, funnels, predictions, conditions, .. } = compiler;
         let mut selectors = Selectors::default();
         let mut plans = Vec::with_capacity(series.len());
         for (place, (_, (_, draft))) in series.into_iter().enumerate() {
@@ -514,7 +521,6 @@ impl Program {
         Ok(Self {
             version,
             zone: zone_fingerprint,
-            identity: digest(&["program", &content]).max(1),
             history_since: measures.max().unwrap_or(0),
             questions_since: questions.iter().map(|plan| plan.since).max().unwrap_or(0),
             by_rank: {

@@ -35,6 +35,9 @@ pub struct ConditionExplanation {
     /// What was counted or summed up; absent for conditions on the profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub measure: Option<Decimal>,
+    /// Whether it may be more: no more is kept than the condition needs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_at_least: bool,
     /// The next instant at which time alone may change it, in milliseconds since 1970: never later than it
     /// does; for anniversaries at times earlier.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,44 +60,49 @@ impl Program {
         let is_complete = self.needs(&state) <= Needs::Profile;
         self.tick(&mut state, profile, now_ms);
         let now = state.now.max(calendar::clamp(now_ms));
-        let explain = |(group, index, condition): (usize, usize, u32)| {
-            let (measure, next) = self.look(&state, condition, now);
+        let mut explain = |(group, index, condition): (usize, usize, u32)| {
+            let (measure, next) = self.look(&mut state, condition, now);
             ConditionExplanation {
                 pointer: format!("/condition_groups/{group}/conditions/{index}"),
-                holds: state.truths.get(condition),
+                holds: self.holds(&mut state, condition),
+                is_at_least: self.is_at_least(condition, measure),
                 measure,
                 next_change_ms: Some(next).filter(|next| *next != NEVER),
             }
         };
+        let groups = segment.groups.iter().enumerate().map(|(group, conditions)| {
+            conditions
+                .iter()
+                .enumerate()
+                .map(|(index, condition)| explain((group, index, *condition)))
+                .collect()
+        });
+        let groups = groups.collect();
         Some(Explanation {
             segment_id: segment.id.clone(),
             is_member: state.is_member(segment_id),
             at_ms: now,
             is_complete,
-            groups: segment
-                .groups
-                .iter()
-                .enumerate()
-                .map(|(group, conditions)| {
-                    conditions
-                        .iter()
-                        .enumerate()
-                        .map(|(index, condition)| explain((group, index, *condition)))
-                        .collect()
-                })
-                .collect(),
+            groups,
         })
     }
 
+    fn is_at_least(&self, condition: u32, measure: Option<Decimal>) -> bool {
+        let ConditionKind::Metric(series, ..) = &self.conditions[condition as usize].kind else {
+            return false;
+        };
+        let cap = self.series[*series].cap.map(Decimal::from);
+        cap.is_some_and(|cap| measure.is_some_and(|measure| measure >= cap))
+    }
+
     /// What a condition measures, and when time alone may change it.
-    fn look(&self, state: &State, condition: u32, now: i64) -> (Option<Decimal>, i64) {
+    fn look(&self, state: &mut State, condition: u32, now: i64) -> (Option<Decimal>, i64) {
         match &self.conditions[condition as usize].kind {
             ConditionKind::Metric(series, measure, threshold) => {
                 let plan = &self.series[*series];
                 let window = plan.measures[*measure].window;
-                let found = state.series.binary_search_by_key(&plan.fingerprint, |series| series.fingerprint);
-                let Ok(found) = found else { return (Some(Decimal::ZERO), NEVER) };
-                let mut series = state.series[found].clone();
+                let Ok(found) = state.place_of(plan.fingerprint) else { return (Some(Decimal::ZERO), NEVER) };
+                let series = state.series_at(found);
                 let present = Present::new(now, &self.calendar);
                 series.settle(plan, present);
                 let view = series.view(plan, present);
@@ -108,7 +116,7 @@ impl Program {
                 (measure, next)
             }
             ConditionKind::Profile(questions) | ConditionKind::Group { questions, .. } => {
-                let next = state.answers.iter().filter_map(|answer| {
+                let next = state.answers().iter().filter_map(|answer| {
                     let asked = |place: &&usize| self.questions[**place].fingerprint == answer.fingerprint;
                     let place = questions.iter().find(asked)?;
                     Some(self.questions[*place].next_change(*answer, now, &self.calendar))

@@ -13,10 +13,11 @@ use crate::date;
 use crate::definition::Definition;
 use crate::event::{Cause, Event, Transition};
 use crate::funnel::{self, Log};
+use crate::members::{Id, Members};
 use crate::orders::{self, Summary};
 use crate::selector::Selectors;
 use crate::series::{self, Series};
-use crate::state::{Part, State};
+use crate::state::State;
 use crate::window::NEVER;
 
 /// For so long a stream may still deliver an event that a rebuild has already counted: a day, and an
@@ -89,7 +90,6 @@ pub struct Program {
     pub(crate) version: u64,
     pub(crate) calendar: Calendar,
     pub(crate) zone: u32,
-    pub(crate) identity: u64,
     /// The youngest measure and the youngest question.
     pub(crate) history_since: u64,
     pub(crate) questions_since: u64,
@@ -114,6 +114,7 @@ pub struct Program {
 #[derive(Debug)]
 pub(crate) struct CompiledSegment {
     pub(crate) id: String,
+    pub(crate) key: Id,
     pub(crate) version: u64,
     pub(crate) groups: Vec<Vec<u32>>,
     /// Higher than that of every segment it asks about.
@@ -215,7 +216,6 @@ impl Program {
         let mut transitions = Vec::new();
         if !self.ready(state, None, now_ms, &mut transitions) {
             state.version = 0;
-            state.bound_to = 0;
             return transitions;
         }
         self.advance(state, now_ms, None, &mut transitions);
@@ -225,22 +225,17 @@ impl Program {
                 return transitions;
             }
         }
-        let present = Present::new(state.now, &self.calendar);
         let mut flipped = Vec::new();
-        let touched = self.record(state, event, present);
-        for part in &touched {
-            self.refresh(state, *part, present, &mut flipped);
-        }
-        if !touched.is_empty() {
+        if self.record(state, event, &mut flipped) {
             let at = if event.occurred_ms > state.now {
                 event.ingested_ms
             } else {
                 event.ingested_ms.max(event.occurred_ms)
             };
             self.emit(state, &mut flipped, None, at, || Cause::Event(event.id.to_owned()), &mut transitions);
-            Self::finish(state);
+            state.settle_due();
         }
-        transitions
+        Self::unless_broken(state, transitions)
     }
 
     /// Takes a changed profile. A state that needs no more than the profile is brought up to date on the
@@ -255,9 +250,9 @@ impl Program {
             self.ask(state, profile, &mut flipped);
             let at = profile.updated_at.as_millis();
             self.emit(state, &mut flipped, None, at, || Cause::Profile, &mut transitions);
-            Self::finish(state);
+            state.settle_due();
         }
-        transitions
+        Self::unless_broken(state, transitions)
     }
 
     /// Lets time pass. A state that needs no more than the profile is brought up to date on the way; one
@@ -269,6 +264,15 @@ impl Program {
         let mut transitions = Vec::new();
         if self.ready(state, Some(profile), now_ms, &mut transitions) {
             self.advance(state, now_ms, None, &mut transitions);
+        }
+        Self::unless_broken(state, transitions)
+    }
+
+    /// A state of which a part cannot be read is none: it is made anew, from history.
+    fn unless_broken(state: &mut State, transitions: Vec<Transition>) -> Vec<Transition> {
+        if state.is_broken() {
+            state.forget();
+            return Vec::new();
         }
         transitions
     }
@@ -286,7 +290,6 @@ impl Program {
             if state.now == i64::MIN {
                 state.now = calendar::clamp(now_ms);
             }
-            self.bind(state);
             return true;
         }
         let is_possible = match self.needs(state) {
@@ -313,8 +316,7 @@ impl Program {
         if known > 0 && known <= self.version && state.zone == self.zone {
             // Segments that were not edited are complete in the old state: what time has done to them
             // since is time's doing.
-            state.bound_to = 0;
-            self.bind(state);
+            self.take_over(state);
             self.advance(state, now_ms, Some(known), &mut transitions);
         }
         state.now = state.now.max(calendar::clamp(now_ms));
@@ -323,39 +325,23 @@ impl Program {
         if let Some(history) = history {
             self.recount(state, history);
         }
-        state.bound_to = 0;
-        self.bind(state);
         if let Some(profile) = profile {
-            self.ask(state, profile, &mut Vec::new());
+            *state.answers() = self.answers(profile);
         }
+        self.take_over(state);
         let at = match (cause, profile) {
             (Cause::Profile, Some(profile)) => profile.updated_at.as_millis(),
             _ => state.now,
         };
-        let before = state.members.clone();
-        state.members.retain(|id| self.segments.binary_search_by(|segment| segment.id.cmp(id)).is_ok());
-        for place in &self.by_rank {
-            let segment = &self.segments[*place as usize];
-            let belongs = segment.holds(&state.truths);
-            if belongs == state.members.contains(&segment.id) {
-                continue;
-            }
-            if belongs {
-                state.members.insert(segment.id.clone());
-            } else {
-                state.members.remove(&segment.id);
-            }
-            self.tell_askers(state, *place, &mut Vec::new());
-        }
-        let changed = state.members.symmetric_difference(&before).cloned();
-        transitions.extend(changed.map(|segment_id| Transition {
-            entered: state.members.contains(&segment_id),
-            segment_id,
+        let before = state.membership().ids();
+        let members = self.members_anew(state);
+        transitions.extend(members.symmetric_difference(&before).map(|segment_id| Transition {
+            entered: members.contains(segment_id),
+            segment_id: segment_id.clone(),
             at_ms: at,
             cause: cause.clone(),
         }));
-        Self::finish(state);
-        transitions
+        Self::unless_broken(state, transitions)
     }
 
     /// Counts all events anew.
@@ -365,8 +351,8 @@ impl Program {
         state.orders = Summary::default();
         state.ahead.clear();
         let oldest = state.now - AHEAD_MS;
-        let present = Present::new(state.now, &self.calendar);
         let mut seen = HashSet::with_capacity(history.len());
+        let present = Present::new(state.now, &self.calendar);
         for event in history {
             if !seen.insert(event.id) {
                 continue;
@@ -374,15 +360,47 @@ impl Program {
             if event.ingested_ms >= oldest {
                 state.ahead.push((event_hash(event.id), event.ingested_ms));
             }
-            self.record(state, event, present);
+            self.each_count(event, |count| match count {
+                Count::Series(plan, occurred, amount) => Self::add(state, plan, occurred, amount, present),
+                Count::Funnel(plan, entry) => Self::log_of(state, plan.fingerprint).add(entry),
+                Count::Orders(occurred, amount) => state.orders.add(occurred, amount, present.now),
+            });
         }
         state.ahead.sort_unstable();
         state.ahead.dedup_by_key(|(hash, _)| *hash);
     }
 
-    /// Adds an event to everything that counts it; which parts of the state that are.
-    fn record(&self, state: &mut State, event: &Event<'_>, present: Present<'_>) -> Vec<Part> {
-        let mut touched = Vec::new();
+    /// Adds an event to everything that counts it, and says which conditions flip. Whether anything counts it.
+    fn record(&self, state: &mut State, event: &Event<'_>, flipped: &mut Vec<u32>) -> bool {
+        let mut is_touched = false;
+        let present = Present::new(state.now, &self.calendar);
+        self.each_count(event, |count| {
+            is_touched = true;
+            match count {
+                Count::Series(plan, occurred, amount) => {
+                    let before = Self::truths_of(state, plan, present);
+                    Self::add(state, plan, occurred, amount, present);
+                    Self::compare_series(state, plan, &before, present, flipped);
+                }
+                Count::Funnel(plan, entry) => {
+                    let log = Self::log_of(state, plan.fingerprint);
+                    let before = log.holds(plan, present);
+                    log.add(entry);
+                    Self::compare_funnel(state, plan, before, present, flipped);
+                }
+                Count::Orders(occurred, amount) => {
+                    let before = self.predicted(state, present);
+                    state.orders.add(occurred, amount, present.now);
+                    self.compare_predictions(state, &before, present, flipped);
+                }
+            }
+        });
+        is_touched
+    }
+
+    /// What counts an event.
+    fn each_count<'a>(&'a self, event: &Event<'_>, mut count: impl FnMut(Count<'a>)) {
+        let occurred = calendar::clamp(event.occurred_ms);
         // The steps it is, of each funnel.
         let mut steps: Vec<(usize, u16)> = Vec::new();
         for selector in self.selectors.reached_by(event) {
@@ -391,8 +409,16 @@ impl Program {
             }
             for place in &selector.series {
                 let plan = &self.series[*place];
-                if self.count(state, plan, event, present) {
-                    touched.push(Part::Series(plan.fingerprint));
+                let amount = if plan.is_sum { amount::of_value(event.value) } else { 1 };
+                let at = match &plan.clock {
+                    None => Some(occurred),
+                    Some(property) => {
+                        let read = date::instant_of(property.one_in(event), self.calendar.zone());
+                        read.map(calendar::clamp)
+                    }
+                };
+                if let Some(at) = at {
+                    count(Count::Series(plan, at, amount));
                 }
             }
             for (place, bit) in &selector.funnels {
@@ -402,84 +428,214 @@ impl Program {
                 }
             }
             if selector.orders {
-                state.orders.add(
-                    calendar::clamp(event.occurred_ms),
-                    amount::of_value(event.value),
-                    present.now,
-                );
-                touched.push(Part::Orders);
+                count(Count::Orders(occurred, amount::of_value(event.value)));
             }
         }
         for (place, bits) in steps {
-            let fingerprint = self.funnels[place].fingerprint;
-            let found = state.funnels.binary_search_by_key(&fingerprint, |log| log.fingerprint);
-            let found = found.unwrap_or_else(|place| {
-                state.funnels.insert(place, Log::new(fingerprint));
-                place
-            });
-            state.funnels[found].add((calendar::clamp(event.occurred_ms), bits));
-            touched.push(Part::Funnel(fingerprint));
+            count(Count::Funnel(&self.funnels[place], (occurred, bits)));
         }
-        touched
     }
 
-    /// Adds an event to a series; whether the state keeps the series now.
-    fn count(&self, state: &mut State, plan: &series::Plan, event: &Event<'_>, present: Present<'_>) -> bool {
-        let amount = if plan.is_sum { amount::of_value(event.value) } else { 1 };
-        let occurred = match &plan.clock {
-            None => event.occurred_ms,
-            Some(property) => match date::instant_of(property.one_in(event), self.calendar.zone()) {
-                Some(instant) => instant,
-                None => return false,
-            },
-        };
-        let occurred = calendar::clamp(occurred);
-        let place = state.series.binary_search_by_key(&plan.fingerprint, |series| series.fingerprint);
-        match place {
+    fn add(state: &mut State, plan: &series::Plan, occurred: i64, amount: i128, present: Present<'_>) {
+        match state.place_of(plan.fingerprint) {
             Ok(place) => {
-                state.series[place].add(plan, occurred, amount, present);
-                true
+                let series = state.series_at(place);
+                series.add(plan, occurred, amount, present);
+                if series.is_zero() {
+                    state.series.remove(place);
+                }
             }
             Err(place) => {
                 let (fingerprint, is_sum) = (plan.fingerprint, plan.is_sum);
-                let mut series = Series { fingerprint, is_sum, due: NEVER, ..Series::default() };
+                let mut series = Series { fingerprint, is_sum, ..Series::default() };
                 series.add(plan, occurred, amount, present);
-                if series.is_zero() {
-                    return false;
+                if !series.is_zero() {
+                    state.insert_series(place, series, NEVER);
                 }
-                state.series.insert(place, series);
-                true
             }
         }
     }
 
-    /// Derives what is not stored: the truth of every condition, and when each part is due.
-    fn bind(&self, state: &mut State) {
-        if state.bound_to == self.identity {
-            return;
+    fn log_of(state: &mut State, fingerprint: u64) -> &mut Log {
+        let found = state.funnels.binary_search_by_key(&fingerprint, |log| log.fingerprint);
+        let found = found.unwrap_or_else(|place| {
+            state.funnels.insert(place, Log::new(fingerprint));
+            place
+        });
+        &mut state.funnels[found]
+    }
+
+    /// What the conditions on a series say, in their order.
+    fn truths_of(state: &mut State, plan: &series::Plan, present: Present<'_>) -> Vec<bool> {
+        let mut truths = Vec::with_capacity(8);
+        match state.place_of(plan.fingerprint) {
+            Ok(place) => {
+                let series = state.series_at(place);
+                series.settle(plan, present);
+                let view = series.view(plan, present);
+                for measure in &plan.measures {
+                    let amount = view.measure(measure.window);
+                    truths.extend(measure.conditions.iter().map(|(_, threshold)| threshold.holds(amount)));
+                }
+            }
+            Err(_) => {
+                for measure in &plan.measures {
+                    truths.extend(measure.conditions.iter().map(|(_, threshold)| threshold.holds(0)));
+                }
+            }
         }
-        state.series.retain(|series| self.plan_of(series).is_some());
-        state.answers.retain(|answer| self.question_of(answer).is_some());
-        state.truths.clone_from(&self.initially);
+        truths
+    }
+
+    /// Says which conditions on a series say something else than before, and when time alone changes them.
+    fn compare_series(
+        state: &mut State,
+        plan: &series::Plan,
+        before: &[bool],
+        present: Present<'_>,
+        flipped: &mut Vec<u32>,
+    ) {
+        let mut before = before.iter();
+        let mut compare = |condition: u32, holds: bool| {
+            if before.next().is_some_and(|before| *before != holds) {
+                flipped.push(condition);
+            }
+        };
+        let Ok(place) = state.place_of(plan.fingerprint) else {
+            let conditions = plan.measures.iter().flat_map(|measure| &measure.conditions);
+            conditions.for_each(|(condition, threshold)| compare(*condition, threshold.holds(0)));
+            return;
+        };
+        let series = state.series_at(place);
+        series.settle(plan, present);
+        let view = series.view(plan, present);
+        let mut due = NEVER;
+        for measure in &plan.measures {
+            let amount = view.measure(measure.window);
+            for (condition, threshold) in &measure.conditions {
+                compare(*condition, threshold.holds(amount));
+            }
+            due = due.min(view.next_flip(measure.window, amount, &measure.conditions));
+        }
+        if series.is_zero() {
+            state.series.remove(place);
+        } else {
+            state.series[place].due = due;
+        }
+    }
+
+    fn compare_funnel(
+        state: &mut State,
+        plan: &funnel::Plan,
+        before: bool,
+        present: Present<'_>,
+        flipped: &mut Vec<u32>,
+    ) {
+        let log = Self::log_of(state, plan.fingerprint);
+        log.settle(plan, present);
+        log.due = log.next_change(plan, present);
+        if log.holds(plan, present) != before {
+            flipped.push(plan.condition);
+        }
+        state.funnels.retain(|log| !log.entries.is_empty());
+    }
+
+    /// What the conditions on predictions say, in their order.
+    fn predicted(&self, state: &mut State, present: Present<'_>) -> Vec<bool> {
+        state.orders.settle(present.now);
+        let look = |plan: &orders::Plan| plan.look(&state.orders, self.model.as_ref(), present).0;
+        self.predictions.iter().map(look).collect()
+    }
+
+    fn compare_predictions(
+        &self,
+        state: &mut State,
+        before: &[bool],
+        present: Present<'_>,
+        flipped: &mut Vec<u32>,
+    ) {
+        state.orders.settle(present.now);
+        let mut due = state.orders.next_pending();
+        for (plan, before) in self.predictions.iter().zip(before) {
+            let (holds, next) = plan.look(&state.orders, self.model.as_ref(), present);
+            due = due.min(next);
+            if holds != *before {
+                flipped.push(plan.condition);
+            }
+        }
+        state.orders.due = due;
+    }
+
+    /// Makes what a state keeps this program's: drops what it does not ask for, and says anew when each part is due.
+    fn take_over(&self, state: &mut State) {
+        state.series.retain(|slot| self.plan_of(slot.fingerprint).is_some());
         state.funnels.retain(|log| self.funnel_of(log.fingerprint).is_some());
+        state.answers().retain(|answer| self.question_of(answer).is_some());
         if self.predictions.is_empty() {
             state.orders = Summary::default();
         }
-        let mut flipped = Vec::new();
         let present = Present::new(state.now, &self.calendar);
-        for part in state.parts() {
-            self.refresh(state, part, present, &mut flipped);
+        let unseen = &mut Vec::new();
+        let all: Vec<u64> = state.series.iter().map(|slot| slot.fingerprint).collect();
+        for plan in all.into_iter().filter_map(|fingerprint| self.plan_of(fingerprint)) {
+            Self::compare_series(state, plan, &[], present, unseen);
         }
-        self.weigh(state, &[], &mut flipped);
-        // What is stored is how it was; who evaluates segments anew goes on from there.
-        for place in self.places_of_members(&state.members) {
-            self.tell_askers(state, place, &mut flipped);
+        let all: Vec<u64> = state.funnels.iter().map(|log| log.fingerprint).collect();
+        for plan in all.into_iter().filter_map(|fingerprint| self.funnel_of(fingerprint)) {
+            Self::compare_funnel(state, plan, false, present, unseen);
         }
-        state.bound_to = self.identity;
+        let before = self.predicted(state, present);
+        self.compare_predictions(state, &before, present, unseen);
+        self.settle_answers(state);
+        state.settle_due();
     }
 
-    fn plan_of(&self, series: &Series) -> Option<&series::Plan> {
-        let place = self.series.binary_search_by_key(&series.fingerprint, |plan| plan.fingerprint).ok()?;
+    /// Decides all memberships anew, from what the conditions say.
+    fn members_anew(&self, state: &mut State) -> BTreeSet<String> {
+        let mut truths = self.truths(state);
+        let mut members = BTreeSet::new();
+        state.membership().clone_from(&Members::default());
+        for place in &self.by_rank {
+            let segment = &self.segments[*place as usize];
+            if segment.holds(|condition| truths.get(condition)) {
+                members.insert(segment.id.clone());
+                state.membership().set(&segment.key, true);
+                for condition in &segment.asked_by {
+                    truths.set(*condition, self.holds(state, *condition));
+                }
+            }
+        }
+        members
+    }
+
+    /// What every condition says; those on segments as if nobody belonged to any.
+    fn truths(&self, state: &mut State) -> Bits {
+        let mut truths = self.initially.clone();
+        let present = Present::new(state.now, &self.calendar);
+        let all: Vec<u64> = state.series.iter().map(|slot| slot.fingerprint).collect();
+        for plan in all.into_iter().filter_map(|fingerprint| self.plan_of(fingerprint)) {
+            let conditions = plan.measures.iter().flat_map(|measure| &measure.conditions);
+            for ((condition, _), holds) in conditions.zip(Self::truths_of(state, plan, present)) {
+                truths.set(*condition, holds);
+            }
+        }
+        for log in &state.funnels {
+            if let Some(plan) = self.funnel_of(log.fingerprint) {
+                truths.set(plan.condition, log.holds(plan, present));
+            }
+        }
+        for (plan, holds) in self.predictions.iter().zip(self.predicted(state, present)) {
+            truths.set(plan.condition, holds);
+        }
+        let answers = state.answers().clone();
+        for condition in self.conditions_of(answers.iter()) {
+            truths.set(condition, self.holds(state, condition));
+        }
+        truths
+    }
+
+    fn plan_of(&self, fingerprint: u64) -> Option<&series::Plan> {
+        let place = self.series.binary_search_by_key(&fingerprint, |plan| plan.fingerprint).ok()?;
         Some(&self.series[place])
     }
 
@@ -488,133 +644,91 @@ impl Program {
         Some(&self.funnels[place])
     }
 
-    /// Those of the members' segments that the program has.
-    fn places_of_members(&self, members: &BTreeSet<String>) -> Vec<u32> {
-        let place = |id: &String| self.segments.binary_search_by(|segment| segment.id.cmp(id)).ok();
-        members.iter().filter_map(|id| u32::try_from(place(id)?).ok()).collect()
-    }
-
-    /// Says anew what the conditions on a segment say.
-    fn tell_askers(&self, state: &mut State, place: u32, flipped: &mut Vec<u32>) {
-        for condition in &self.segments[place as usize].asked_by {
-            let holds = self.group_holds(state, *condition);
-            if state.truths.set(*condition, holds) {
-                flipped.push(*condition);
-            }
-        }
-    }
-
-    fn group_holds(&self, state: &State, condition: u32) -> bool {
-        let ConditionKind::Group { questions, segments, is_member } =
-            &self.conditions[condition as usize].kind
-        else {
-            return false;
-        };
-        let belongs = segments.iter().any(|place| state.members.contains(&self.segments[*place as usize].id))
-            || questions.iter().any(|place| self.answered(state, *place));
-        belongs == *is_member
-    }
-
-    /// Whether the answer to a question is yes now.
-    fn answered(&self, state: &State, place: usize) -> bool {
-        let plan = &self.questions[place];
-        let found = state.answers.binary_search_by_key(&plan.fingerprint, |answer| answer.fingerprint);
-        found.is_ok_and(|found| plan.holds(state.answers[found], state.now, &self.calendar))
-    }
-
     fn question_of(&self, answer: &Answer) -> Option<&atom::Plan> {
         let place = self.questions.binary_search_by_key(&answer.fingerprint, |plan| plan.fingerprint).ok()?;
         Some(&self.questions[place])
     }
 
-    /// Says anew what the conditions on one part say.
-    fn refresh(&self, state: &mut State, part: Part, present: Present<'_>, flipped: &mut Vec<u32>) {
-        match part {
-            Part::Series(fingerprint) => {
-                let place = state.series.binary_search_by_key(&fingerprint, |series| series.fingerprint);
-                let Ok(place) = place else { return };
-                if let Some(plan) = self.plan_of(&state.series[place]) {
-                    Self::refresh_series(state, place, plan, present, flipped);
-                }
+    /// What a condition says now.
+    pub(crate) fn holds(&self, state: &mut State, condition: u32) -> bool {
+        let present = Present::new(state.now, &self.calendar);
+        match &self.conditions[condition as usize].kind {
+            ConditionKind::Metric(series, measure, threshold) => {
+                let plan = &self.series[*series];
+                let Ok(place) = state.place_of(plan.fingerprint) else { return threshold.holds(0) };
+                let series = state.series_at(place);
+                series.settle(plan, present);
+                threshold.holds(series.view(plan, present).measure(plan.measures[*measure].window))
             }
-            Part::Funnel(fingerprint) => {
-                let place = state.funnels.binary_search_by_key(&fingerprint, |log| log.fingerprint);
-                let (Ok(place), Some(plan)) = (place, self.funnel_of(fingerprint)) else { return };
-                let log = &mut state.funnels[place];
-                log.settle(plan, present);
-                log.due = log.next_change(plan, present);
-                if state.truths.set(plan.condition, log.holds(plan, present)) {
-                    flipped.push(plan.condition);
-                }
+            ConditionKind::Profile(questions) => questions.iter().all(|place| self.answered(state, *place)),
+            ConditionKind::Group { questions, segments, is_member } => {
+                let members = state.membership();
+                let belongs =
+                    segments.iter().any(|place| members.contains(&self.segments[*place as usize].key));
+                let belongs = belongs || questions.iter().any(|place| self.answered(state, *place));
+                belongs == *is_member
             }
-            Part::Orders => {
+            ConditionKind::Funnel(place) => {
+                let plan = &self.funnels[*place];
+                let found = state.funnels.binary_search_by_key(&plan.fingerprint, |log| log.fingerprint);
+                found.is_ok_and(|found| state.funnels[found].holds(plan, present))
+            }
+            ConditionKind::Prediction(place) => {
                 state.orders.settle(present.now);
-                let mut due = state.orders.next_pending();
-                for plan in &self.predictions {
-                    let (holds, next) = plan.look(&state.orders, self.model.as_ref(), present);
-                    due = due.min(next);
-                    if state.truths.set(plan.condition, holds) {
-                        flipped.push(plan.condition);
-                    }
-                }
-                state.orders.due = due;
+                self.predictions[*place].look(&state.orders, self.model.as_ref(), present).0
             }
         }
     }
 
-    fn refresh_series(
-        state: &mut State,
-        place: usize,
-        plan: &series::Plan,
-        present: Present<'_>,
-        flipped: &mut Vec<u32>,
-    ) {
-        let series = &mut state.series[place];
-        series.settle(plan, present);
-        let view = series.view(plan, present);
-        let mut due = NEVER;
-        for measure in &plan.measures {
-            let amount = view.measure(measure.window);
-            for (condition, threshold) in &measure.conditions {
-                if state.truths.set(*condition, threshold.holds(amount)) {
-                    flipped.push(*condition);
-                }
-            }
-            due = due.min(view.next_flip(measure.window, amount, &measure.conditions));
-        }
-        series.due = due;
+    /// Whether the answer to a question is yes now.
+    fn answered(&self, state: &mut State, place: usize) -> bool {
+        let (plan, now) = (&self.questions[place], state.now);
+        let answers = state.answers();
+        let found = answers.binary_search_by_key(&plan.fingerprint, |answer| answer.fingerprint);
+        found.is_ok_and(|found| plan.holds(answers[found], now, &self.calendar))
+    }
+
+    fn answers(&self, profile: &Profile) -> Vec<Answer> {
+        self.questions.iter().filter_map(|plan| plan.answer(profile, &self.calendar)).collect()
+    }
+
+    /// The conditions that ask what these answers say. What is answered no, and was, says what it said.
+    fn conditions_of<'a>(&self, answers: impl Iterator<Item = &'a Answer>) -> Vec<u32> {
+        let asked = answers.filter_map(|answer| self.question_of(answer));
+        let mut conditions: Vec<u32> = asked.flat_map(|plan| plan.conditions.iter().copied()).collect();
+        conditions.sort_unstable();
+        conditions.dedup();
+        conditions
     }
 
     /// Asks the profile everything.
     fn ask(&self, state: &mut State, profile: &Profile, flipped: &mut Vec<u32>) {
-        let answers = self.questions.iter().filter_map(|plan| plan.answer(profile, &self.calendar)).collect();
-        let before = std::mem::replace(&mut state.answers, answers);
-        self.weigh(state, &before, flipped);
+        let after = self.answers(profile);
+        let asking = self.conditions_of(state.answers().iter().chain(&after));
+        let before = self.hold_all(state, &asking);
+        *state.answers() = after;
+        self.compare_all(state, &asking, &before, flipped);
+        self.settle_answers(state);
     }
 
-    /// Says anew what the conditions on the profile say that the answers, those before and those now, are about: what
-    /// is answered no, and was, stays as it is.
-    fn weigh(&self, state: &mut State, before: &[Answer], flipped: &mut Vec<u32>) {
-        let asked = before.iter().chain(&state.answers).filter_map(|answer| self.question_of(answer));
-        let mut conditions: Vec<u32> = asked.flat_map(|plan| plan.conditions.iter().copied()).collect();
-        conditions.sort_unstable();
-        conditions.dedup();
-        for condition in conditions {
-            let holds = match &self.conditions[condition as usize].kind {
-                ConditionKind::Profile(questions) => {
-                    questions.iter().all(|place| self.answered(state, *place))
-                }
-                _ => self.group_holds(state, condition),
-            };
-            if state.truths.set(condition, holds) {
-                flipped.push(condition);
+    fn hold_all(&self, state: &mut State, conditions: &[u32]) -> Vec<bool> {
+        conditions.iter().map(|condition| self.holds(state, *condition)).collect()
+    }
+
+    fn compare_all(&self, state: &mut State, conditions: &[u32], before: &[bool], flipped: &mut Vec<u32>) {
+        for (condition, before) in conditions.iter().zip(before) {
+            if self.holds(state, *condition) != *before {
+                flipped.push(*condition);
             }
         }
+    }
+
+    fn settle_answers(&self, state: &mut State) {
         let now = state.now;
-        let due = state.answers.iter().map(|answer| {
+        let due = state.answers().iter().map(|answer| {
             self.question_of(answer).map_or(NEVER, |plan| plan.next_change(*answer, now, &self.calendar))
         });
-        state.answers_due = due.collect();
+        state.answers_due = due.min().unwrap_or(NEVER);
     }
 
     /// Lets time pass, from one instant at which something is due to the next.
@@ -622,26 +736,53 @@ impl Program {
     /// Segments younger than `known` are not looked at.
     fn advance(&self, state: &mut State, now_ms: i64, known: Option<u64>, transitions: &mut Vec<Transition>) {
         let now = calendar::clamp(now_ms).max(state.now);
-        loop {
-            let due = due_of(state);
-            if due > now {
-                break;
-            }
-            state.now = due.max(state.now);
+        while state.due <= now && !state.is_broken() {
             let mut flipped = Vec::new();
-            let present = Present::new(state.now, &self.calendar);
-            for part in state.parts_due(due) {
-                self.refresh(state, part, present, &mut flipped);
-            }
-            if state.answers_due.iter().any(|answer_due| *answer_due <= due) {
-                self.weigh(state, &[], &mut flipped);
-            }
+            self.pass(state, state.due.max(state.now), &mut flipped);
             self.emit(state, &mut flipped, known, state.now, || Cause::Time, transitions);
-            Self::finish(state);
+            state.settle_due();
         }
         state.now = now;
-        let oldest = now - AHEAD_MS;
-        state.ahead.retain(|(_, ingested)| *ingested >= oldest);
+        if !state.ahead.is_empty() {
+            let oldest = now - AHEAD_MS;
+            state.ahead.retain(|(_, ingested)| *ingested >= oldest);
+        }
+    }
+
+    /// Lets the next instant come at which something is due, and says which conditions flip.
+    fn pass(&self, state: &mut State, next: i64, flipped: &mut Vec<u32>) {
+        let (due, then) = (state.due, Present::new(state.now, &self.calendar));
+        let present = Present::new(next, &self.calendar);
+        let late: Vec<u64> =
+            state.series.iter().filter(|slot| slot.due <= due).map(|slot| slot.fingerprint).collect();
+        for fingerprint in late {
+            if let Some(plan) = self.plan_of(fingerprint) {
+                let before = Self::truths_of(state, plan, then);
+                Self::compare_series(state, plan, &before, present, flipped);
+            }
+        }
+        let late: Vec<u64> =
+            state.funnels.iter().filter(|log| log.due <= due).map(|log| log.fingerprint).collect();
+        for fingerprint in late {
+            if let Some(plan) = self.funnel_of(fingerprint) {
+                let before = Self::log_of(state, fingerprint).holds(plan, then);
+                Self::compare_funnel(state, plan, before, present, flipped);
+            }
+        }
+        if state.orders.due <= due {
+            let before = self.predicted(state, then);
+            self.compare_predictions(state, &before, present, flipped);
+        }
+        if state.answers_due <= due {
+            let dated: Vec<Answer> =
+                state.answers().iter().copied().filter(|answer| answer.date.is_some()).collect();
+            let asking = self.conditions_of(dated.iter());
+            let before = self.hold_all(state, &asking);
+            state.now = next;
+            self.compare_all(state, &asking, &before, flipped);
+            self.settle_answers(state);
+        }
+        state.now = next;
     }
 
     /// Looks at the segments of the conditions that changed.
@@ -665,37 +806,28 @@ impl Program {
             if known.is_some_and(|known| segment.version > known) {
                 continue;
             }
-            let entered = segment.holds(&state.truths);
-            if entered == state.members.contains(&segment.id) {
+            let entered = segment.holds(|condition| self.holds(state, condition));
+            if entered == state.membership().contains(&segment.key) {
                 continue;
             }
-            if entered {
-                state.members.insert(segment.id.clone());
-            } else {
-                state.members.remove(&segment.id);
-            }
+            let before = self.hold_all(state, &segment.asked_by);
+            state.membership().set(&segment.key, entered);
             transitions.push(Transition { segment_id: segment.id.clone(), entered, at_ms, cause: cause() });
-            self.tell_askers(state, place, flipped);
+            self.compare_all(state, &segment.asked_by, &before, flipped);
         }
-    }
-
-    /// Drops what has become nothing, and notes when time is due.
-    fn finish(state: &mut State) {
-        state.series.retain(|series| !series.is_zero());
-        state.funnels.retain(|log| !log.entries.is_empty());
-        state.due = due_of(state);
     }
 }
 
-fn due_of(state: &State) -> i64 {
-    let series = state.series.iter().map(|series| series.due);
-    let funnels = state.funnels.iter().map(|log| log.due);
-    let answers = state.answers_due.iter().copied();
-    series.chain(funnels).chain(answers).chain([state.orders.due]).min().unwrap_or(NEVER)
+/// Something that counts an event.
+enum Count<'a> {
+    /// When it counts, and how much.
+    Series(&'a series::Plan, i64, i128),
+    Funnel(&'a funnel::Plan, funnel::Entry),
+    Orders(i64, i128),
 }
 
 impl CompiledSegment {
-    fn holds(&self, truths: &Bits) -> bool {
-        self.groups.iter().all(|group| group.iter().any(|condition| truths.get(*condition)))
+    fn holds(&self, mut condition: impl FnMut(u32) -> bool) -> bool {
+        self.groups.iter().all(|group| group.iter().any(|one| condition(*one)))
     }
 }

@@ -27,8 +27,6 @@ pub(crate) struct Series {
     pub(crate) entries: Amounts,
     /// By instant: what is yet to happen.
     pub(crate) pending: Amounts,
-    /// Not later than the next instant at which time alone changes a truth. Derived.
-    pub(crate) due: i64,
 }
 
 /// How precisely a series is kept.
@@ -56,6 +54,9 @@ pub(crate) struct Plan {
     pub(crate) detail: Detail,
     /// Whether anybody asks about what is older than every window.
     pub(crate) needs_base: bool,
+    /// Nobody tells more than so many apart from so many, and all ask about what was last: what is older than the
+    /// newest so many is forgotten.
+    pub(crate) cap: Option<i128>,
     pub(crate) measures: Vec<Measure>,
 }
 
@@ -132,9 +133,24 @@ impl Series {
             Detail::Future => return,
         };
         match key {
-            Some(key) => add(&mut self.entries, key, amount),
+            Some(key) => {
+                add(&mut self.entries, key, amount);
+                self.trim(plan);
+            }
             None if plan.needs_base => self.base = self.base.wrapping_add(amount),
             None => {}
+        }
+    }
+
+    fn trim(&mut self, plan: &Plan) {
+        let Some(cap) = plan.cap else { return };
+        let mut sum = 0;
+        let enough = self.entries.iter().rposition(|(_, amount)| {
+            sum += amount;
+            sum >= cap
+        });
+        if let Some(enough) = enough {
+            self.entries.drain(..enough);
         }
     }
 

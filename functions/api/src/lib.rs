@@ -13,15 +13,22 @@ mod error;
 mod events;
 pub mod filter;
 mod imports;
+mod lists;
+mod members;
 mod metrics;
 mod parity;
 mod platforms;
 mod ports;
+mod predictions;
 mod profiles;
 mod request;
 mod routes;
 mod schema;
+mod segment_explain;
+mod segment_history;
 mod segment_jobs;
+mod segment_preview;
+mod segment_references;
 mod segments;
 
 use std::sync::Arc;
@@ -212,6 +219,18 @@ impl Api {
             Endpoint::ReplayDeadLetters => self.replay_dead_letters(&asked, id).await,
             Endpoint::ProfileSegments => self.profile_segments(&asked, id, false).await,
             Endpoint::ProfileSegmentIds => self.profile_segments(&asked, id, true).await,
+            Endpoint::ProfileLists => self.profile_lists(&asked, id, false).await,
+            Endpoint::ProfileListIds => self.profile_lists(&asked, id, true).await,
+            Endpoint::ListLists => self.list_lists(&asked).await,
+            Endpoint::CreateList => self.create_list(&asked, &body).await,
+            Endpoint::GetList => self.get_list(&asked, id).await,
+            Endpoint::UpdateList => self.update_list(&asked, id, &body).await,
+            Endpoint::DeleteList => self.delete_list(id).await,
+            Endpoint::ListMembers => self.list_members(&asked, id, false).await,
+            Endpoint::ListMemberIds => self.list_members(&asked, id, true).await,
+            Endpoint::AddToList => self.add_to_list(id, &body).await,
+            Endpoint::RemoveFromList => self.remove_from_list(id, &body).await,
+            Endpoint::ProfileHistory => self.profile_history(&asked, id).await,
             Endpoint::ListSegments => self.list_segments(&asked).await,
             Endpoint::CreateSegment => self.create_segment(&asked, &body).await,
             Endpoint::GetSegment => self.get_segment(&asked, id).await,
@@ -219,7 +238,14 @@ impl Api {
             Endpoint::DeleteSegment => self.delete_segment(id).await,
             Endpoint::SegmentProfiles => self.segment_profiles(&asked, id, false).await,
             Endpoint::SegmentProfileIds => self.segment_profiles(&asked, id, true).await,
+            Endpoint::SegmentHistory => self.segment_history(&asked, id).await,
+            Endpoint::PreviewSegment => self.preview_segment(&asked, &body).await,
             Endpoint::ExplainSegment => self.explain_segment(&asked, id).await,
+            Endpoint::GetPredictions => self.get_predictions(&asked).await,
+            Endpoint::FitPredictions => self.fit_predictions(&asked).await,
+            Endpoint::RecalculateSegment => self.recalculate_segment(&asked, id).await,
+            Endpoint::ListSegmentJobs => self.list_segment_jobs(&asked).await,
+            Endpoint::GetSegmentJob => self.get_segment_job(&asked, id).await,
             Endpoint::ListConnections => self.list_connections(&asked).await,
             Endpoint::CreateConnection => self.create_connection(&asked, &body).await,
             Endpoint::GetConnection => self.get_connection(&asked, id).await,

@@ -1,30 +1,25 @@
-//! Segments: their definitions, their members, and why somebody is one.
+//! Segments: their definitions and their members.
 
-use std::collections::HashMap;
-
-use canonical::{Instant, Profile, hash};
+use canonical::{Instant, hash};
 use http::StatusCode;
 use segments::Definition;
-use serde_json::{Value, json};
-use store::{Error, Member, SegmentRecord};
+use serde_json::Value;
+use store::{Error, SegmentRecord};
 
 use crate::Api;
 use crate::body::{self, Fields, Node};
-use crate::document::{Answer, Resource, collection, fill_page, identifier, page_of, single, time};
-use crate::error::{ApiError, ApiResult};
+use crate::document::{Answer, Resource, collection, page_of, single, time};
+use crate::error::{ApiError, ApiResult, Source};
 use crate::filter::{Filter, Operator};
-use crate::profiles::Lookup;
-use crate::request::{Asked, Bounds, bad_value, filter_instant, filter_texts, unsupported};
+use crate::members::Group;
+use crate::request::{Asked, bad_value, filter_instant, filter_texts, unsupported};
+use crate::segment_references::refuse_if_asked;
 
 const MAX_NAME: usize = 255;
 /// Klaviyo's default and greatest size of a page of segments.
 const PAGE: usize = 10;
-const MEMBERS_PAGE: usize = 20;
-const MEMBERS_MAX_PAGE: usize = 100;
 /// How often a write that lost a race is tried again.
 const ATTEMPTS: u32 = 8;
-/// Pages of the store that one request reads at most when members are gone.
-const ROUNDS: usize = 20;
 
 impl Api {
     /// `POST /api/segments`.
@@ -35,26 +30,29 @@ impl Api {
         let attributes = data.required("attributes")?.object()?;
         attributes.only(&["name", "definition", "is_starred"])?;
         let name = attributes.required("name")?.text_of(MAX_NAME)?;
-        let definition = read_definition(&attributes.required("definition")?)?;
+        let definition = attributes.required("definition")?;
+        read_definition(&definition)?;
         let is_starred = attributes.flag("is_starred")?.unwrap_or_default();
         let now = self.now();
         for _ in 0..ATTEMPTS {
             let id = hash::short_id(&["segment", &(self.random)().to_string()]);
-            if self.store.segment(&id).await?.is_some() {
+            // Conditions name lists and segments by their ids alone.
+            if self.store.segment(&id).await?.is_some() || self.store.list(&id).await?.is_some() {
                 continue;
             }
             let segment = SegmentRecord {
                 id,
                 name: name.to_owned(),
-                definition: definition.clone(),
+                definition: definition.value.clone(),
                 version: 0,
                 is_active: true,
                 is_starred,
                 created_at: now,
                 updated_at: now,
+                resumed_version: 0,
                 ready_version: 0,
             };
-            if let Some(segment) = self.put_definition(segment, now).await? {
+            if let Some(segment) = self.put_definition(segment, None, now).await? {
                 let resource = self.segment_resource(asked, &segment).build();
                 return Ok(Answer::created(single(asked, resource, None)));
             }
@@ -87,11 +85,14 @@ impl Api {
     /// `GET /api/segments/{id}`.
     pub(crate) async fn get_segment(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
         asked.include(&[])?;
-        let additional = asked.additional_fields("segment", &["profile_count"])?;
+        let additional = asked.additional_fields("segment", &["profile_count", "job"])?;
         let segment = self.segment_by_id(id).await?;
         let mut resource = self.segment_resource(asked, &segment);
-        if !additional.is_empty() {
+        if additional.contains(&"profile_count") {
             resource = resource.attribute("profile_count", self.store.count_members(id).await?);
+        }
+        if additional.contains(&"job") {
+            resource = resource.attribute("job", self.progress_of(&segment).await?);
         }
         Ok(Answer::ok(single(asked, resource.build(), None)))
     }
@@ -113,7 +114,7 @@ impl Api {
             let after = wanted.apply(&before, now);
             let compiled_anew = after.definition != before.definition || after.is_active != before.is_active;
             let written = if compiled_anew {
-                self.put_definition(after, now).await?
+                self.put_definition(after, Some(&before), now).await?
             } else if after == before {
                 Some(before)
             } else {
@@ -136,6 +137,7 @@ impl Api {
         for _ in 0..ATTEMPTS {
             self.segment_by_id(id).await?;
             let version = self.store.program_version().await? + 1;
+            refuse_if_asked(id, self.store.segments().await?.iter())?;
             let job = self.removal(id, self.now());
             match self.store.delete_segment(id, version, &job).await {
                 Ok(()) => {
@@ -156,101 +158,8 @@ impl Api {
         id: &str,
         only_ids: bool,
     ) -> ApiResult<Answer> {
-        asked.additional_fields("profile", &["subscriptions"])?;
         self.segment_by_id(id).await?;
-        let mut lookups = Vec::new();
-        let mut joined = Bounds::default();
-        for filter in asked.filters()? {
-            match filter.field.as_str() {
-                "joined_group_at" => joined.narrow_by_instant(&filter)?,
-                "external_id" => return Err(unsupported(&filter)),
-                _ => {
-                    lookups.push(Lookup::of(&filter, "profile_id")?.ok_or_else(|| unsupported(&filter))?);
-                }
-            }
-        }
-        let descending = asked.sort(&["joined_group_at"])?.is_none_or(|(_, descending)| descending);
-        let size = asked.page_size(MEMBERS_PAGE, MEMBERS_MAX_PAGE)?;
-        let (members, next) = if lookups.is_empty() {
-            let page = fill_page(asked.cursor()?, size, ROUNDS, async |cursor, size| {
-                let page = self.store.members(id, descending, joined.pair(), cursor, size).await?;
-                let items = self.with_profiles(page.items, only_ids).await?;
-                Ok(store::Page { items, next: page.next })
-            })
-            .await?;
-            (page.items, page.next.map(|cursor| cursor.encode()))
-        } else {
-            let found = self.named_members(id, &lookups, joined).await?;
-            let key = |(member, _): &(Member, Option<Profile>)| {
-                let millis = member.joined_at.map_or(0, Instant::as_millis);
-                format!("{:014}#{}", millis.max(0), member.profile_id)
-            };
-            page_of(asked, found, key, descending, size)?
-        };
-        let mut data = Vec::with_capacity(members.len());
-        for (member, profile) in &members {
-            data.push(match profile {
-                Some(profile) if !only_ids => self
-                    .profile_resource(asked, profile)?
-                    .attribute("joined_group_at", member.joined_at.map(time))
-                    .build(),
-                _ => identifier("profile", &member.profile_id),
-            });
-        }
-        Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
-    }
-
-    /// `GET /api/segments/{id}/explain?profile={id}`: per condition what it measures, whether it holds, and when
-    /// time alone will change it. Exact to the instant: computed from the profile's state, or from its history where
-    /// the state is behind the definitions.
-    pub(crate) async fn explain_segment(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
-        let segment = self.segment_by_id(id).await?;
-        let Some(profile) = asked.parameter("profile") else {
-            return Err(ApiError::parameter("profile", "The id of a profile is required."));
-        };
-        if !segment.is_active {
-            let detail = "The segment is not active, so nothing is evaluated.";
-            return Err(ApiError::new(StatusCode::CONFLICT, "inactive", "Conflict.", detail));
-        }
-        let profile = self.profile_by_id(profile).await?.value;
-        let program = self.evaluator.program().await?;
-        let now_ms = self.clock.now_ms();
-        let state = self.evaluator.state(&program, &profile).await?;
-        let Some(explanation) = program.explain(&state, id, &profile, now_ms) else {
-            return Err(ApiError::not_found("segment", id));
-        };
-        let membership = self.store.membership(&profile.id, id).await?;
-        let moment = |millis: i64| Instant::from_millis(millis).map(time);
-        let groups: Vec<Value> = explanation
-            .groups
-            .iter()
-            .map(|conditions| {
-                let conditions: Vec<Value> = conditions
-                    .iter()
-                    .map(|condition| {
-                        json!({
-                            "pointer": condition.pointer,
-                            "condition": segment.definition.pointer(&condition.pointer),
-                            "holds": condition.holds,
-                            "measure": condition.measure.map(canonical::money::decimal_to_json),
-                            "next_change": condition.next_change_ms.and_then(moment),
-                        })
-                    })
-                    .collect();
-                json!({"holds": explanation_holds(&conditions), "conditions": conditions})
-            })
-            .collect();
-        let resource = Resource::new(asked, "segment-explanation", "segments", id)
-            .attribute("profile_id", profile.id)
-            .attribute("is_member", explanation.is_member)
-            .attribute("evaluated_at", moment(explanation.at_ms))
-            .attribute("joined_group_at", {
-                let current = membership.as_ref().filter(|member| member.current);
-                current.and_then(|member| member.joined_at).map(time)
-            })
-            .attribute("joined_cause", membership.and_then(|member| member.joined_cause))
-            .attribute("condition_groups", groups);
-        Ok(Answer::ok(single(asked, resource.build(), None)))
+        self.group_profiles(asked, Group::Segment(id), only_ids).await
     }
 
     pub(crate) async fn segment_by_id(&self, id: &str) -> ApiResult<SegmentRecord> {
@@ -280,14 +189,47 @@ impl Api {
             .linked("profiles")
     }
 
+    /// Refuses a definition that asks what cannot be asked of others; one that is not new is refused where it was
+    /// activated.
+    async fn check_definition(
+        &self,
+        segment: &SegmentRecord,
+        segments: &[SegmentRecord],
+        is_edited: bool,
+    ) -> ApiResult<()> {
+        let node = Node { value: &segment.definition, pointer: "/data/attributes/definition".to_owned() };
+        let outcome = match read_definition(&node) {
+            Ok(parsed) => self.check_references(&segment.id, &parsed, segments, &node.pointer).await,
+            Err(error) => Err(error),
+        };
+        outcome.map_err(|error| match error.source {
+            Some(Source::Pointer(_)) if !is_edited => {
+                ApiError { source: Some(Source::Pointer("/data/attributes/is_active".to_owned())), ..error }
+            }
+            _ => error,
+        })
+    }
+
     /// Writes a definition under the program's next version, with the job that it asks for; `None` if another
     /// definition was faster.
     async fn put_definition(
         &self,
         mut segment: SegmentRecord,
+        before: Option<&SegmentRecord>,
         now: Instant,
     ) -> ApiResult<Option<SegmentRecord>> {
         segment.version = self.store.program_version().await? + 1;
+        // Read after the version: who changes one of them meanwhile moves it, and all of this is done again.
+        let segments = self.store.segments().await?;
+        let is_edited = before.is_none_or(|before| before.definition != segment.definition);
+        if segment.is_active || is_edited {
+            self.check_definition(&segment, &segments, is_edited).await?;
+        } else {
+            refuse_if_asked(&segment.id, segments.iter().filter(|other| other.is_active))?;
+        }
+        if segment.is_active && before.is_some_and(|before| !before.is_active) {
+            segment.resumed_version = segment.version;
+        }
         let job = segment.is_active.then(|| self.backfill(&segment, now));
         match self.store.put_segment_definition(&segment, job.as_ref()).await {
             Ok(()) => {}
@@ -299,60 +241,12 @@ impl Api {
         }
         Ok(Some(segment))
     }
-
-    /// Members with their profiles; those whose profile is gone are left out.
-    async fn with_profiles(
-        &self,
-        members: Vec<Member>,
-        only_ids: bool,
-    ) -> ApiResult<Vec<(Member, Option<Profile>)>> {
-        if only_ids {
-            return Ok(members.into_iter().map(|member| (member, None)).collect());
-        }
-        let ids = members.iter().map(|member| member.profile_id.as_str());
-        let mut profiles: HashMap<String, Profile> = self.store.profiles_by_id(ids).await?;
-        Ok(members
-            .into_iter()
-            .filter_map(|member| {
-                let profile = profiles.remove(&member.profile_id)?;
-                Some((member, Some(profile)))
-            })
-            .collect())
-    }
-
-    /// The members that conditions on identifiers name.
-    async fn named_members(
-        &self,
-        segment: &str,
-        lookups: &[Lookup],
-        joined: Bounds,
-    ) -> ApiResult<Vec<(Member, Option<Profile>)>> {
-        let Some((first, others)) = lookups.split_first() else { return Ok(Vec::new()) };
-        let mut found = Vec::new();
-        for profile in self.look_up(first).await? {
-            if !others.iter().all(|lookup| lookup.matches(&profile)) {
-                continue;
-            }
-            let member = self.store.membership(&profile.id, segment).await?.filter(|member| member.current);
-            if let Some(member) = member
-                && joined.contain(member.joined_at.map_or(0, Instant::as_millis))
-            {
-                found.push((member, Some(profile)));
-            }
-        }
-        Ok(found)
-    }
 }
 
-fn explanation_holds(conditions: &[Value]) -> bool {
-    conditions.iter().any(|condition| condition["holds"] == true)
-}
-
-/// The definition, unchanged, if it can be evaluated.
-fn read_definition(node: &Node<'_>) -> ApiResult<Value> {
+/// A definition, if it can be evaluated.
+pub(crate) fn read_definition(node: &Node<'_>) -> ApiResult<Definition> {
     Definition::parse(node.value)
-        .map_err(|error| ApiError::invalid(format!("{}{}", node.pointer, error.pointer), error.detail))?;
-    Ok(node.value.clone())
+        .map_err(|error| ApiError::invalid(format!("{}{}", node.pointer, error.pointer), error.detail))
 }
 
 /// What a PATCH wants changed.
@@ -369,7 +263,13 @@ impl SegmentPatch {
         attributes.only(&["name", "definition", "is_starred", "is_active"])?;
         let patch = Self {
             name: attributes.text("name", MAX_NAME)?.map(str::to_owned),
-            definition: attributes.optional("definition").map(|node| read_definition(&node)).transpose()?,
+            definition: match attributes.optional("definition") {
+                Some(node) => {
+                    read_definition(&node)?;
+                    Some(node.value.clone())
+                }
+                None => None,
+            },
             is_starred: attributes.flag("is_starred")?,
             is_active: attributes.flag("is_active")?,
         };

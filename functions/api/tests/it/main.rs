@@ -13,6 +13,10 @@ mod imports;
 mod lists;
 mod predictions;
 mod profiles;
+mod segment_explain;
+mod segment_history;
+mod segment_preview;
+mod segment_references;
 mod segments;
 mod tables;
 mod wire;
@@ -49,6 +53,8 @@ struct World {
     outbox: Arc<Sent>,
     vault: Arc<Safe>,
     now_ms: Arc<AtomicI64>,
+    /// How long it takes to look at the clock.
+    step_ms: Arc<AtomicI64>,
 }
 
 #[derive(Default)]
@@ -209,16 +215,18 @@ impl World {
             outbox: Arc::default(),
             vault: Arc::default(),
             now_ms: Arc::new(AtomicI64::new(NOW_MS)),
+            step_ms: Arc::default(),
         };
         let counter = AtomicU64::new(1);
-        let now_ms = world.now_ms.clone();
+        let (now_ms, step_ms) = (world.now_ms.clone(), world.step_ms.clone());
         let api = Api::new(Parts {
             store,
             outbox: Box::new(SharedOutbox(world.outbox.clone())),
             vault: Box::new(SharedVault(world.vault.clone())),
             platforms: PLATFORMS,
             clock: Clock::from_fn(move || {
-                Timestamp::from_millisecond(now_ms.load(Ordering::SeqCst)).unwrap()
+                let step_ms = step_ms.load(Ordering::SeqCst);
+                Timestamp::from_millisecond(now_ms.fetch_add(step_ms, Ordering::SeqCst)).unwrap()
             }),
             random: Box::new(move || u128::from(counter.fetch_add(1, Ordering::SeqCst))),
             public_url: None,

@@ -8,7 +8,7 @@ use store::{Evaluation, JobKind, JobMessage, MembershipChange, PROFILE_SHARDS};
 
 use crate::{NOW_MS, Reply, World};
 
-fn at_least(count: u32) -> Value {
+pub(crate) fn at_least(count: u32) -> Value {
     json!({"condition_groups": [{"conditions": [{
         "type": "profile-metric",
         "metric_id": store::metric_id("api", "Placed Order"),
@@ -18,12 +18,12 @@ fn at_least(count: u32) -> Value {
     }]}]})
 }
 
-async fn create(world: &World, name: &str, definition: Value) -> Reply {
+pub(crate) async fn create(world: &World, name: &str, definition: Value) -> Reply {
     let attributes = json!({"name": name, "definition": definition});
     world.post("/api/segments", json!({"data": {"type": "segment", "attributes": attributes}})).await
 }
 
-async fn change(world: &World, id: &str, attributes: Value) -> Reply {
+pub(crate) async fn change(world: &World, id: &str, attributes: Value) -> Reply {
     let body = json!({"data": {"type": "segment", "id": id, "attributes": attributes}});
     world.patch(&format!("/api/segments/{id}"), body).await
 }
@@ -33,7 +33,7 @@ fn messages(world: &World) -> Vec<JobMessage> {
 }
 
 /// Makes somebody a member, as the evaluator would.
-async fn join(world: &World, segment: &str, profile: &str, at_ms: i64, entered: bool) {
+pub(crate) async fn join(world: &World, segment: &str, profile: &str, at_ms: i64, entered: bool) {
     let read_version = world.store.state(profile).await.unwrap().map_or(0, |state| state.version);
     let change =
         MembershipChange { segment_id: segment.to_owned(), entered, at_ms, cause: "time".to_owned() };

@@ -1,39 +1,57 @@
 #![doc = include_str!("../README.md")]
 
+mod predictions;
+pub mod spread;
+mod zone;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
 use anyhow::Context;
-use futures::future::try_join_all;
-use futures::{StreamExt, TryStreamExt, stream};
+use canonical::Instant;
+use futures::future::BoxFuture;
 use runtime::{Clients, Clock, Config};
 use serde::Serialize;
-use store::{JobMessage, Store};
+use spread::{Desk, Pace, Spread};
+use store::{JobMessage, STUCK_MS, Store};
+use tokio::sync::Mutex;
 
-/// Ticks that are written at the same time, per part of the index.
-const CONCURRENCY: usize = 8;
-/// Rows of the index that are read at a time.
-const PAGE: usize = 250;
-/// How long one run goes on before the next takes over; the function's time-out is 60 s.
-const RUN_MS: i64 = 50_000;
-/// A job that was never sent, and one that stopped moving.
+/// Ticks that are written in a second at most, unless the configuration says otherwise.
+const TICKS_PER_SECOND: usize = 1000;
+/// Seconds' worth of ticks that may wait for the evaluator at most.
+const WINDOW_S: usize = 4;
+/// A job that was never sent.
 const UNSENT_MS: i64 = 60_000;
-const STUCK_MS: i64 = 15 * 60_000;
+
+/// Waits so many milliseconds.
+type Pause = Arc<dyn Fn(i64) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// Lets time pass.
 pub struct ClockFunction {
     store: Store,
     sqs: aws_sdk_sqs::Client,
     jobs_queue_url: String,
+    zone: String,
+    /// Whose lag it is, where an account has several.
+    stack: String,
+    pace: Pace,
     clock: Clock,
+    pause: Pause,
+    /// Whether any segment asks for predictions, at which version of the program.
+    asked: Mutex<Option<(u64, bool)>>,
 }
 
 /// What one run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Profiles touched.
-    pub ticked: u64,
-    /// How late the latest of them was, in milliseconds.
-    pub max_lag_ms: i64,
-    /// Parts of jobs sent again.
+    /// Who was touched.
+    #[serde(flatten)]
+    pub spread: Spread,
+    /// Parts of jobs sent.
     pub parts_sent: u64,
+    /// Whether the account's zone had changed.
+    pub zone_changed: bool,
 }
 
 impl ClockFunction {
@@ -41,52 +59,48 @@ impl ClockFunction {
     pub fn new(config: &Config, clients: &Clients, clock: Clock) -> anyhow::Result<Self> {
         let profiles = config.required("PROFILES_TABLE")?;
         let registry = config.required("REGISTRY_TABLE")?;
+        let zone = evaluation::zone(config)?;
         Ok(Self {
             store: Store::new(clients.dynamodb.clone(), profiles, String::new(), registry),
             sqs: clients.sqs.clone(),
             jobs_queue_url: config.required("JOBS_QUEUE_URL")?,
+            zone: zone.iana_name().context("the zone has no name")?.to_owned(),
+            stack: config.optional("STACK").unwrap_or_default(),
+            pace: Pace { per_second: ticks_per_second(config)?, window_s: WINDOW_S },
             clock,
+            pause: Arc::new(|millis| {
+                let millis = u64::try_from(millis).unwrap_or_default();
+                Box::pin(tokio::time::sleep(Duration::from_millis(millis)))
+            }),
+            asked: Mutex::new(None),
         })
+    }
+
+    /// Waits otherwise than by letting time pass: for simulations.
+    #[must_use]
+    pub fn waiting<Fut: Future<Output = ()> + Send + 'static>(
+        self,
+        pause: impl Fn(i64) -> Fut + Send + Sync + 'static,
+    ) -> Self {
+        Self { pause: Arc::new(move |millis| Box::pin(pause(millis))), ..self }
     }
 
     /// One run. The event's content does not matter; the system's clock does.
     pub async fn handle(&self, _event: serde_json::Value) -> anyhow::Result<Report> {
-        let started_ms = self.clock.now_ms();
-        let (ticks, parts_sent) = futures::join!(self.tick_all(started_ms), self.send_stuck_jobs(started_ms));
-        let report = Report { parts_sent: parts_sent?, ..ticks? };
-        runtime::metrics::counter!("ticks").increment(report.ticked);
-        runtime::metrics::gauge!("due_lag_ms")
-            .set(f64::from(i32::try_from(report.max_lag_ms).unwrap_or(i32::MAX)));
-        Ok(report)
-    }
-
-    async fn tick_all(&self, started_ms: i64) -> anyhow::Result<Report> {
-        let parts: Vec<_> = Store::due_shards().map(|shard| self.tick_part(shard, started_ms)).collect();
-        let reports = try_join_all(parts).await?;
-        Ok(reports.into_iter().fold(Report::default(), |sum, part| Report {
-            ticked: sum.ticked + part.ticked,
-            max_lag_ms: sum.max_lag_ms.max(part.max_lag_ms),
-            parts_sent: 0,
-        }))
-    }
-
-    async fn tick_part(&self, shard: u32, started_ms: i64) -> anyhow::Result<Report> {
-        let mut report = Report::default();
-        let mut after = None;
-        loop {
-            let page = self.store.due(shard, started_ms, after, PAGE).await.context("reading what is due")?;
-            let lag = page.items.iter().map(|(_, due_ms)| started_ms - due_ms).max();
-            report.max_lag_ms = report.max_lag_ms.max(lag.unwrap_or_default());
-            let ticks = stream::iter(&page.items)
-                .map(|(profile, _)| self.store.tick(profile, started_ms))
-                .buffer_unordered(CONCURRENCY);
-            report.ticked +=
-                ticks.try_fold(0_u64, |sum, ()| async move { Ok(sum + 1) }).await.context("touching")?;
-            after = page.next;
-            if after.is_none() || self.clock.now_ms() - started_ms > RUN_MS {
-                return Ok(report);
-            }
+        let now_ms = self.clock.now_ms();
+        let (spread, parts_again, parts_new, zone_changed) = futures::join!(
+            spread::spread(self, self.pace),
+            self.send_stuck_jobs(now_ms),
+            self.fit_if_due(now_ms),
+            zone::follow(&self.store, &self.zone, Instant::from(self.clock.now())),
+        );
+        if let Ok(spread) = &spread {
+            runtime::metrics::counter!("ticks").increment(spread.ticked);
+            runtime::metrics::gauge!("due_lag_ms", "stack" => self.stack.clone())
+                .set(f64::from(i32::try_from(spread.max_lag_ms).unwrap_or(i32::MAX)));
         }
+        let parts_sent = parts_again? + parts_new?;
+        Ok(Report { spread: spread?, parts_sent, zone_changed: zone_changed? })
     }
 
     async fn send_stuck_jobs(&self, now_ms: i64) -> anyhow::Result<u64> {
@@ -97,17 +111,48 @@ impl ClockFunction {
             if quiet_ms < allowed_ms {
                 continue;
             }
-            // A job without parts lacks only its end; any message brings that about.
-            let parts = if job.status.parts_left.is_empty() { vec![0] } else { job.status.parts_left };
-            for part in &parts {
-                let message = JobMessage { job: job.id.clone(), part: *part, cursor: None };
+            for message in JobMessage::of_parts_left(&job) {
                 let body = serde_json::to_string(&message)?;
                 self.sqs.send_message().queue_url(&self.jobs_queue_url).message_body(body).send().await?;
                 sent += 1;
             }
-            self.store.advance_job(&job.id, 0, None, now_ms).await?;
-            tracing::warn!(job = job.id, parts = parts.len(), "job was sent again");
+            self.store.note_job_sent(&job.id, now_ms).await?;
+            tracing::warn!(job = job.id, parts = job.status.parts_left.len(), "job was sent again");
         }
         Ok(sent)
     }
+}
+
+impl Desk for ClockFunction {
+    fn parts(&self) -> Vec<u32> {
+        Store::due_shards().collect()
+    }
+
+    async fn due(&self, part: u32, now_ms: i64, limit: usize) -> anyhow::Result<Vec<(String, i64)>> {
+        let page = self.store.due(part, now_ms, None, limit).await.context("reading what is due")?;
+        Ok(page.items)
+    }
+
+    async fn touched(&self, ids: &[&str]) -> anyhow::Result<HashMap<String, i64>> {
+        self.store.ticks(ids).await.context("reading ticks")
+    }
+
+    async fn touch(&self, id: &str, now_ms: i64) -> anyhow::Result<()> {
+        self.store.tick(id, now_ms).await.context("touching")
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    async fn pause(&self, millis: i64) {
+        (self.pause)(millis).await;
+    }
+}
+
+/// How many ticks are written in a second at most.
+fn ticks_per_second(config: &Config) -> anyhow::Result<usize> {
+    let Some(text) = config.optional("TICKS_PER_SECOND") else { return Ok(TICKS_PER_SECOND) };
+    let rate = text.parse().ok().filter(|rate| *rate > 0);
+    rate.context("TICKS_PER_SECOND is not a positive number")
 }

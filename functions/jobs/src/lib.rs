@@ -1,18 +1,27 @@
 #![doc = include_str!("../README.md")]
 
+mod predictions;
 mod profiles;
 
+use std::time::Duration;
+
+use anyhow::Context;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use canonical::Instant;
 use evaluation::Evaluator;
 use futures::{StreamExt, TryStreamExt, stream};
+use ::predictions::Minimums;
 use runtime::{Clients, Clock, Config};
-use store::{Cursor, Job, JobKind, JobMessage, ProfileSort, Store};
+use store::{Cursor, Job, JobKind, JobMessage, ProfileSort, Step, Store};
 
 /// Profiles of one chunk.
 const CHUNK: usize = 200;
 /// Profiles that are worked on at the same time.
 const CONCURRENCY: usize = 8;
+/// Profiles that one job goes over in a second at most, unless the configuration says otherwise.
+const PROFILES_PER_SECOND: u64 = 500;
+/// The longest delay that a queue has.
+const MAX_DELAY_MS: u64 = 900_000;
 /// How far behind the table an index of it may be.
 const INDEX_LAG_MS: i64 = 60_000;
 
@@ -22,6 +31,8 @@ pub struct Jobs {
     evaluator: Evaluator,
     sqs: aws_sdk_sqs::Client,
     queue_url: String,
+    profiles_per_second: u64,
+    minimums: Minimums,
     clock: Clock,
 }
 
@@ -38,25 +49,31 @@ impl Jobs {
             evaluator: Evaluator::new(config, clients, clock.clone())?,
             sqs: clients.sqs.clone(),
             queue_url: config.required("JOBS_QUEUE_URL")?,
+            profiles_per_second: profiles_per_second(config)?,
+            minimums: Minimums::default(),
             clock,
         })
+    }
+
+    /// With other minimums for predictions.
+    #[must_use]
+    pub fn predicting_from(self, minimums: Minimums) -> Self {
+        Self { minimums, ..self }
     }
 
     /// Works on a batch of chunks.
     pub async fn handle(&self, event: SqsEvent) -> anyhow::Result<SqsBatchResponse> {
         let mut response = SqsBatchResponse::default();
         for record in event.records {
+            let again = record.attributes.get("ApproximateReceiveCount").is_some_and(|count| count != "1");
             let id = record.message_id.unwrap_or_default();
             let body = record.body.unwrap_or_default();
             match serde_json::from_str::<JobMessage>(&body) {
                 Ok(message) => {
-                    if let Err(error) = self.chunk(&message).await {
-                        tracing::warn!(
-                            job = message.job,
-                            part = message.part,
-                            error = format!("{error:#}"),
-                            "chunk failed"
-                        );
+                    if let Err(error) = self.chunk(&message, again).await {
+                        let error = format!("{error:#}");
+                        tracing::warn!(job = message.job, part = message.part, error, "chunk failed");
+                        self.note_error(&message.job, &error).await;
                         response.add_failure(id);
                     }
                 }
@@ -70,20 +87,37 @@ impl Jobs {
         Ok(response)
     }
 
-    async fn chunk(&self, message: &JobMessage) -> anyhow::Result<()> {
+    /// Works on the chunk that a message asks for, unless somebody else has. A message that comes `again` may be of one
+    /// who broke off before the next was sent: then its part goes on from where it is.
+    async fn chunk(&self, message: &JobMessage, again: bool) -> anyhow::Result<()> {
         let Some(mut job) = self.store.job(&message.job).await? else { return Ok(()) };
+        if self.is_void(&job).await? {
+            tracing::info!(job = job.id, "job is of no use any more");
+            return Ok(self.store.delete_job(&job.id).await?);
+        }
         if job.status.parts_left.contains(&message.part) {
-            let (done, next) = self.work(&job, message).await?;
-            let now_ms = self.clock.now_ms();
-            let finished = next.is_none().then_some(message.part);
-            let Some(advanced) = self.store.advance_job(&job.id, done, finished, now_ms).await? else {
+            let from = job.status.cursors.get(&message.part).cloned();
+            if from != message.cursor && !again {
                 return Ok(());
-            };
-            if let Some(next) = next {
-                let body = serde_json::to_string(&next)?;
-                self.sqs.send_message().queue_url(&self.queue_url).message_body(body).send().await?;
             }
+            let started_ms = self.clock.now_ms();
+            let (profiles, to) = self.work(&job, message.part, from.as_deref()).await?;
+            let now_ms = self.clock.now_ms();
+            let step = Step {
+                job: &job.id,
+                part: message.part,
+                from: from.as_deref(),
+                to: to.as_deref(),
+                profiles,
+                now_ms,
+            };
+            let Some(advanced) = self.store.advance_job(&step).await? else { return Ok(()) };
             job = advanced;
+            if to.is_some() {
+                let spent_ms = u64::try_from(now_ms - started_ms).unwrap_or_default();
+                let next = JobMessage { job: job.id.clone(), part: message.part, cursor: to };
+                self.send(&next, self.pause_ms(&job, profiles).saturating_sub(spent_ms)).await?;
+            }
         }
         // Also for a message that comes again because this very step failed.
         if job.status.parts_left.is_empty() {
@@ -93,32 +127,113 @@ impl Jobs {
         Ok(())
     }
 
-    /// Works on one chunk. Returns how many profiles it had, and the next chunk if there is one.
-    async fn work(&self, job: &Job, message: &JobMessage) -> anyhow::Result<(u64, Option<JobMessage>)> {
+    /// Whether nobody waits for a job any more: its segment is gone, inactive or another one by now, its zone no longer
+    /// the account's.
+    async fn is_void(&self, job: &Job) -> anyhow::Result<bool> {
+        Ok(match &job.kind {
+            JobKind::Backfill { segment, version } | JobKind::Recount { segment, version } => {
+                let segment = self.store.segment(segment).await?;
+                segment.is_none_or(|segment| !segment.is_active || segment.version != *version)
+            }
+            JobKind::ChangeZone { zone, .. } => self.store.program().await?.zone.as_ref() != Some(zone),
+            JobKind::RemoveMembers { .. }
+            | JobKind::EmptyList { .. }
+            | JobKind::EraseConnection { .. }
+            | JobKind::FitPredictions
+            | JobKind::Predict { .. }
+            | JobKind::ImportProfiles => false,
+        })
+    }
+
+    /// How long a part pauses after so many profiles: all parts of a job together keep to its rate.
+    fn pause_ms(&self, job: &Job, profiles: u64) -> u64 {
         if job.kind == JobKind::ImportProfiles {
-            let (rows, more) = self.import_chunk(&job.id).await?;
-            return Ok((rows, more.then(|| message.clone())));
+            return 0;
         }
-        if let JobKind::RemoveMembers { segment } = &job.kind {
+        let parts = u64::try_from(job.status.parts_left.len()).unwrap_or(1);
+        (profiles * parts * 1000 / self.profiles_per_second).min(MAX_DELAY_MS)
+    }
+
+    /// Sends a message that is not to be received for so long. The queue knows whole seconds; the rest is waited here.
+    async fn send(&self, message: &JobMessage, delay_ms: u64) -> anyhow::Result<()> {
+        tokio::time::sleep(Duration::from_millis(delay_ms % 1000)).await;
+        let body = serde_json::to_string(message)?;
+        let request = self.sqs.send_message().queue_url(&self.queue_url).message_body(body);
+        let seconds = Some(i32::try_from(delay_ms / 1000)?).filter(|seconds| *seconds > 0);
+        request.set_delay_seconds(seconds).send().await?;
+        Ok(())
+    }
+
+    /// Keeps an error where people see it. Best effort: the message comes again anyway.
+    async fn note_error(&self, job: &str, error: &str) {
+        if let Err(error) = self.store.note_job_error(job, error, self.clock.now_ms()).await {
+            tracing::warn!(job, error = %error, "error could not be noted");
+        }
+    }
+
+    /// Works on one chunk of a part, from where it was left. Returns how many profiles it had, and where the part is
+    /// left now, if it is not done.
+    async fn work(&self, job: &Job, part: u32, from: Option<&str>) -> anyhow::Result<(u64, Option<String>)> {
+        // Where there is no place to keep, chunks are numbered.
+        let next = || (from.and_then(|from| from.parse().ok()).unwrap_or(0_u64) + 1).to_string();
+        match &job.kind {
+            JobKind::ImportProfiles => {
+                let (rows, more) = self.import_chunk(&job.id).await?;
+                Ok((rows, more.then(next)))
+            }
             // Those removed leave the index, so the first page is always what is left.
-            let removed = self.store.remove_members(segment, CHUNK).await?;
-            return Ok((u64::try_from(removed)?, (removed > 0).then(|| message.clone())));
+            JobKind::RemoveMembers { segment } => {
+                let removed = self.store.remove_members(segment, job.created_at, CHUNK).await?;
+                Ok((u64::try_from(removed)?, (removed > 0).then(next)))
+            }
+            JobKind::EmptyList { list } => {
+                let removed = self.store.empty_list(list, CHUNK, self.clock.now().into()).await?;
+                Ok((u64::try_from(removed)?, (removed > 0).then(next)))
+            }
+            JobKind::Backfill { .. }
+            | JobKind::Recount { .. }
+            | JobKind::ChangeZone { .. }
+            | JobKind::FitPredictions
+            | JobKind::Predict { .. }
+            | JobKind::EraseConnection { .. } => {
+                if !job.status.counts.contains_key(&part) {
+                    self.count(job, part).await?;
+                }
+                if job.kind == JobKind::FitPredictions {
+                    return self.collect(job, part, from).await;
+                }
+                let page = self.store.list_profile_shard(part, from.and_then(Cursor::decode), CHUNK).await?;
+                self.profiles(job, &page.items).await?;
+                Ok((u64::try_from(page.items.len())?, page.next.map(|next| next.encode())))
+            }
         }
-        let cursor = message.cursor.as_deref().and_then(Cursor::decode);
-        let page = self.store.list_profile_shard(message.part, cursor, CHUNK).await?;
-        self.profiles(job, &page.items).await?;
-        let next = page.next.map(|next| JobMessage { cursor: Some(next.encode()), ..message.clone() });
-        Ok((u64::try_from(page.items.len())?, next))
+    }
+
+    /// Counts the profiles of a part, for whoever wants to know how far the job is.
+    async fn count(&self, job: &Job, part: u32) -> anyhow::Result<()> {
+        if let Some(profiles) = self.store.count_profile_shard(part).await? {
+            self.store.note_job_count(&job.id, part, profiles).await?;
+        }
+        Ok(())
     }
 
     async fn profiles(&self, job: &Job, ids: &[String]) -> anyhow::Result<()> {
         match &job.kind {
-            JobKind::Backfill { .. } => {
+            JobKind::Backfill { .. }
+            | JobKind::Recount { .. }
+            | JobKind::ChangeZone { .. }
+            | JobKind::Predict { .. } => {
                 let program = self.evaluator.program().await?;
                 let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
                 let loaded = self.evaluator.load(&ids).await?;
-                let work: Vec<_> =
-                    ids.iter().map(|id| self.evaluator.evaluate(&program, id, &loaded, &[])).collect();
+                let anew = matches!(job.kind, JobKind::Recount { .. });
+                let work: Vec<_> = ids
+                    .iter()
+                    .map(async |id| match anew {
+                        true => self.evaluator.recount(&program, id, &loaded).await,
+                        false => self.evaluator.evaluate(&program, id, &loaded, &[]).await,
+                    })
+                    .collect();
                 stream::iter(work).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
             }
             JobKind::EraseConnection { connection } => {
@@ -127,14 +242,24 @@ impl Jobs {
                     ids.iter().map(|id| self.store.erase_connection_from(id, connection, now)).collect();
                 stream::iter(work).buffer_unordered(CONCURRENCY).try_collect::<Vec<usize>>().await?;
             }
-            JobKind::RemoveMembers { .. } | JobKind::ImportProfiles => {}
+            JobKind::RemoveMembers { .. }
+            | JobKind::EmptyList { .. }
+            | JobKind::FitPredictions
+            | JobKind::ImportProfiles => {}
         }
         Ok(())
     }
 
     /// What is done when no part is left. May be done twice.
     async fn finish(&self, job: &Job) -> anyhow::Result<()> {
-        if matches!(job.kind, JobKind::Backfill { .. } | JobKind::EraseConnection { .. }) {
+        let is_of_all = !matches!(
+            job.kind,
+            JobKind::RemoveMembers { .. }
+                | JobKind::EmptyList { .. }
+                | JobKind::FitPredictions
+                | JobKind::ImportProfiles
+        );
+        if is_of_all {
             let mut after = None;
             loop {
                 let since_ms = job.created_at.as_millis() - INDEX_LAG_MS;
@@ -149,10 +274,30 @@ impl Jobs {
             }
         }
         match &job.kind {
-            JobKind::Backfill { segment, version } => self.store.segment_is_ready(segment, *version).await?,
+            JobKind::Backfill { segment, version } | JobKind::Recount { segment, version } => {
+                self.store.segment_is_ready(segment, *version).await?;
+            }
+            JobKind::ChangeZone { version, .. } => {
+                let segments = self.store.segments().await?;
+                let older = segments.iter().filter(|segment| segment.is_active && segment.version <= *version);
+                for segment in older {
+                    self.store.segment_is_ready(&segment.id, segment.version).await?;
+                }
+            }
             JobKind::EraseConnection { connection } => self.store.erase_catalog(connection).await?,
-            JobKind::RemoveMembers { .. } | JobKind::ImportProfiles => {}
+            JobKind::FitPredictions => self.fit(job).await?,
+            JobKind::RemoveMembers { .. }
+            | JobKind::EmptyList { .. }
+            | JobKind::Predict { .. }
+            | JobKind::ImportProfiles => {}
         }
         Ok(())
     }
+}
+
+/// How many profiles one job goes over in a second at most.
+fn profiles_per_second(config: &Config) -> anyhow::Result<u64> {
+    let Some(text) = config.optional("JOB_PROFILES_PER_SECOND") else { return Ok(PROFILES_PER_SECOND) };
+    let rate = text.parse().ok().filter(|rate| *rate > 0);
+    rate.context("JOB_PROFILES_PER_SECOND is not a positive number")
 }

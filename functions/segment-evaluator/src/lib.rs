@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use aws_lambda_events::dynamodb::Event as StreamEvent;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
-use evaluation::{Change, Evaluator, Loaded};
+use evaluation::{Change, Definitions, Evaluator, Loaded};
 use futures::{StreamExt, stream};
 
 /// Profiles of one batch that are evaluated at the same time.
@@ -91,7 +91,7 @@ impl SegmentEvaluator {
 
     async fn one(
         &self,
-        program: &Arc<segments::Program>,
+        program: &Arc<Definitions>,
         profile: &str,
         group: &Group,
         loaded: &Loaded,

@@ -28,7 +28,10 @@ pub(crate) fn read(record: EventRecord) -> Result<Option<(String, Change)>, Erro
             }
         }
         ItemKind::Profile => ChangeKind::ProfileGone,
-        ItemKind::Tick if !removed => ChangeKind::Tick,
+        ItemKind::Tick if !removed => {
+            let image = record.change.new_image;
+            ChangeKind::Tick { touched_ms: store::read_tick_image(&image.into()) }
+        }
         ItemKind::Event | ItemKind::Tick | ItemKind::Other => return Ok(None),
     };
     let sequence = record.change.sequence_number.unwrap_or_default();

@@ -1,24 +1,53 @@
 #![doc = include_str!("../README.md")]
 
-use std::collections::HashMap;
+mod predictions;
+mod preview;
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use canonical::Profile;
 use jiff::tz::TimeZone;
 use runtime::{Clients, Clock, Config};
-use segments::{Cause, Definition, Needs, Program, Segment, State, Transition};
-use store::{Evaluation, MembershipChange, StateRecord, Store, StoredEvent};
+use segments::{Account, Cause, Definition, Needs, Program, Segment, State, Transition};
+use store::{
+    Evaluation, MembershipChange, ProgramRecord, SegmentRecord, StateRecord, Store, StoredEvent,
+};
 use tokio::sync::Mutex;
+
+pub use predictions::{OrdersReader, model_of};
+pub use preview::Preview;
 
 /// How often a state that somebody else wrote first is read again.
 const ATTEMPTS: u32 = 8;
+/// How far ahead another function's clock is believed to be at most.
+const MAX_SKEW_MS: i64 = 5 * 60_000;
 
 /// Evaluates profiles.
 pub struct Evaluator {
     store: Store,
     clock: Clock,
     zone: TimeZone,
-    program: Mutex<Option<Arc<Program>>>,
+    definitions: Mutex<Option<Arc<Definitions>>>,
+}
+
+/// The definitions in force, compiled.
+#[derive(Debug)]
+pub struct Definitions {
+    program: Program,
+    /// Segments that are not active: their members stay as they were.
+    dormant: BTreeSet<String>,
+    /// Segments that were activated again, and at which version.
+    resumed: Vec<(String, u64)>,
+}
+
+impl Deref for Definitions {
+    type Target = Program;
+
+    fn deref(&self) -> &Program {
+        &self.program
+    }
 }
 
 /// Why a profile could not be evaluated. All may succeed when tried again.
@@ -59,7 +88,10 @@ pub enum ChangeKind {
     /// It merged into another one, or was erased.
     ProfileGone,
     /// The clock touched it.
-    Tick,
+    Tick {
+        /// When, by the clock's own time, in milliseconds.
+        touched_ms: i64,
+    },
 }
 
 /// States and profiles that were read for a batch.
@@ -83,7 +115,7 @@ impl Evaluator {
 
     /// Over given tables.
     pub fn over(store: Store, clock: Clock, zone: TimeZone) -> Self {
-        Self { store, clock, zone, program: Mutex::new(None) }
+        Self { store, clock, zone, definitions: Mutex::new(None) }
     }
 
     /// The tables it works on.
@@ -91,35 +123,67 @@ impl Evaluator {
         &self.store
     }
 
-    /// The program of the definitions in force.
-    pub async fn program(&self) -> Result<Arc<Program>, Error> {
-        let mut version = self.store.program_version().await?;
-        let mut cached = self.program.lock().await;
+    /// The definitions in force, compiled once per version of the program.
+    pub async fn program(&self) -> Result<Arc<Definitions>, Error> {
+        let record = self.store.program().await?;
+        let mut cached = self.definitions.lock().await;
+        let is_current = |definitions: &&Arc<Definitions>| definitions.version() == record.version;
+        if let Some(definitions) = cached.as_ref().filter(is_current) {
+            return Ok(Arc::clone(definitions));
+        }
+        let (record, segments) = self.stored_definitions(record).await?;
+        let definitions = Arc::new(self.compile(&record, segments).await?);
+        *cached = Some(Arc::clone(&definitions));
+        Ok(definitions)
+    }
+
+    /// All segments, and the program that they are of, given the one that was read last.
+    async fn stored_definitions(
+        &self,
+        mut record: ProgramRecord,
+    ) -> Result<(ProgramRecord, Vec<SegmentRecord>), Error> {
         for _ in 0..ATTEMPTS {
-            if let Some(program) = cached.as_ref().filter(|program| program.version() == version) {
-                return Ok(Arc::clone(program));
-            }
             let segments = self.store.segments().await?;
-            let read_version = self.store.program_version().await?;
-            if read_version != version {
-                version = read_version;
-                continue;
+            let read = self.store.program().await?;
+            if read == record {
+                return Ok((record, segments));
             }
-            let segments = segments.into_iter().filter(|segment| segment.is_active).filter_map(|segment| {
-                match Definition::parse(&segment.definition) {
-                    Ok(definition) => Some(Segment { id: segment.id, version: segment.version, definition }),
-                    Err(error) => {
-                        // It was valid when it was stored: another version of this program wrote it.
-                        tracing::error!(segment = segment.id, error = %error, "definition cannot be read");
-                        None
-                    }
-                }
-            });
-            let program = Program::compile(version, segments.collect(), self.zone.clone())
-                .map_err(|error| Error::Compile(error.to_string()))?;
-            *cached = Some(Arc::new(program));
+            record = read;
         }
         Err(Error::Unstable)
+    }
+
+    async fn compile(
+        &self,
+        record: &ProgramRecord,
+        segments: Vec<SegmentRecord>,
+    ) -> Result<Definitions, Error> {
+        // Not older than the program: another model moves its version.
+        let model = model_of(self.store.predictions().await?);
+        let (active, dormant): (Vec<_>, Vec<_>) = segments.into_iter().partition(|segment| segment.is_active);
+        let resumed = active.iter().filter(|segment| segment.resumed_version > 0);
+        let resumed = resumed.map(|segment| (segment.id.clone(), segment.resumed_version)).collect();
+        let segments = active.into_iter().filter_map(|segment| match Definition::parse(&segment.definition) {
+            Ok(definition) => Some(Segment { id: segment.id, version: segment.version, definition }),
+            Err(error) => {
+                // It was valid when it was stored: another version of this program wrote it.
+                tracing::error!(segment = segment.id, error = %error, "definition cannot be read");
+                None
+            }
+        });
+        let program = Program::compile(record.version, segments.collect(), Account { zone: self.zone_of(record), model })
+            .map_err(|error| Error::Compile(error.to_string()))?;
+        Ok(Definitions { program, dormant: dormant.into_iter().map(|segment| segment.id).collect(), resumed })
+    }
+
+    /// The zone that goes with a version of the program, so that all functions change it at the same version; the
+    /// configured one until the clock has noted it.
+    fn zone_of(&self, record: &ProgramRecord) -> TimeZone {
+        let Some(name) = &record.zone else { return self.zone.clone() };
+        TimeZone::get(name).unwrap_or_else(|error| {
+            tracing::error!(zone = name, error = %error, "the program's zone is unknown");
+            self.zone.clone()
+        })
     }
 
     /// Reads what a batch needs.
@@ -131,7 +195,20 @@ impl Evaluator {
     /// A profile's state, brought up to the program if it is behind. Nothing is written.
     pub async fn state(&self, program: &Program, profile: &Profile) -> Result<State, Error> {
         let stored = self.store.state(&profile.id).await?;
-        let mut state = stored.and_then(|record| State::decode(&record.bytes).ok()).unwrap_or_default();
+        self.brought_up(program, program.version(), profile, stored.as_ref()).await
+    }
+
+    /// A state that was read, brought up to the program; from the history if it does not suffice, or if it is of a
+    /// program after `known`.
+    async fn brought_up(
+        &self,
+        program: &Program,
+        known: u64,
+        profile: &Profile,
+        stored: Option<&StateRecord>,
+    ) -> Result<State, Error> {
+        let read = stored.and_then(|record| State::decode(&record.bytes).ok());
+        let mut state = read.filter(|state| state.program_version() <= known).unwrap_or_default();
         let now_ms = self.clock.now_ms();
         match program.needs(&state) {
             Needs::Nothing | Needs::Profile => {
@@ -150,10 +227,31 @@ impl Evaluator {
     /// Brings one profile up to the program and applies its changes, in their order.
     pub async fn evaluate(
         &self,
-        program: &Arc<Program>,
+        program: &Arc<Definitions>,
         profile_id: &str,
         loaded: &Loaded,
         changes: &[Change],
+    ) -> Result<(), Error> {
+        self.bring_up(program, profile_id, loaded, changes, false).await
+    }
+
+    /// Brings one profile up to the program and counts all its events anew.
+    pub async fn recount(
+        &self,
+        program: &Arc<Definitions>,
+        profile_id: &str,
+        loaded: &Loaded,
+    ) -> Result<(), Error> {
+        self.bring_up(program, profile_id, loaded, &[], true).await
+    }
+
+    async fn bring_up(
+        &self,
+        program: &Arc<Definitions>,
+        profile_id: &str,
+        loaded: &Loaded,
+        changes: &[Change],
+        anew: bool,
     ) -> Result<(), Error> {
         let mut record = loaded.states.get(profile_id).cloned();
         let mut profile = loaded.profiles.get(profile_id).cloned();
@@ -166,7 +264,7 @@ impl Evaluator {
                 }
                 return Ok(self.store.delete_evaluation(profile_id).await?);
             };
-            match self.attempt(&program, current, record.as_ref(), changes).await? {
+            match self.attempt(&program, current, record.as_ref(), changes, anew).await? {
                 Attempt::Done => return Ok(()),
                 Attempt::Outdated => program = self.program().await?,
                 Attempt::Conflict => {
@@ -181,10 +279,11 @@ impl Evaluator {
 
     async fn attempt(
         &self,
-        program: &Program,
+        program: &Definitions,
         profile: &Profile,
         record: Option<&StateRecord>,
         changes: &[Change],
+        anew: bool,
     ) -> Result<Attempt, Error> {
         let now_ms = self.clock.now_ms();
         let read = record.and_then(|record| match State::decode(&record.bytes) {
@@ -195,9 +294,10 @@ impl Evaluator {
             }
         });
         let mut state = read.clone().unwrap_or_default();
+        let known = state.program_version();
         let pending: Vec<&Change> =
             changes.iter().filter(|change| change.position > state.position()).collect();
-        let removed = pending.iter().any(|change| change.kind == ChangeKind::EventRemoved);
+        let recounts = anew || pending.iter().any(|change| change.kind == ChangeKind::EventRemoved);
         let is_new =
             record.is_none() && pending.first().is_some_and(|first| first.kind == ChangeKind::ProfileCreated);
 
@@ -205,11 +305,11 @@ impl Evaluator {
         let mut history: Option<Vec<StoredEvent>> = None;
         match program.needs(&state) {
             Needs::NewerProgram => return Ok(Attempt::Outdated),
-            _ if is_new && !removed => {
+            _ if is_new && !recounts => {
                 // All its events come as changes.
                 transitions.extend(program.rebuild(&mut state, profile, Some(&[]), Cause::Profile, now_ms));
             }
-            needs if removed || needs == Needs::History => {
+            needs if recounts || needs == Needs::History => {
                 let stored = history.insert(self.store.history(&profile.id).await?);
                 let events: Vec<segments::Event<'_>> = stored.iter().map(as_engine_event).collect();
                 transitions.extend(program.rebuild(
@@ -225,6 +325,15 @@ impl Evaluator {
             }
             _ => {}
         }
+        if record.is_some() {
+            let forgotten = program.forgotten(&state, known, &transitions);
+            transitions.extend(forgotten.map(|segment_id| Transition {
+                segment_id,
+                entered: false,
+                at_ms: now_ms,
+                cause: Cause::Definition,
+            }).collect::<Vec<_>>());
+        }
         for change in pending {
             match &change.kind {
                 // Counted anew without it: it has been taken away since.
@@ -236,11 +345,17 @@ impl Evaluator {
                 ChangeKind::ProfileCreated | ChangeKind::ProfileChanged => {
                     transitions.extend(program.apply_profile(&mut state, profile, now_ms));
                 }
-                ChangeKind::Tick => transitions.extend(program.tick(&mut state, profile, now_ms)),
+                ChangeKind::Tick { touched_ms } => {
+                    // What was due by the clock's time is due, also where this function's is behind: else it would
+                    // stay due, and be touched again.
+                    let now_ms = now_ms.max((*touched_ms).min(now_ms + MAX_SKEW_MS));
+                    transitions.extend(program.tick(&mut state, profile, now_ms));
+                }
                 ChangeKind::EventRemoved | ChangeKind::ProfileGone => {}
             }
             state.set_position(change.position);
         }
+        transitions.retain(|transition| transition.entered || !program.dormant.contains(&transition.segment_id));
         if transitions.is_empty() && read.as_ref() == Some(&state) {
             return Ok(Attempt::Done);
         }
@@ -256,6 +371,24 @@ impl Evaluator {
             Err(store::Error::Conflict) => Ok(Attempt::Conflict),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+impl Definitions {
+    /// Segments that were activated again since a state of this version, which the profile does not belong to: it may
+    /// have belonged to them when they were deactivated, and the state does not remember. Ending a membership that
+    /// there is not changes nothing.
+    fn forgotten(
+        &self,
+        state: &State,
+        known: u64,
+        told: &[Transition],
+    ) -> impl Iterator<Item = String> {
+        let resumed = self.resumed.iter().filter(move |(id, version)| {
+            let is_told = told.iter().any(|transition| transition.segment_id == *id);
+            *version > known && !is_told && !state.is_member(id)
+        });
+        resumed.map(|(id, _)| id.clone())
     }
 }
 

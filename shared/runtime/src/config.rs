@@ -16,7 +16,10 @@ use std::collections::BTreeMap;
 /// | `SECRETS_PATH` | path in Parameter Store under which secrets live | receivers, poller, mapper, api |
 /// | `FETCH_PRIVATE_HOSTS` | `true` lets requests to platforms go to private hosts and by HTTP; only for tests and the local stack | poller, mapper, api |
 /// | `PUBLIC_URL` | address of the API as the outside sees it; the request's own host if absent | api |
-/// | `TIME_ZONE` | the account's IANA time zone for day windows; UTC if absent | segment-evaluator, jobs, api |
+/// | `TIME_ZONE` | the account's IANA time zone for day windows; UTC if absent | segment-evaluator, clock, jobs, api |
+/// | `JOB_PROFILES_PER_SECOND` | profiles that one job goes over in a second at most; 500 if absent | jobs |
+/// | `TICKS_PER_SECOND` | profiles that are touched in a second at most; 1000 if absent | clock |
+/// | `STACK` | the stack's name, as the dimension of the clock's lag | clock |
 #[derive(Clone, Debug, Default)]
 pub struct Config(BTreeMap<String, String>);
 

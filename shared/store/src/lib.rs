@@ -7,13 +7,17 @@ mod erase;
 mod error;
 mod events;
 mod health;
+mod history;
 mod identity;
 mod imports;
+mod jobs;
 mod keys;
 mod ledgers;
+mod lists;
 mod merge;
 mod page;
 mod polls;
+mod predictions;
 mod profiles;
 mod registry;
 mod segments;
@@ -24,18 +28,22 @@ pub use bulk::{BulkError, BulkImport, BulkOutcome, BulkPlace, BulkProgress, Bulk
 pub use error::{Error, Result};
 pub use events::{EventFilter, EventOrder, Put, StoredEvent, read_event_image};
 pub use health::{Health, OTHER};
+pub use history::{HISTORY_DAYS, Transition};
 pub use identity::Resolved;
 pub use imports::{Import, ImportStatus};
+pub use jobs::{JobState, Progress, STUCK_MS, Step};
 pub use keys::{ItemKind, PROFILE_SHARDS, metric_id, profile_of_key};
 pub use ledgers::{Subject, SubjectKey};
+pub use lists::{Joined, ListRecord, Listed, OptIn};
 pub use page::{Cursor, Page};
 pub use polls::{MAX_RUNS, Poll, PollRun, Tally};
+pub use predictions::{PredictionsRecord, SamplePart};
 pub use profiles::{ProfileImage, ProfileSort, Versioned, read_profile_image};
 pub use registry::{
     ApiKey, CatalogEntry, ConnectionRecord, ConnectionStatus, Job, JobKind, JobMessage, JobStatus,
-    MetricRecord, SegmentRecord,
+    MetricRecord, ProgramRecord, SegmentRecord,
 };
-pub use segments::{Evaluation, Member, MembershipChange, StateRecord};
+pub use segments::{Evaluation, Member, MembershipChange, StateRecord, read_tick_image};
 pub use table::Item;
 
 /// The three tables.

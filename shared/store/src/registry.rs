@@ -1,6 +1,9 @@
 //! What the account has: connections, metrics, segments, API keys, jobs and the catalog.
 
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValue, TransactWriteItem};
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
 use canonical::Instant;
 use canonical::fact::CatalogItem;
 use serde::de::DeserializeOwned;
@@ -15,7 +18,6 @@ const METRIC: &str = "metric";
 const SEGMENT: &str = "segment";
 const PROGRAM: &str = "program";
 const KEY: &str = "key";
-const JOB: &str = "job";
 const CATALOG: &str = "catalog#";
 
 /// A connection to one shop on one platform. Its secrets are elsewhere.
@@ -90,6 +92,10 @@ pub struct SegmentRecord {
     pub created_at: Instant,
     /// When it last changed.
     pub updated_at: Instant,
+    /// The version at which it was last activated again; 0 if it never was inactive. Memberships from before are still
+    /// there, and states may have forgotten them.
+    #[serde(default)]
+    pub resumed_version: u64,
     /// The version up to which every profile has been evaluated. Kept outside of the document.
     #[serde(skip)]
     pub ready_version: u64,
@@ -138,10 +144,36 @@ pub enum JobKind {
         /// The version it was given.
         version: u64,
     },
+    /// Counts everybody's events anew from their history, at a segment's wish.
+    Recount {
+        /// The segment that is waiting.
+        segment: String,
+        /// The version it has.
+        version: u64,
+    },
+    /// Brings every profile to days of another time zone.
+    ChangeZone {
+        /// The zone's name.
+        zone: String,
+        /// The program's first version in this zone.
+        version: u64,
+    },
+    /// Fits the model of everybody's orders.
+    FitPredictions,
+    /// Brings every profile to what another model says.
+    Predict {
+        /// The program's first version with this model.
+        version: u64,
+    },
     /// Ends the memberships of a deleted segment.
     RemoveMembers {
         /// The segment.
         segment: String,
+    },
+    /// Takes everybody off a deleted list.
+    EmptyList {
+        /// The list.
+        list: String,
     },
     /// Erases everything that came through a connection.
     EraseConnection {
@@ -164,15 +196,51 @@ pub struct JobMessage {
     pub cursor: Option<String>,
 }
 
+impl JobMessage {
+    /// What makes a job go on from where it is: a message for each part that is left. A job without lacks only its
+    /// end; any message brings that about.
+    pub fn of_parts_left(job: &Job) -> Vec<Self> {
+        let parts: &[u32] = if job.status.parts_left.is_empty() { &[0] } else { &job.status.parts_left };
+        let message = |part: &u32| {
+            let cursor = job.status.cursors.get(part).cloned();
+            Self { job: job.id.clone(), part: *part, cursor }
+        };
+        parts.iter().map(message).collect()
+    }
+}
+
 /// How far a job is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobStatus {
     /// Parts that are not finished.
     pub parts_left: Vec<u32>,
+    /// Where each part that has begun was left.
+    pub cursors: BTreeMap<u32, String>,
+    /// How many profiles each part had when it began.
+    pub counts: BTreeMap<u32, u64>,
     /// Profiles seen so far.
     pub profiles_done: u64,
+    /// Those of them that were seen before the last restart.
+    pub done_before: u64,
     /// When it last moved or was sent, in milliseconds; 0 if never.
     pub touched_ms: i64,
+    /// When it last moved, in milliseconds; 0 if never.
+    pub moved_ms: i64,
+    /// When somebody last restarted it, in milliseconds; 0 if never.
+    pub restarted_ms: i64,
+    /// Why a chunk failed last.
+    pub last_error: Option<String>,
+    /// When that was.
+    pub failed_at: Option<Instant>,
+}
+
+/// The program of all definitions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProgramRecord {
+    /// Moves with every change of any definition, and of the zone. 0 before the first.
+    pub version: u64,
+    /// The zone in which its days begin; `None` until the clock has noted it.
+    pub zone: Option<String>,
 }
 
 /// A product as the catalog knows it.
@@ -242,8 +310,31 @@ impl Store {
 
     /// The program's version: it moves with every change of any definition. 0 before the first.
     pub async fn program_version(&self) -> Result<u64> {
+        Ok(self.program().await?.version)
+    }
+
+    /// The program.
+    pub async fn program(&self) -> Result<ProgramRecord> {
         let item = self.get(&self.registry, PROGRAM, PROGRAM).await?;
-        Ok(item.as_ref().map_or(0, |item| item_number(item, "v")))
+        Ok(item.map_or_else(ProgramRecord::default, |item| ProgramRecord {
+            version: item_number(&item, "v"),
+            zone: item_text(&item, "zone").map(str::to_owned),
+        }))
+    }
+
+    /// Notes the zone in which days begin from this version of the program on, which must be its present one or the
+    /// next, with the job that brings everybody there. [`Error::Conflict`] if a definition was faster.
+    pub async fn put_zone(&self, zone: &str, version: u64, job: Option<&Job>) -> Result<()> {
+        let before = version - u64::from(job.is_some());
+        let update = self.program_update(before, version).update_expression("SET v = :v, #zone = :zone");
+        let update = update
+            .expression_attribute_names("#zone", "zone")
+            .expression_attribute_values(":zone", text(zone));
+        let mut writes = vec![update_write(update)?];
+        if let Some(job) = job {
+            writes.push(self.put_job(job)?);
+        }
+        self.transact(writes).await
     }
 
     /// A segment.
@@ -266,9 +357,21 @@ impl Store {
         let mut writes =
             vec![self.registry_put(segment_item(segment)?)?, self.move_program(segment.version)?];
         if let Some(job) = job {
-            writes.push(self.registry_put(job_item(job)?)?);
+            writes.push(self.put_job(job)?);
         }
         self.transact(writes).await
+    }
+
+    /// Writes a job that a segment waits for until it is done. [`Error::Conflict`] if its definition has changed.
+    pub async fn create_segment_job(&self, segment: &SegmentRecord, job: &Job) -> Result<()> {
+        let update = Update::builder()
+            .table_name(&self.registry)
+            .set_key(Some(table::key(SEGMENT, &segment.id)))
+            .update_expression("SET ready = :ready")
+            .condition_expression("version = :version")
+            .expression_attribute_values(":ready", number(0))
+            .expression_attribute_values(":version", number(segment.version));
+        self.transact(vec![update_write(update)?, self.put_job(job)?]).await
     }
 
     /// Replaces what is not the definition: name, star.
@@ -293,18 +396,29 @@ impl Store {
             Delete::builder().table_name(&self.registry).set_key(Some(table::key(SEGMENT, id))).build();
         let delete = delete.map_err(|error| Error::corrupt("transaction", error))?;
         let delete = TransactWriteItem::builder().delete(delete).build();
-        let job = self.registry_put(job_item(job)?)?;
+        let job = self.put_job(job)?;
         self.transact(vec![delete, self.move_program(version)?, job]).await
     }
 
     /// Notes that every profile has been evaluated against the definition of this version. Does nothing if the
     /// definition has changed since, or is gone.
     pub async fn segment_is_ready(&self, id: &str, version: u64) -> Result<()> {
+        self.set_ready(id, version, version).await
+    }
+
+    /// Notes that profiles are being evaluated anew against the definition of this version. Does nothing if the
+    /// definition has changed since, or is gone.
+    pub async fn segment_is_processing(&self, id: &str, version: u64) -> Result<()> {
+        self.set_ready(id, version, 0).await
+    }
+
+    async fn set_ready(&self, id: &str, version: u64, ready: u64) -> Result<()> {
         let request =
             self.client.update_item().table_name(&self.registry).set_key(Some(table::key(SEGMENT, id)));
         let request = request
-            .update_expression("SET ready = :version")
+            .update_expression("SET ready = :ready")
             .condition_expression("version = :version")
+            .expression_attribute_values(":ready", number(ready))
             .expression_attribute_values(":version", number(version));
         match request.send().await.map_err(|error| Error::of(&error)) {
             Ok(_) | Err(Error::Conflict) => Ok(()),
@@ -320,57 +434,6 @@ impl Store {
     /// The key with this digest.
     pub async fn api_key(&self, digest: &str) -> Result<Option<ApiKey>> {
         self.document(KEY, digest).await
-    }
-
-    /// Writes a new job with its parts.
-    pub async fn create_job(&self, job: &Job) -> Result<()> {
-        self.put(&self.registry, job_item(job)?, Some(Unless::Exists)).await
-    }
-
-    /// A job.
-    pub async fn job(&self, id: &str) -> Result<Option<Job>> {
-        let item = self.get(&self.registry, JOB, id).await?;
-        item.as_ref().map(read_job).transpose()
-    }
-
-    /// All jobs that are not finished.
-    pub async fn jobs(&self) -> Result<Vec<Job>> {
-        let items = self.partition(&self.registry, JOB, "").await?;
-        items.iter().map(read_job).collect()
-    }
-
-    /// Removes a finished job.
-    pub async fn delete_job(&self, id: &str) -> Result<()> {
-        self.delete(&self.registry, JOB, id).await
-    }
-
-    /// Adds to a job's count of profiles; with a part, notes that it is finished. Returns the job as it is now;
-    /// `None` if it is gone.
-    pub async fn advance_job(
-        &self,
-        id: &str,
-        profiles: u64,
-        finished: Option<u32>,
-        now_ms: i64,
-    ) -> Result<Option<Job>> {
-        let request = self.client.update_item().table_name(&self.registry).set_key(Some(table::key(JOB, id)));
-        let request = request
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_names("#done", "done")
-            .expression_attribute_values(":profiles", number(profiles))
-            .expression_attribute_values(":now", number(now_ms))
-            .return_values(ReturnValue::AllNew);
-        let request = match finished {
-            Some(part) => request
-                .update_expression("SET touched = :now ADD #done :profiles DELETE parts :part")
-                .expression_attribute_values(":part", AttributeValue::Ns(vec![part.to_string()])),
-            None => request.update_expression("SET touched = :now ADD #done :profiles"),
-        };
-        match request.send().await.map_err(|error| Error::of(&error)) {
-            Ok(answer) => answer.attributes.as_ref().map(read_job).transpose(),
-            Err(Error::Conflict) => Ok(None),
-            Err(error) => Err(error),
-        }
     }
 
     /// Writes a product, unless a newer state of it is there.
@@ -406,28 +469,35 @@ impl Store {
         self.batch_delete(&self.registry, doomed).await
     }
 
-    /// The writing of a new job, as a part of a transaction.
-    pub(crate) fn put_job(&self, job: &Job) -> Result<TransactWriteItem> {
-        self.registry_put(job_item(job)?)
-    }
-
-    fn registry_put(&self, item: Item) -> Result<TransactWriteItem> {
+    pub(crate) fn registry_put(&self, item: Item) -> Result<TransactWriteItem> {
         let put = Put::builder().table_name(&self.registry).set_item(Some(item)).build();
         let put = put.map_err(|error| Error::corrupt("transaction", error))?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    fn move_program(&self, version: u64) -> Result<TransactWriteItem> {
-        let mut item = table::key(PROGRAM, PROGRAM);
-        item.insert("v".to_owned(), number(version));
-        let put = Put::builder()
+    /// A check that the program still has this version, as a part of a transaction.
+    pub(crate) fn program_is(&self, version: u64) -> Result<TransactWriteItem> {
+        let check = ConditionCheck::builder()
             .table_name(&self.registry)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk) OR v = :before")
-            .expression_attribute_values(":before", number(version - 1))
+            .set_key(Some(table::key(PROGRAM, PROGRAM)))
+            .condition_expression(if version == 0 { "attribute_not_exists(pk) OR v = :v" } else { "v = :v" })
+            .expression_attribute_values(":v", number(version))
             .build()
             .map_err(|error| Error::corrupt("transaction", error))?;
-        Ok(TransactWriteItem::builder().put(put).build())
+        Ok(TransactWriteItem::builder().condition_check(check).build())
+    }
+
+    pub(crate) fn move_program(&self, version: u64) -> Result<TransactWriteItem> {
+        update_write(self.program_update(version - 1, version).update_expression("SET v = :v"))
+    }
+
+    fn program_update(&self, before: u64, version: u64) -> UpdateBuilder {
+        Update::builder()
+            .table_name(&self.registry)
+            .set_key(Some(table::key(PROGRAM, PROGRAM)))
+            .condition_expression("attribute_not_exists(pk) OR v = :before")
+            .expression_attribute_values(":before", number(before))
+            .expression_attribute_values(":v", number(version))
     }
 
     async fn put_document(
@@ -451,41 +521,28 @@ impl Store {
     }
 }
 
-fn document_item(partition: &str, sort: &str, value: &impl Serialize) -> Result<Item> {
+pub(crate) fn document_item(partition: &str, sort: &str, value: &impl Serialize) -> Result<Item> {
     let mut item = table::key(partition, sort);
     item.insert("doc".to_owned(), text(to_json(value)?));
     Ok(item)
 }
 
-fn job_item(job: &Job) -> Result<Item> {
-    let mut item = document_item(JOB, &job.id, job)?;
-    if !job.status.parts_left.is_empty() {
-        let parts = job.status.parts_left.iter().map(u32::to_string).collect();
-        item.insert("parts".to_owned(), AttributeValue::Ns(parts));
-    }
-    Ok(item)
-}
-
-fn read_document<T: DeserializeOwned>(kind: &'static str, item: &Item) -> Result<T> {
+pub(crate) fn read_document<T: DeserializeOwned>(kind: &'static str, item: &Item) -> Result<T> {
     from_json(kind, item_text(item, "doc").ok_or_else(|| Error::corrupt(kind, "document missing"))?)
 }
 
-fn item_number(item: &Item, name: &str) -> u64 {
+pub(crate) fn item_number(item: &Item, name: &str) -> u64 {
     item.get(name).and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+fn update_write(update: UpdateBuilder) -> Result<TransactWriteItem> {
+    let update = update.build().map_err(|error| Error::corrupt("transaction", error))?;
+    Ok(TransactWriteItem::builder().update(update).build())
 }
 
 fn read_segment(item: &Item) -> Result<SegmentRecord> {
     let segment: SegmentRecord = read_document(SEGMENT, item)?;
     Ok(SegmentRecord { ready_version: item_number(item, "ready"), ..segment })
-}
-
-fn read_job(item: &Item) -> Result<Job> {
-    let job: Job = read_document(JOB, item)?;
-    let parts = item.get("parts").and_then(|value| value.as_ns().ok());
-    let parts_left = parts.into_iter().flatten().filter_map(|part| part.parse().ok()).collect();
-    let touched_ms = i64::try_from(item_number(item, "touched")).unwrap_or_default();
-    let profiles_done = item_number(item, "done");
-    Ok(Job { status: JobStatus { parts_left, profiles_done, touched_ms }, ..job })
 }
 
 fn segment_item(segment: &SegmentRecord) -> Result<Item> {

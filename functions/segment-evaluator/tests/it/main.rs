@@ -95,6 +95,7 @@ async fn define(store: &store::Store, id: &str, condition: Value) {
         is_starred: false,
         created_at: at(NOW_MS),
         updated_at: at(NOW_MS),
+        resumed_version: 0,
         ready_version: 0,
     };
     store.put_segment_definition(&segment, None).await.unwrap();

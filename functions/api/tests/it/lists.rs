@@ -339,7 +339,7 @@ async fn segments_follow_who_is_on_a_list_and_since_when() {
     assert_eq!(next, "2026-06-25T00:00:00+00:00");
     world.pass(2 * DAY_MS);
     for profile in [&ann, &bob] {
-        stream.pass(profile, ChangeKind::Tick).await;
+        stream.pass(profile, ChangeKind::Tick { touched_ms: world.now().as_millis() }).await;
     }
     assert_eq!(members(&lately).await, ["bob"]);
     assert_eq!(members(&on_it).await, ["ann", "bob"]);

@@ -59,9 +59,20 @@ fn churned() -> Value {
 }
 
 async fn open() -> Account {
+    open_with(MINIMUMS).await
+}
+
+async fn open_with(minimums: Minimums) -> Account {
     let world = World::start().await;
+    // Notes the zone, so that it does not change later.
+    run_clock(&world).await;
     let jobs = Jobs::new(&world.config(), &world.clients, world.clock()).unwrap();
-    Account { world, jobs: jobs.predicting_from(MINIMUMS) }
+    Account { world, jobs: jobs.predicting_from(minimums) }
+}
+
+async fn run_clock(world: &World) {
+    let clock = ClockFunction::new(&world.config(), &world.clients, world.clock()).unwrap();
+    clock.handle(Value::Null).await.unwrap();
 }
 
 async fn put_profile(store: &Store, id: &str) {
@@ -145,7 +156,7 @@ async fn members(world: &World) -> BTreeMap<String, i64> {
 #[tokio::test]
 async fn who_is_about_to_churn_joins_on_the_very_day_that_the_model_says() {
     let account = open().await;
-    let customers = shop(&account, 400).await;
+    let customers = shop(&account, 300).await;
     account.define("B1", churned()).await;
     account.work_off(Account::announcement("B1", PROFILE_SHARDS)).await;
     // Without a model nobody is predicted anything.
@@ -153,14 +164,13 @@ async fn who_is_about_to_churn_joins_on_the_very_day_that_the_model_says() {
     let version = account.world.store.program_version().await.unwrap();
 
     // Somebody asks for predictions, so the clock has a model fitted.
-    let clock = ClockFunction::new(&account.world.config(), &account.world.clients, account.world.clock());
-    clock.unwrap().handle(Value::Null).await.unwrap();
+    run_clock(&account.world).await;
     account.work_off(account.sent()).await;
     let fitted = record(&account).await;
-    assert_eq!((fitted.customers, &fitted.missed), (400, &None));
+    assert_eq!((fitted.customers, &fitted.missed), (300, &None));
     assert_eq!(fitted.fitted_day, at(NOW_MS).to_utc_string()[..10]);
     let model = model(&fitted);
-    assert_eq!((model.fitted_day(), model.customers()), (TODAY, 400));
+    assert_eq!((model.fitted_day(), model.customers()), (TODAY, 300));
     // The model is that of the orders as they were made here.
     let mut sample = predictions::Sample::new(TODAY);
     customers.values().for_each(|orders| sample.add(orders));
@@ -176,7 +186,7 @@ async fn who_is_about_to_churn_joins_on_the_very_day_that_the_model_says() {
     };
     let joined = members(&account.world).await;
     assert_eq!(joined.keys().collect::<Vec<_>>(), churned(TODAY));
-    assert!(joined.len() > 50 && joined.len() < 350, "{}", joined.len());
+    assert!(joined.len() > 50 && joined.len() < 250, "{}", joined.len());
 
     // When time alone will make somebody a member, unless an order comes.
     let due: BTreeMap<&String, i64> = customers
@@ -190,7 +200,7 @@ async fn who_is_about_to_churn_joins_on_the_very_day_that_the_model_says() {
         .collect();
     assert!(due.len() >= 10, "{due:?}");
     let first = *due.values().min().unwrap();
-    account.world.stream();
+    let_it_be_evaluated(&account.world).await;
 
     // A millisecond before the first of these midnights nothing has changed yet.
     account.world.pass(first * DAY_MS - 1 - NOW_MS);
@@ -219,7 +229,7 @@ async fn an_order_takes_somebody_out_again() {
     account.define("B1", churned()).await;
     account.work_off(Account::announcement("B1", PROFILE_SHARDS)).await;
     fit(&account, "F1").await;
-    account.world.stream();
+    let_it_be_evaluated(&account.world).await;
     let model = model(&record(&account).await);
     let half = Decimal::new(5, 1);
     let (id, orders) = customers
@@ -246,7 +256,7 @@ async fn a_model_learned_from_histories_is_that_learned_from_states() {
     account.work_off(Account::announcement("B1", PROFILE_SHARDS)).await;
     // No history is read any more.
     account.world.intercept(|call| {
-        assert!(!(call.operation == "Query" && format!("{call:?}").contains("e#")), "{call:?}");
+        assert!(!(call.operation == "Query" && format!("{call:?}").contains("String(\"e#\")")), "{call:?}");
         std::future::ready(Answer::Pass)
     });
     fit(&account, "F2").await;
@@ -291,23 +301,22 @@ async fn a_model_that_may_no_longer_be_had_is_taken_away() {
 async fn a_fit_that_broke_off_anywhere_counts_everybody_once() {
     for answer in [Answer::Throttle, Answer::Lose] {
         for step in 0.. {
-            let account = open().await;
-            shop(&account, 210).await;
+            let account = open_with(Minimums { customers: 20, ..MINIMUMS }).await;
+            shop(&account, 25).await;
             let writes = std::sync::atomic::AtomicU32::new(0);
             account.world.intercept_once(answer, move |call| {
                 let writing = ["PutItem", "UpdateItem", "BatchWriteItem", "TransactWriteItems", "DeleteItem"];
                 let is_write = writing.contains(&call.operation.as_str());
-                // Eight parts look the same.
-                is_write && writes.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 5 * step
+                is_write && writes.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == step
             });
             let messages = fit(&account, "F1").await;
             account.world.let_pass();
             account.recover().await;
             let fitted = record(&account).await;
-            assert_eq!((fitted.customers, fitted.missed), (210, None), "step {step}");
+            assert_eq!((fitted.customers, fitted.missed), (25, None), "step {step}");
             assert!(account.world.store.jobs().await.unwrap().is_empty(), "step {step}");
             assert_eq!(account.world.store.program_version().await.unwrap(), 1, "step {step}");
-            if messages == 2 * PROFILE_SHARDS as usize && step > 5 {
+            if messages == 2 * PROFILE_SHARDS as usize && step > 20 {
                 break;
             }
         }

@@ -79,7 +79,9 @@ fn check_program(
             let detail = format!("Segments would ask about each other: {}.", way.join(" -> "));
             Err(ApiError::invalid(format!("{pointer}{place}"), detail))
         }
-        Err(error) => Err(ApiError::invalid(pointer, format!("The definition cannot be evaluated: {error}."))),
+        Err(error) => {
+            Err(ApiError::invalid(pointer, format!("The definition cannot be evaluated: {error}.")))
+        }
     }
 }
 
@@ -90,7 +92,8 @@ pub(crate) fn refuse_if_asked<'a>(
 ) -> ApiResult<()> {
     let asks = |segment: &&SegmentRecord| {
         segment.id != id
-            && parsed(segment).is_some_and(|definition| definition.group_ids().any(|(_, group, _)| group == id))
+            && parsed(segment)
+                .is_some_and(|definition| definition.group_ids().any(|(_, group, _)| group == id))
     };
     let asking: Vec<&SegmentRecord> = segments.filter(asks).collect();
     if asking.is_empty() {

@@ -42,9 +42,8 @@ async fn all_transitions_are_told_for_a_profile_and_for_a_segment() {
     let of_ann = format!("/api/profiles/{ann}/segment-history");
     let of_buyers = format!("/api/segments/{buyers}/history");
     let at = |seconds: &str| format!("2026-06-17T12:00:{seconds}+00:00");
-    let line = |entered: bool, seconds: &str| {
-        ((if entered { "entered" } else { "exited" }).to_owned(), at(seconds))
-    };
+    let line =
+        |entered: bool, seconds: &str| ((if entered { "entered" } else { "exited" }).to_owned(), at(seconds));
     let in_buyers = [
         line(false, "05"),
         line(true, "04"),
@@ -68,12 +67,13 @@ async fn all_transitions_are_told_for_a_profile_and_for_a_segment() {
             "greater-or-equal(at,2026-06-17T12:00:02Z),less-than(at,2026-06-17T12:00:04Z)".to_owned(),
             vec![line(false, "03"), line(true, "02")],
         ),
-        (
-            format!("equals(segment_id,'{buyers}'),less-than(at,2026-06-17T12:00:01Z)"),
-            vec![line(true, "00")],
-        ),
+        (format!("equals(segment_id,'{buyers}'),less-than(at,2026-06-17T12:00:01Z)"), vec![line(true, "00")]),
     ] {
-        assert_eq!(all(&world, &format!("{of_ann}?page[size]=2&filter={filter}")).await, expected, "{filter}");
+        assert_eq!(
+            all(&world, &format!("{of_ann}?page[size]=2&filter={filter}")).await,
+            expected,
+            "{filter}"
+        );
     }
     let filter = "greater-or-equal(at,2026-06-17T12:00:02Z),less-than(at,2026-06-17T12:00:03Z)";
     assert_eq!(
@@ -115,7 +115,11 @@ async fn all_transitions_are_told_for_a_profile_and_for_a_segment() {
 
     world.delete(&format!("/api/segments/{buyers}")).await;
     assert_eq!(world.get(&of_buyers).await.error().0, 404);
-    assert_eq!(told(&world.get(&of_ann).await).len(), 7, "a deleted segment's history stays with the profile");
+    assert_eq!(
+        told(&world.get(&of_ann).await).len(),
+        7,
+        "a deleted segment's history stays with the profile"
+    );
     world.pass(400 * DAY_MS + 3000);
     assert_eq!(told(&world.get(&of_ann).await).len(), 3, "what has expired is not told any more");
 }

@@ -147,16 +147,24 @@ async fn every_refusal_of_a_definition_says_where() {
     let count = json!({"type": "numeric", "operator": "greater-than", "value": 1});
     for (condition, place) in [
         (json!({"type": "profile-has-custom-object", "object_type_id": "a"}), "/type"),
-        (json!({"type": "profile-metric", "metric_id": "ABCDEF", "measurement": "median",
-            "measurement_filter": count, "timeframe_filter": window}), "/measurement"),
-        (json!({"type": "profile-metric", "metric_id": "ABCDEF", "measurement": "count",
+        (
+            json!({"type": "profile-metric", "metric_id": "ABCDEF", "measurement": "median",
+            "measurement_filter": count, "timeframe_filter": window}),
+            "/measurement",
+        ),
+        (
+            json!({"type": "profile-metric", "metric_id": "ABCDEF", "measurement": "count",
             "measurement_filter": count,
             "timeframe_filter": {"type": "date", "operator": "in-the-last", "unit": "eon", "quantity": 3}}),
-            "/timeframe_filter/unit"),
+            "/timeframe_filter/unit",
+        ),
         (json!({"type": "profile-metric-funnel", "timeframe_filter": window, "steps": []}), "/steps"),
         (json!({"type": "profile-predictive-analytics", "dimension": "luck", "filter": count}), "/dimension"),
-        (json!({"type": "profile-property", "property": "email",
-            "filter": {"type": "string", "operator": "sounds-like", "value": "b"}}), "/filter/operator"),
+        (
+            json!({"type": "profile-property", "property": "email",
+            "filter": {"type": "string", "operator": "sounds-like", "value": "b"}}),
+            "/filter/operator",
+        ),
         (json!({"type": "profile-group-membership", "is_member": true, "group_ids": []}), "/group_ids"),
         (json!({"type": "profile-region", "in_region": true, "region": "asia"}), "/region"),
         (json!({"type": "profile-sample", "percentage": 200}), ""),

@@ -18,8 +18,7 @@ fn change(segment: &str, entered: bool, offset_ms: i64, cause: &str) -> Membersh
 /// Saves changes over the state that is there.
 async fn save(store: &Store, profile: &str, changes: Vec<MembershipChange>) -> Result<(), Error> {
     let read_version = store.state(profile).await?.map_or(0, |state| state.version);
-    let evaluation =
-        Evaluation { profile_id: profile, read_version, state: vec![1], due_ms: None, changes };
+    let evaluation = Evaluation { profile_id: profile, read_version, state: vec![1], due_ms: None, changes };
     store.save_evaluation(&evaluation).await
 }
 
@@ -77,13 +76,7 @@ async fn every_transition_is_kept_newest_first_for_the_profile_and_for_the_segme
             for (segment, entered) in [("SEG001", true), ("SEG001", false), ("SEG002", round % 2 == 0)] {
                 let cause = format!("event:{round}");
                 changes.push(change(segment, entered, round / 2, &cause));
-                expected.push((
-                    profile.to_owned(),
-                    segment.to_owned(),
-                    entered,
-                    round / 2,
-                    cause,
-                ));
+                expected.push((profile.to_owned(), segment.to_owned(), entered, round / 2, cause));
             }
             save(store, profile, changes).await.unwrap();
         }

@@ -17,7 +17,7 @@ pub struct StoredEvent {
     pub profile_id: String,
     /// Its metric's id.
     pub metric_id: String,
-    /// When it was first written.
+    /// When it was first written, or came to this profile with one that merged into it.
     pub ingested_at: Instant,
     /// What happened.
     pub event: Event,

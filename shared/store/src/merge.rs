@@ -45,8 +45,10 @@ impl Store {
         self.move_listed(id, &destination).await?;
         let events = self.history(id).await?;
         for event in &events {
-            self.put_event(&StoredEvent { profile_id: destination.value.id.clone(), ..event.clone() })
-                .await?;
+            // With this profile they arrive now: the stream will tell of them as of new ones.
+            let ingested_at = event.ingested_at.max(destination.value.updated_at);
+            let profile_id = destination.value.id.clone();
+            self.put_event(&StoredEvent { profile_id, ingested_at, ..event.clone() }).await?;
         }
         let partition = keys::profile(id);
         let moved: Vec<Item> =

@@ -1,6 +1,9 @@
 //! What the segment evaluator, the jobs and the API share, over a real (embedded) DynamoDB.
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails like a test")]
 
+mod law;
+mod preview;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -35,6 +38,7 @@ async fn define(store: &store::Store, id: &str, definition: Value, is_active: bo
         is_starred: false,
         created_at: at(NOW_MS),
         updated_at: at(NOW_MS),
+        resumed_version: 0,
         ready_version: 0,
     };
     store.put_segment_definition(&segment, None).await.unwrap();
@@ -151,7 +155,7 @@ async fn what_changes_nothing_writes_nothing() {
         assert!(!call.operation.contains("Write") && call.operation != "PutItem", "{call:?}");
         std::future::ready(Answer::Pass)
     });
-    for kind in [ChangeKind::ProfileChanged, ChangeKind::Tick] {
+    for kind in [ChangeKind::ProfileChanged, ChangeKind::Tick { touched_ms: NOW_MS }] {
         evaluate(&evaluator, &[Change { position: 2, kind }]).await.unwrap();
     }
 }

@@ -71,17 +71,19 @@ impl Members {
         let mut members = Self::default();
         let count = reader.count(4)?;
         for chunk in reader.bytes(4 * count)?.chunks_exact(4) {
-            let packed = u32::from_le_bytes(chunk.try_into().ok()?);
-            unpack(packed)?;
-            members.short.push(packed);
+            members.short.push(u32::from_le_bytes(chunk.try_into().ok()?));
         }
         while !reader.0.is_empty() {
             let length = reader.count(1)?;
             members.long.insert(std::str::from_utf8(reader.bytes(length)?).ok()?.to_owned());
         }
-        members.short.is_sorted_by(|one, next| one < next).then_some(members)
+        let is_possible = members.short.last().is_none_or(|last| *last < PACKED);
+        (is_possible && members.short.is_sorted_by(|one, next| one < next)).then_some(members)
     }
 }
+
+/// As many ids have six characters.
+const PACKED: u32 = 36_u32.pow(6);
 
 /// Numbers are in the order of the ids.
 fn pack(id: &str) -> Option<u32> {

@@ -378,9 +378,8 @@ impl Program {
             is_touched = true;
             match count {
                 Count::Series(plan, occurred, amount) => {
-                    let before = Self::truths_of(state, plan, present);
                     Self::add(state, plan, occurred, amount, present);
-                    Self::compare_series(state, plan, &before, present, flipped);
+                    Self::compare_added(state, plan, occurred, amount, present, flipped);
                 }
                 Count::Funnel(plan, entry) => {
                     let log = Self::log_of(state, plan.fingerprint);
@@ -496,14 +495,46 @@ impl Program {
         flipped: &mut Vec<u32>,
     ) {
         let mut before = before.iter();
-        let mut compare = |condition: u32, holds: bool| {
-            if before.next().is_some_and(|before| *before != holds) {
-                flipped.push(condition);
+        Self::measure(state, plan, present, |measure, amount| {
+            for (condition, threshold) in &measure.conditions {
+                if before.next().is_some_and(|before| *before != threshold.holds(amount)) {
+                    flipped.push(*condition);
+                }
             }
-        };
+        });
+    }
+
+    /// The same after an event was added: an amount that changed was less by what the event adds.
+    fn compare_added(
+        state: &mut State,
+        plan: &series::Plan,
+        occurred: i64,
+        added: i128,
+        present: Present<'_>,
+        flipped: &mut Vec<u32>,
+    ) {
+        Self::measure(state, plan, present, |measure, amount| {
+            let before = amount.wrapping_sub(added);
+            let mut is_in = None;
+            for (condition, threshold) in &measure.conditions {
+                if threshold.holds(before) != threshold.holds(amount)
+                    && *is_in.get_or_insert_with(|| plan.counts(measure.window, occurred, present))
+                {
+                    flipped.push(*condition);
+                }
+            }
+        });
+    }
+
+    /// Looks at every measure of a series, and says anew when time alone changes one of them.
+    fn measure(
+        state: &mut State,
+        plan: &series::Plan,
+        present: Present<'_>,
+        mut look: impl FnMut(&series::Measure, i128),
+    ) {
         let Ok(place) = state.place_of(plan.fingerprint) else {
-            let conditions = plan.measures.iter().flat_map(|measure| &measure.conditions);
-            conditions.for_each(|(condition, threshold)| compare(*condition, threshold.holds(0)));
+            plan.measures.iter().for_each(|measure| look(measure, 0));
             return;
         };
         let series = state.series_at(place);
@@ -512,9 +543,7 @@ impl Program {
         let mut due = NEVER;
         for measure in &plan.measures {
             let amount = view.measure(measure.window);
-            for (condition, threshold) in &measure.conditions {
-                compare(*condition, threshold.holds(amount));
-            }
+            look(measure, amount);
             due = due.min(view.next_flip(measure.window, amount, &measure.conditions));
         }
         if series.is_zero() {

@@ -77,6 +77,25 @@ pub(crate) enum MeasureWindow {
     Yearly(Yearly),
 }
 
+impl Plan {
+    /// Whether a window holds what happened at an instant.
+    pub(crate) fn counts(&self, window: MeasureWindow, occurred: i64, present: Present<'_>) -> bool {
+        let Present { now, calendar, .. } = present;
+        let is_past = occurred <= now;
+        (self.range.0..self.range.1).contains(&occurred)
+            && match window {
+                MeasureWindow::Alltime => is_past,
+                MeasureWindow::Window(window) => {
+                    let (from, until) = window.holds_during(Moment::At(occurred), calendar);
+                    (is_past || matches!(window, Window::InTheNext(_))) && (from..until).contains(&now)
+                }
+                MeasureWindow::Yearly(yearly) => {
+                    is_past && yearly.holds(calendar.local(occurred), now, calendar)
+                }
+            }
+    }
+}
+
 pub(crate) fn add(amounts: &mut Amounts, key: i64, amount: i128) {
     if amount == 0 {
         return;

@@ -45,8 +45,9 @@ enum Step {
 #[derive(Clone, Copy, Debug)]
 enum Race {
     Alone,
-    /// The last so many records, which it got too.
-    Deliver(usize),
+    /// The same records but for so many at the end, and so many before them: a batch that was given up, and is still
+    /// worked on. No batch begins behind a record that was not applied yet.
+    Deliver(usize, usize),
     Backfill,
 }
 
@@ -87,7 +88,7 @@ fn definition() -> impl Strategy<Value = Value> {
 fn race() -> impl Strategy<Value = Race> {
     prop_oneof![
         2 => Just(Race::Alone),
-        2 => (0..4_usize).prop_map(Race::Deliver),
+        2 => (0..4_usize, 0..4_usize).prop_map(|(before, fewer)| Race::Deliver(before, fewer)),
         2 => Just(Race::Backfill),
     ]
 }
@@ -172,11 +173,12 @@ impl Shop {
     }
 
     /// The rival comes first, in the middle of what the function does.
-    fn interfere(&self, race: Race) {
+    fn interfere(&self, from: usize, race: Race) {
         let changes = match race {
             Race::Alone => return self.world.let_pass(),
-            Race::Deliver(count) => {
-                self.stream[self.delivered.saturating_sub(count)..self.delivered].to_vec()
+            Race::Deliver(before, fewer) => {
+                let until = self.delivered.saturating_sub(fewer).max(from);
+                self.stream[from.saturating_sub(before)..until].to_vec()
             }
             Race::Backfill => Vec::new(),
         };
@@ -197,7 +199,7 @@ impl Shop {
     async fn deliver(&mut self, again: usize, new: usize, race: Race) {
         let from = self.delivered.saturating_sub(again);
         self.delivered = self.stream.len().min(self.delivered + new);
-        self.interfere(race);
+        self.interfere(from, race);
         evaluate(&self.function, &self.stream[from..self.delivered]).await;
         self.world.let_pass();
     }
@@ -257,7 +259,7 @@ impl Shop {
             }
             Step::Deliver(again, new, race) => self.deliver(again, new, race).await,
             Step::Backfill(race) => {
-                self.interfere(race);
+                self.interfere(self.delivered, race);
                 evaluate(&self.function, &[]).await;
                 self.world.let_pass();
             }

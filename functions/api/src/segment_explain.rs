@@ -99,14 +99,14 @@ impl Known<'_> {
         let asked = self.asked.get(segment).map(Vec::as_slice).unwrap_or_default();
         let of_condition = asked.iter().filter(|(place, _)| place == condition);
         let told = of_condition.map(|(_, group)| {
-            let value = match self.program.explain(self.state, group, self.profile, self.now_ms) {
-                Some(found) => json!({"type": "segment", "id": group, "is_member": found.is_member}),
-                None => {
-                    let joined = self.profile.lists.get(group);
-                    let is_member = joined.is_some();
-                    let joined = joined.map(|joined| time(*joined));
-                    json!({"type": "list", "id": group, "is_member": is_member, "joined_group_at": joined})
-                }
+            let found = self.program.explain(self.state, group, self.profile, self.now_ms);
+            let value = if let Some(found) = found {
+                json!({"type": "segment", "id": group, "is_member": found.is_member})
+            } else {
+                let joined = self.profile.lists.get(group);
+                let is_member = joined.is_some();
+                let joined = joined.map(|joined| time(*joined));
+                json!({"type": "list", "id": group, "is_member": is_member, "joined_group_at": joined})
             };
             (group.as_str(), value)
         });

@@ -64,7 +64,7 @@ impl Preview {
         self.places.len() == shards && self.sample.len() <= Self::SAMPLE && self.count <= self.seen
     }
 
-    fn take(&mut self, page: Seen) {
+    fn take(&mut self, page: Part) {
         self.seen = self.seen.saturating_add(page.seen);
         self.count = self.count.saturating_add(page.count);
         self.sample.extend(page.sample);
@@ -78,8 +78,8 @@ impl Preview {
     }
 }
 
-/// What a page of a shard had.
-struct Seen {
+/// What was found on a page of a shard.
+struct Part {
     shard: u32,
     seen: u64,
     count: u64,
@@ -151,7 +151,7 @@ impl Evaluator {
         shard: u32,
         place: &Place,
         until_ms: i64,
-    ) -> Result<Seen, Error> {
+    ) -> Result<Part, Error> {
         let after = match place {
             Place::Behind(profile) => Some(Cursor::behind(profile)),
             Place::Beginning | Place::End => None,
@@ -160,7 +160,7 @@ impl Evaluator {
         let ids: Vec<&str> = page.items.iter().map(String::as_str).collect();
         let loaded = self.load(&ids).await?;
         let is_last = page.next.is_none();
-        let mut seen = Seen { shard, seen: 0, count: 0, sample: BTreeSet::new(), place: Place::End };
+        let mut seen = Part { shard, seen: 0, count: 0, sample: BTreeSet::new(), place: Place::End };
         let answers: Vec<_> = page
             .items
             .iter()

@@ -22,7 +22,10 @@ async fn save(store: &Store, profile: &str, changes: Vec<MembershipChange>) -> R
     store.save_evaluation(&evaluation).await
 }
 
-fn told(transition: &Transition) -> (String, String, bool, i64, String) {
+/// Profile, segment, whether it was entered, milliseconds after the beginning of the present, and the cause.
+type Told = (String, String, bool, i64, String);
+
+fn told(transition: &Transition) -> Told {
     let Transition { profile_id, segment_id, entered, at, cause, .. } = transition.clone();
     (profile_id, segment_id, entered, at.as_millis() - NOW_MS, cause)
 }
@@ -81,7 +84,7 @@ async fn every_transition_is_kept_newest_first_for_the_profile_and_for_the_segme
             save(store, profile, changes).await.unwrap();
         }
     }
-    let expect = |wanted: &dyn Fn(&(String, String, bool, i64, String)) -> bool| {
+    let expect = |wanted: &dyn Fn(&Told) -> bool| {
         let mut found: Vec<_> = expected.iter().filter(|told| wanted(told)).cloned().collect();
         found.reverse();
         found

@@ -45,7 +45,9 @@ impl Api {
             let name = name.to_owned();
             let list = ListRecord { id, name, opt_in_process, created_at: now, updated_at: now };
             match self.store.create_list(&list).await {
-                Ok(()) => return Ok(Answer::created(single(asked, list_resource(asked, &list).build(), None))),
+                Ok(()) => {
+                    return Ok(Answer::created(single(asked, list_resource(asked, &list).build(), None)));
+                }
                 Err(Error::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }

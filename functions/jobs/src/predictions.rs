@@ -2,7 +2,9 @@
 
 use canonical::{Instant, hash};
 use predictions::{Sample, VERSION};
-use store::{Cursor, Error, Job, JobKind, JobMessage, JobStatus, PROFILE_SHARDS, PredictionsRecord, SamplePart};
+use store::{
+    Cursor, Error, Job, JobKind, JobMessage, JobStatus, PROFILE_SHARDS, PredictionsRecord, SamplePart,
+};
 
 use crate::Jobs;
 

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use canonical::{Instant, Profile};
 use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Span;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::Span;
 use predictions::{Model, Orders};
 use segments::{Cause, Definition, Needs, Program, Segment, State};
 use serde_json::json;
@@ -44,9 +44,7 @@ impl Evaluator {
         let segments = self.store.segments().await?;
         // One that asks since a later version has not been heard by this program.
         let keeps = |segment: &SegmentRecord| {
-            segment.is_active
-                && segment.version <= in_force.version()
-                && segment.asks_for_predictions()
+            segment.is_active && segment.version <= in_force.version() && segment.asks_for_predictions()
         };
         let keeps_orders = segments.iter().any(keeps);
         let definition = Definition::parse(&json!({"condition_groups": [{"conditions": [{

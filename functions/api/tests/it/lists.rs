@@ -53,12 +53,16 @@ async fn a_list_is_made_renamed_and_deleted() {
     assert_eq!(created.body["data"]["links"]["self"], format!("https://api.example.com{path}/"));
     world.pass(1000);
     let change = |attributes: Value| json!({"data": {"type": "list", "id": id, "attributes": attributes}});
-    let changed = world.patch(&path, change(json!({"name": "News", "opt_in_process": "single_opt_in"}))).await;
+    let changed =
+        world.patch(&path, change(json!({"name": "News", "opt_in_process": "single_opt_in"}))).await;
     assert_eq!(changed.status, StatusCode::OK, "{}", changed.body);
     let read = world.get(&path).await;
     assert_eq!(read.body["data"], changed.body["data"]);
     let attributes = &read.body["data"]["attributes"];
-    assert_eq!((&attributes["name"], &attributes["opt_in_process"]), (&json!("News"), &json!("single_opt_in")));
+    assert_eq!(
+        (&attributes["name"], &attributes["opt_in_process"]),
+        (&json!("News"), &json!("single_opt_in"))
+    );
     assert_eq!(attributes["created"], "2026-06-17T12:00:00+00:00");
     assert_eq!(attributes["updated"], "2026-06-17T12:00:01+00:00");
     world.pass(1000);
@@ -70,7 +74,8 @@ async fn a_list_is_made_renamed_and_deleted() {
     let message: JobMessage = serde_json::from_str(&messages[0]).unwrap();
     let job = world.store.job(&message.job).await.unwrap().unwrap();
     assert_eq!((job.kind, messages.len()), (JobKind::EmptyList { list: id.clone() }, 1));
-    for reply in [world.get(&path).await, world.delete(&path).await, world.patch(&path, change(json!({}))).await]
+    for reply in
+        [world.get(&path).await, world.delete(&path).await, world.patch(&path, change(json!({}))).await]
     {
         assert_eq!(reply.error().0, 404);
     }
@@ -289,9 +294,7 @@ async fn segments_follow_who_is_on_a_list_and_since_when() {
     let world = World::new().await;
     let mut stream = Stream::of(&world);
     let list = create(&world, "Newsletter").await.id();
-    let ask = |is_member: bool| {
-        json!({"type": "profile-group-membership", "is_member": is_member, "group_ids": [list]})
-    };
+    let ask = |is_member: bool| json!({"type": "profile-group-membership", "is_member": is_member, "group_ids": [list]});
     let mut lately = ask(true);
     lately["timeframe_filter"] =
         json!({"type": "date", "operator": "in-the-last", "unit": "day", "quantity": 7});
@@ -308,8 +311,10 @@ async fn segments_follow_who_is_on_a_list_and_since_when() {
     let members = async |segment: &str| {
         let reply = world.get(&format!("/api/segments/{segment}/profiles?fields[profile]=email")).await;
         let data = reply.body["data"].as_array().unwrap().clone();
-        let mut members: Vec<String> =
-            data.iter().map(|member| member["attributes"]["email"].as_str().unwrap()[..3].to_owned()).collect();
+        let mut members: Vec<String> = data
+            .iter()
+            .map(|member| member["attributes"]["email"].as_str().unwrap()[..3].to_owned())
+            .collect();
         members.sort();
         members
     };

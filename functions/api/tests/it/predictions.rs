@@ -97,7 +97,10 @@ async fn a_profile_shows_what_is_predicted_of_it() {
     let told = analytics(&ann).await;
     assert_eq!(told["historic_number_of_orders"], 2);
     assert_eq!(told["historic_clv"], 50.5);
-    assert_eq!((&told["average_days_between_orders"], &told["average_order_value"]), (&json!(30), &json!(25.25)));
+    assert_eq!(
+        (&told["average_days_between_orders"], &told["average_order_value"]),
+        (&json!(30), &json!(25.25))
+    );
     for (name, value) in [
         ("churn_probability", predicted.churn_probability),
         ("predicted_clv", predicted.predicted_clv),

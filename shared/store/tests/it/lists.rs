@@ -63,7 +63,8 @@ async fn who_joins_again_keeps_the_first_time_and_the_stream_hears_of_every_chan
     let ada = person(store, &with_email(EMAIL)).await.id;
     // The records since a place.
     let profiles_after = |place: usize| -> Vec<String> {
-        let keys = world.stream().split_off(place).into_iter().map(|record| format!("{:?}", record.change.keys));
+        let keys =
+            world.stream().split_off(place).into_iter().map(|record| format!("{:?}", record.change.keys));
         keys.filter(|keys| keys.contains("\"profile\"")).collect()
     };
     let place = world.stream().len();

@@ -6,6 +6,7 @@ mod erasure;
 mod evaluation;
 mod events;
 mod health;
+mod history;
 mod identity;
 mod lists;
 mod merging;

@@ -1,6 +1,9 @@
 use canonical::fact::CatalogItem;
 use serde_json::json;
-use store::{CatalogEntry, Error, Job, JobKind, JobStatus, MetricRecord, SegmentRecord, Subject, SubjectKey};
+use store::{
+    CatalogEntry, Error, Job, JobKind, JobState, JobStatus, MetricRecord, Progress, SegmentRecord, Step, Subject,
+    SubjectKey,
+};
 use testing::{NOW_MS, World, at};
 
 use crate::now;
@@ -15,6 +18,7 @@ fn segment(id: &str, version: u64) -> SegmentRecord {
         is_starred: false,
         created_at: now(),
         updated_at: now(),
+        resumed_version: 0,
         ready_version: 0,
     }
 }
@@ -83,16 +87,75 @@ async fn a_job_counts_what_is_done_and_the_parts_that_are_left() {
     assert!(matches!(store.create_job(&job("J1", 3)).await, Err(Error::Conflict)));
     assert_eq!(store.job("J1").await.unwrap(), Some(job("J1", 3)));
 
-    for (part, left) in [(None, 3), (Some(1), 2), (Some(1), 2), (Some(0), 1), (Some(2), 0), (Some(2), 0)] {
-        let advanced = store.advance_job("J1", 10, part, NOW_MS).await.unwrap().unwrap();
-        assert_eq!(advanced.status.parts_left.len(), left);
+    let step = Step { job: "J1", part: 1, from: None, to: Some("a"), profiles: 10, now_ms: NOW_MS };
+    for (step, left) in [
+        (step, Some(3)),
+        // The same chunk again, and one from where the part is not.
+        (step, None),
+        (Step { from: Some("b"), to: None, ..step }, None),
+        (Step { from: Some("a"), to: None, ..step }, Some(2)),
+        (Step { from: Some("a"), to: None, ..step }, None),
+        (Step { part: 0, to: None, ..step }, Some(1)),
+        (Step { part: 0, to: None, ..step }, None),
+    ] {
+        let advanced = store.advance_job(&step).await.unwrap();
+        assert_eq!(advanced.map(|job| job.status.parts_left.len()), left, "{step:?}");
     }
+    store.note_job_count("J1", 2, 7).await.unwrap();
+    store.note_job_error("J1", &"x".repeat(1000), NOW_MS + 1).await.unwrap();
+    store.note_job_sent("J1", NOW_MS + 2).await.unwrap();
     let status = store.job("J1").await.unwrap().unwrap().status;
-    assert_eq!(status, JobStatus { parts_left: vec![], profiles_done: 60, touched_ms: NOW_MS });
+    assert_eq!((&status.parts_left, status.profiles_done), (&vec![2], 30));
+    assert_eq!((status.moved_ms, status.touched_ms, status.restarted_ms), (NOW_MS, NOW_MS + 2, 0));
+    assert_eq!(status.counts.into_iter().collect::<Vec<_>>(), [(2, 7)]);
+    assert_eq!(status.last_error.map(|error| error.len()), Some(300));
+    assert_eq!(status.failed_at, Some(at(NOW_MS + 1)));
     assert_eq!(store.jobs().await.unwrap().len(), 1);
     store.delete_job("J1").await.unwrap();
-    assert_eq!(store.advance_job("J1", 1, None, NOW_MS).await.unwrap(), None);
+    assert_eq!(store.advance_job(&Step { part: 2, ..step }).await.unwrap(), None);
+    store.note_job_count("J1", 2, 7).await.unwrap();
+    store.note_job_sent("J1", NOW_MS).await.unwrap();
     assert!(store.jobs().await.unwrap().is_empty());
+}
+
+#[test]
+fn a_job_says_whether_it_moves_how_far_it_is_and_when_it_will_be_done() {
+    let mut job = job("J1", 2);
+    let minute = 60_000;
+    assert_eq!(job.state(NOW_MS), JobState::Queued);
+    assert_eq!(job.progress(NOW_MS), Progress { profiles_total: None, percent: None, rate: None, end_ms: None });
+    assert_eq!(job.state(NOW_MS + 15 * minute - 1), JobState::Queued);
+    assert_eq!(job.state(NOW_MS + 15 * minute), JobState::Stuck(NOW_MS));
+
+    // One of two parts is counted, then both.
+    job.status.profiles_done = 300;
+    job.status.moved_ms = NOW_MS + minute;
+    job.status.touched_ms = NOW_MS + minute;
+    job.status.counts.insert(0, 400);
+    assert_eq!(job.progress(NOW_MS + minute).profiles_total, None);
+    job.status.counts.insert(1, 800);
+    assert_eq!(job.state(NOW_MS + minute), JobState::Running);
+    let progress = job.progress(NOW_MS + minute);
+    assert_eq!((progress.profiles_total, progress.percent, progress.rate), (Some(1200), Some(25), Some(5)));
+    assert_eq!(progress.end_ms, Some(NOW_MS + 4 * minute));
+
+    // Sending it again is no movement; a restart is a new chance, and counts from there.
+    job.status.touched_ms = NOW_MS + 20 * minute;
+    assert_eq!(job.state(NOW_MS + 20 * minute), JobState::Stuck(NOW_MS + minute));
+    assert_eq!(job.progress(NOW_MS + 20 * minute).end_ms, None);
+    job.status.restarted_ms = NOW_MS + 20 * minute;
+    job.status.done_before = 300;
+    assert_eq!(job.state(NOW_MS + 20 * minute), JobState::Queued);
+    job.status.moved_ms = NOW_MS + 21 * minute;
+    job.status.profiles_done = 1199;
+    let progress = job.progress(NOW_MS + 21 * minute);
+    assert_eq!((progress.percent, progress.rate), (Some(99), Some(14)));
+    // More than were counted, and not done all the same.
+    job.status.profiles_done = 1300;
+    let progress = job.progress(NOW_MS + 21 * minute);
+    assert_eq!((progress.profiles_total, progress.percent), (Some(1300), Some(99)));
+    job.status.parts_left.clear();
+    assert_eq!(job.progress(NOW_MS + 21 * minute).percent, Some(100));
 }
 
 #[tokio::test]

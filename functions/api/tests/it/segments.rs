@@ -340,3 +340,79 @@ async fn explain_tells_measure_truth_and_the_next_change() {
 async fn change_active(world: &World, segment: &str) {
     assert_eq!(change(world, segment, json!({"is_active": false})).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_segment_says_how_far_its_job_is_and_that_it_is_stuck_and_can_be_made_to_go_on() {
+    let world = World::new().await;
+    let id = create(&world, "Buyers", at_least(1)).await.id();
+    let job = messages(&world)[0].job.clone();
+    let read = async || {
+        let reply = world.get(&format!("/api/segments/{id}?additional-fields[segment]=job,profile_count")).await;
+        assert_eq!(reply.body["data"]["attributes"]["profile_count"], 0);
+        reply.body["data"]["attributes"]["job"].clone()
+    };
+    assert_eq!((&read().await["id"], &read().await["state"]), (&json!(job), &json!("queued")));
+    assert_eq!(read().await["percent"], Value::Null);
+
+    for part in 0..PROFILE_SHARDS {
+        world.store.note_job_count(&job, part, 100).await.unwrap();
+    }
+    world.pass(10_000);
+    let step = store::Step { job: &job, part: 3, from: None, to: None, profiles: 100, now_ms: NOW_MS + 10_000 };
+    world.store.advance_job(&step).await.unwrap().unwrap();
+    let running = read().await;
+    assert_eq!((&running["state"], &running["kind"]), (&json!("running"), &json!("backfill")));
+    assert_eq!((&running["profiles_done"], &running["profiles_total"]), (&json!(100), &json!(800)));
+    assert_eq!((&running["percent"], &running["profiles_per_second"]), (&json!(12), &json!(10)));
+    assert_eq!(running["estimated_end"], "2026-06-17T12:01:20+00:00");
+
+    // It goes on by itself: asking for more changes nothing.
+    let address = format!("/api/segments/{id}/recalculate");
+    let sent = messages(&world).len();
+    let reply = world.post(&address, Value::Null).await;
+    assert_eq!((reply.status, reply.id()), (StatusCode::ACCEPTED, job.clone()));
+    assert_eq!(messages(&world).len(), sent);
+
+    world.store.note_job_error(&job, "the table is asleep", NOW_MS + 11_000).await.unwrap();
+    world.pass(15 * 60_000);
+    let stuck = world.get("/api/segment-jobs?filter=equals(state,\"stuck\")").await;
+    let attributes = &stuck.body["data"][0]["attributes"];
+    assert_eq!((&attributes["segment_id"], &attributes["state"]), (&json!(id), &json!("stuck")));
+    assert_eq!(attributes["stuck_since"], "2026-06-17T12:00:10+00:00");
+    assert_eq!(attributes["last_error"], "the table is asleep");
+    assert_eq!(attributes["last_error_at"], "2026-06-17T12:00:11+00:00");
+    assert_eq!(attributes["estimated_end"], Value::Null);
+
+    let reply = world.post(&address, Value::Null).await;
+    assert_eq!((reply.status, &reply.body["data"]["attributes"]["state"]), (StatusCode::ACCEPTED, &json!("queued")));
+    assert_eq!(messages(&world).len(), sent + PROFILE_SHARDS as usize - 1, "the parts that are left");
+    assert_eq!(world.get(&format!("/api/segment-jobs/{job}")).await.id(), job);
+    assert_eq!(world.get("/api/segment-jobs/none").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_segment_that_is_fine_can_be_recalculated_and_one_that_is_not_active_cannot() {
+    let world = World::new().await;
+    let id = create(&world, "Buyers", at_least(1)).await.id();
+    let first = messages(&world)[0].job.clone();
+    world.store.segment_is_ready(&id, 1).await.unwrap();
+    world.store.delete_job(&first).await.unwrap();
+    let read = async || world.get(&format!("/api/segments/{id}?additional-fields[segment]=job")).await;
+    assert_eq!(read().await.body["data"]["attributes"]["job"], Value::Null);
+
+    let address = format!("/api/segments/{id}/recalculate");
+    let reply = world.post(&address, Value::Null).await;
+    assert_eq!(reply.status, StatusCode::ACCEPTED);
+    let job = world.store.job(&reply.id()).await.unwrap().unwrap();
+    assert_eq!(job.kind, JobKind::Recount { segment: id.clone(), version: 1 });
+    assert_eq!(messages(&world).len(), 2 * PROFILE_SHARDS as usize);
+    let segment = read().await.body["data"]["attributes"].clone();
+    assert_eq!((&segment["is_processing"], &segment["job"]["kind"]), (&json!(true), &json!("recount")));
+
+    change(&world, &id, json!({"is_active": false})).await;
+    assert_eq!(world.post(&address, Value::Null).await.status, StatusCode::CONFLICT);
+    assert_eq!(read().await.body["data"]["attributes"]["job"], Value::Null);
+    change(&world, &id, json!({"is_active": true})).await;
+    assert_eq!(world.store.segment(&id).await.unwrap().unwrap().resumed_version, 3);
+    assert_eq!(world.post("/api/segments/ABC123/recalculate", Value::Null).await.status, StatusCode::NOT_FOUND);
+}

@@ -1,13 +1,18 @@
 //! The clock over a real (embedded) DynamoDB and a queue that records.
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails like a test")]
 
+mod crowd;
+mod simulation;
+mod zone;
+
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use canonical::Instant;
+use clock::spread::Spread;
 use clock::{ClockFunction, Report};
 use runtime::Clock;
 use serde_json::Value;
-use store::{Evaluation, Job, JobKind, JobMessage, JobStatus};
+use store::{Evaluation, Job, JobKind, JobMessage, JobStatus, Step};
 use testing::{Answer, JOBS_QUEUE, NOW_MS, World, at};
 
 async fn run(world: &World) -> Report {
@@ -42,10 +47,33 @@ async fn exactly_those_that_are_due_are_touched() {
     }
     let report = run(&world).await;
     assert_eq!(ticks(&world), expected);
-    assert_eq!(report, Report { ticked: 30, max_lag_ms: 39, parts_sent: 0 });
-    // Nobody has evaluated them: the next run touches them again, and those that have become due.
+    let spread = Spread { ticked: 30, max_lag_ms: 39, is_behind: false };
+    assert_eq!(report, Report { spread, ..Report::default() });
+    // Nobody has evaluated them yet: the next run touches those that have become due, and nobody again.
     world.pass(10);
-    assert_eq!(run(&world).await.ticked, 38);
+    assert_eq!(run(&world).await.spread.ticked, 8);
+    // Until it is plain that the touch was lost.
+    world.pass(5 * 60_000 - 11);
+    assert_eq!(run(&world).await.spread.ticked, 22, "those that became due last");
+    world.pass(1);
+    assert_eq!(run(&world).await.spread.ticked, 30);
+}
+
+#[tokio::test]
+async fn who_is_due_again_after_a_touch_is_touched_again() {
+    let world = World::start().await;
+    wait(&world, "p1", Some(NOW_MS)).await;
+    assert_eq!(run(&world).await.spread.ticked, 1);
+    world.pass(10_000);
+    let evaluation = Evaluation {
+        profile_id: "p1",
+        read_version: 1,
+        state: vec![2],
+        due_ms: Some(NOW_MS + 5000),
+        changes: Vec::new(),
+    };
+    world.store.save_evaluation(&evaluation).await.unwrap();
+    assert_eq!(run(&world).await.spread.ticked, 1);
 }
 
 /// More than a page, all in one part of the index; the later the number, the longer due.
@@ -59,27 +87,30 @@ async fn crowd(world: &World) {
     }
 }
 
-#[tokio::test]
-async fn more_than_a_page_of_one_part_is_touched_in_one_run() {
-    let world = World::start().await;
-    crowd(&world).await;
-    assert_eq!(run(&world).await.ticked, 260);
-    assert_eq!(ticks(&world).len(), 260);
+/// The clock, which lets the world's time pass where it waits.
+fn patient(world: &World) -> ClockFunction {
+    let clock = world.clock();
+    let now_ms = std::sync::Arc::new(AtomicI64::new(clock.now_ms()));
+    let shown = now_ms.clone();
+    let clock = Clock::from_fn(move || at(shown.load(Ordering::SeqCst)).timestamp());
+    ClockFunction::new(&world.config(), &world.clients, clock).unwrap().waiting(move |millis| {
+        now_ms.fetch_add(millis, Ordering::SeqCst);
+        std::future::ready(())
+    })
 }
 
 #[tokio::test]
-async fn a_run_that_has_gone_on_for_long_leaves_the_youngest_to_the_next() {
+async fn more_than_a_round_of_one_part_is_touched_in_one_run_as_long_as_it_may_wait() {
     let world = World::start().await;
     crowd(&world).await;
-    // Every look at the clock takes a minute.
-    let looks = AtomicI64::new(0);
-    let slow = Clock::from_fn(move || at(NOW_MS + looks.fetch_add(60_000, Ordering::SeqCst)).timestamp());
-    let function = ClockFunction::new(&world.config(), &world.clients, slow).unwrap();
-    assert_eq!(function.handle(Value::Null).await.unwrap().ticked, 250);
+    // 62 a second and part, and not more than 248 that nobody has evaluated; after a minute these are given up.
+    let report = patient(&world).handle(Value::Null).await.unwrap();
+    assert_eq!((report.spread.ticked, report.spread.is_behind), (248, true));
     let oldest: Vec<String> = ticks(&world).into_iter().map(|(profile, _)| profile).collect();
-    assert_eq!(run(&world).await.ticked, 260);
+    world.pass(60_000);
+    assert_eq!(patient(&world).handle(Value::Null).await.unwrap().spread.ticked, 12);
     let all: Vec<String> = ticks(&world).into_iter().map(|(profile, _)| profile).collect();
-    assert_eq!(oldest, all[10..], "the ids say who has waited longest");
+    assert_eq!(oldest, all[12..], "the ids say who has waited longest");
 }
 
 #[tokio::test]
@@ -89,7 +120,7 @@ async fn a_touch_that_fails_fails_the_run_and_the_next_makes_it_good() {
     world.intercept_once(Answer::Throttle, |call| call.is("PutItem", "tick"));
     let function = ClockFunction::new(&world.config(), &world.clients, world.clock()).unwrap();
     assert!(function.handle(Value::Null).await.is_err());
-    assert_eq!(run(&world).await.ticked, 1);
+    assert_eq!(run(&world).await.spread.ticked, 1);
 }
 
 fn job(id: &str, created_at: Instant, parts_left: Vec<u32>) -> Job {
@@ -105,7 +136,10 @@ fn job(id: &str, created_at: Instant, parts_left: Vec<u32>) -> Job {
 fn sent(world: &World) -> Vec<(String, u32)> {
     let read = |body: &str| {
         let message: JobMessage = serde_json::from_str(body).unwrap();
-        assert_eq!(message.cursor, None);
+        if message.job == "busy" {
+            return (message.job, message.part);
+        }
+        assert_eq!(message.cursor.as_deref(), (message.job == "stuck" && message.part == 3).then_some("here"));
         (message.job, message.part)
     };
     world.take_sent(JOBS_QUEUE).iter().map(|sent| read(&sent.body)).collect()
@@ -127,7 +161,16 @@ async fn jobs_that_were_never_sent_or_got_stuck_are_sent_again_and_no_others() {
     ] {
         let parts = if id == "unfinished" { vec![1] } else { vec![1, 3] };
         store.create_job(&job(id, at(NOW_MS - 60 * minutes), parts)).await.unwrap();
-        store.advance_job(id, 5, finished, moved_at).await.unwrap();
+        let step = Step { job: id, part: 1, from: None, to: Some("there"), profiles: 5, now_ms: moved_at };
+        let step = match finished {
+            Some(part) => Step { part, to: None, ..step },
+            None => step,
+        };
+        store.advance_job(&step).await.unwrap().unwrap();
+        if id == "stuck" {
+            let step = Step { part: 3, to: Some("here"), ..step };
+            store.advance_job(&step).await.unwrap().unwrap();
+        }
     }
     assert_eq!(run(&world).await.parts_sent, 4);
     let mut first = sent(&world);

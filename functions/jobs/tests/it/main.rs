@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails like a test")]
 
 mod backfill;
+mod control;
 mod erasure;
+mod predictions;
 mod profiles;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
@@ -24,6 +26,8 @@ struct Account {
 impl Account {
     async fn open() -> Self {
         let world = World::start().await;
+        // As the clock notes it in an account's first minute.
+        world.store.put_zone("UTC", 0, None).await.unwrap();
         let jobs = Jobs::new(&world.config(), &world.clients, world.clock()).unwrap();
         Self { world, jobs }
     }
@@ -55,6 +59,7 @@ impl Account {
             is_starred: false,
             created_at: at(NOW_MS),
             updated_at: at(NOW_MS),
+            resumed_version: 0,
             ready_version: 0,
         };
         let kind = JobKind::Backfill { segment: SEGMENT.to_owned(), version };

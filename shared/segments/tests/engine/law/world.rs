@@ -340,8 +340,8 @@ impl World {
     /// The stream keeps a record for a day.
     fn pass(&mut self, millis: i64) {
         let clock = (self.clock + millis).max(self.latest - HOUR / 2);
-        let is_lost = |record: &&Record| record.at < clock - 22 * HOUR;
-        if self.person.stream.front().filter(is_lost).is_some() {
+        let is_lost = |record: &Record| record.at < clock - 22 * HOUR;
+        if self.person.stream.front().is_some_and(is_lost) {
             self.deliver(usize::MAX);
         }
         self.clock = clock;

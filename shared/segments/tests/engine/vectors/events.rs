@@ -238,7 +238,7 @@ fn funnels_are_gone_in_order_and_in_time() {
         let condition = funnel(&window("in-the-last", "day", 2), within, steps);
         let events = plain(&events);
         let found = holds(&condition, "UTC", &person(), &events_of(&events), NOW);
-        assert_eq!(found, expected, "{condition} {:?}", events);
+        assert_eq!(found, expected, "{condition} {events:?}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the profile says: lists, WhatsApp, where somebody lives, and the sample.
+//! What the profile says: lists, permissions, where somebody lives, and the sample.
 
 use canonical::Profile;
 use canonical::fact::{Channel, ConsentStatus};

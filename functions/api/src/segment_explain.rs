@@ -68,6 +68,7 @@ impl Api {
                             "condition": segment.definition.pointer(&condition.pointer),
                             "holds": condition.holds,
                             "measure": condition.measure.map(canonical::money::decimal_to_json),
+                            "measure_is_at_least": condition.is_at_least,
                             "next_change": next.and_then(moment),
                         });
                         if !groups.is_empty() {

@@ -89,9 +89,9 @@ impl ClockFunction {
     pub async fn handle(&self, _event: serde_json::Value) -> anyhow::Result<Report> {
         let now_ms = self.clock.now_ms();
         let (spread, parts_again, parts_new, zone_changed) = futures::join!(
-            spread::spread(self, self.pace),
-            self.send_stuck_jobs(now_ms),
-            self.fit_if_due(now_ms),
+            Box::pin(spread::spread(self, self.pace)),
+            Box::pin(self.send_stuck_jobs(now_ms)),
+            Box::pin(self.fit_if_due(now_ms)),
             zone::follow(&self.store, &self.zone, Instant::from(self.clock.now())),
         );
         if let Ok(spread) = &spread {

@@ -174,7 +174,9 @@ async fn who_is_about_to_churn_joins_on_the_very_day_that_the_model_says() {
     assert_eq!((model.fitted_day(), model.customers()), (TODAY, 300));
     // The model is that of the orders as they were made here.
     let mut sample = predictions::Sample::new(TODAY);
-    customers.values().for_each(|orders| sample.add(orders));
+    for orders in customers.values() {
+        sample.add(orders);
+    }
     assert_eq!(sample.fit(&MINIMUMS).unwrap(), model);
     assert_eq!(account.world.store.program_version().await.unwrap(), version + 1);
     assert!(account.world.store.jobs().await.unwrap().is_empty());
@@ -340,7 +342,7 @@ async fn a_part_of_many_profiles_is_collected_in_pieces() {
             continue;
         }
         put_profile(&account.world.store, &id).await;
-        if people % 5 == 0 {
+        if people.is_multiple_of(5) {
             let stored = order(&id, "C1");
             let value = Some(Money::new(10.into(), "EUR".parse().unwrap()));
             let event = Event { value, ..stored.event };

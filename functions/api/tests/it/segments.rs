@@ -347,7 +347,8 @@ async fn a_segment_says_how_far_its_job_is_and_that_it_is_stuck_and_can_be_made_
     let id = create(&world, "Buyers", at_least(1)).await.id();
     let job = messages(&world)[0].job.clone();
     let read = async || {
-        let reply = world.get(&format!("/api/segments/{id}?additional-fields[segment]=job,profile_count")).await;
+        let reply =
+            world.get(&format!("/api/segments/{id}?additional-fields[segment]=job,profile_count")).await;
         assert_eq!(reply.body["data"]["attributes"]["profile_count"], 0);
         reply.body["data"]["attributes"]["job"].clone()
     };
@@ -358,7 +359,8 @@ async fn a_segment_says_how_far_its_job_is_and_that_it_is_stuck_and_can_be_made_
         world.store.note_job_count(&job, part, 100).await.unwrap();
     }
     world.pass(10_000);
-    let step = store::Step { job: &job, part: 3, from: None, to: None, profiles: 100, now_ms: NOW_MS + 10_000 };
+    let step =
+        store::Step { job: &job, part: 3, from: None, to: None, profiles: 100, now_ms: NOW_MS + 10_000 };
     world.store.advance_job(&step).await.unwrap().unwrap();
     let running = read().await;
     assert_eq!((&running["state"], &running["kind"]), (&json!("running"), &json!("backfill")));
@@ -375,7 +377,7 @@ async fn a_segment_says_how_far_its_job_is_and_that_it_is_stuck_and_can_be_made_
 
     world.store.note_job_error(&job, "the table is asleep", NOW_MS + 11_000).await.unwrap();
     world.pass(15 * 60_000);
-    let stuck = world.get("/api/segment-jobs?filter=equals(state,\"stuck\")").await;
+    let stuck = world.get("/api/segment-jobs?filter=equals(state,%22stuck%22)").await;
     let attributes = &stuck.body["data"][0]["attributes"];
     assert_eq!((&attributes["segment_id"], &attributes["state"]), (&json!(id), &json!("stuck")));
     assert_eq!(attributes["stuck_since"], "2026-06-17T12:00:10+00:00");
@@ -384,7 +386,10 @@ async fn a_segment_says_how_far_its_job_is_and_that_it_is_stuck_and_can_be_made_
     assert_eq!(attributes["estimated_end"], Value::Null);
 
     let reply = world.post(&address, Value::Null).await;
-    assert_eq!((reply.status, &reply.body["data"]["attributes"]["state"]), (StatusCode::ACCEPTED, &json!("queued")));
+    assert_eq!(
+        (reply.status, &reply.body["data"]["attributes"]["state"]),
+        (StatusCode::ACCEPTED, &json!("queued"))
+    );
     assert_eq!(messages(&world).len(), sent + PROFILE_SHARDS as usize - 1, "the parts that are left");
     assert_eq!(world.get(&format!("/api/segment-jobs/{job}")).await.id(), job);
     assert_eq!(world.get("/api/segment-jobs/none").await.status, StatusCode::NOT_FOUND);
@@ -414,5 +419,8 @@ async fn a_segment_that_is_fine_can_be_recalculated_and_one_that_is_not_active_c
     assert_eq!(read().await.body["data"]["attributes"]["job"], Value::Null);
     change(&world, &id, json!({"is_active": true})).await;
     assert_eq!(world.store.segment(&id).await.unwrap().unwrap().resumed_version, 3);
-    assert_eq!(world.post("/api/segments/ABC123/recalculate", Value::Null).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        world.post("/api/segments/ABC123/recalculate", Value::Null).await.status,
+        StatusCode::NOT_FOUND
+    );
 }

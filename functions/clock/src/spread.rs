@@ -141,8 +141,7 @@ impl Part {
         let (known, unknown): (Vec<_>, Vec<_>) =
             rows.iter().map(|(id, _)| id).partition(|id| before.contains_key(id.as_str()));
         let unknown: Vec<&str> = unknown.into_iter().map(String::as_str).collect();
-        let mut found =
-            if unknown.is_empty() { HashMap::new() } else { desk.touched(&unknown).await? };
+        let mut found = if unknown.is_empty() { HashMap::new() } else { desk.touched(&unknown).await? };
         self.known = known.into_iter().filter_map(|id| before.remove_entry(id)).collect();
         self.known.extend(unknown.into_iter().map(|id| (id.to_owned(), found.remove(id))));
         Ok(())

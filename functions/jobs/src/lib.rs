@@ -5,12 +5,12 @@ mod profiles;
 
 use std::time::Duration;
 
+use ::predictions::Minimums;
 use anyhow::Context;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use canonical::Instant;
 use evaluation::Evaluator;
 use futures::{StreamExt, TryStreamExt, stream};
-use ::predictions::Minimums;
 use runtime::{Clients, Clock, Config};
 use store::{Cursor, Job, JobKind, JobMessage, ProfileSort, Step, Store};
 
@@ -279,7 +279,8 @@ impl Jobs {
             }
             JobKind::ChangeZone { version, .. } => {
                 let segments = self.store.segments().await?;
-                let older = segments.iter().filter(|segment| segment.is_active && segment.version <= *version);
+                let older =
+                    segments.iter().filter(|segment| segment.is_active && segment.version <= *version);
                 for segment in older {
                     self.store.segment_is_ready(&segment.id, segment.version).await?;
                 }

@@ -11,9 +11,7 @@ use canonical::Profile;
 use jiff::tz::TimeZone;
 use runtime::{Clients, Clock, Config};
 use segments::{Account, Cause, Definition, Needs, Program, Segment, State, Transition};
-use store::{
-    Evaluation, MembershipChange, ProgramRecord, SegmentRecord, StateRecord, Store, StoredEvent,
-};
+use store::{Evaluation, MembershipChange, ProgramRecord, SegmentRecord, StateRecord, Store, StoredEvent};
 use tokio::sync::Mutex;
 
 pub use predictions::{OrdersReader, model_of};
@@ -163,16 +161,21 @@ impl Evaluator {
         let (active, dormant): (Vec<_>, Vec<_>) = segments.into_iter().partition(|segment| segment.is_active);
         let resumed = active.iter().filter(|segment| segment.resumed_version > 0);
         let resumed = resumed.map(|segment| (segment.id.clone(), segment.resumed_version)).collect();
-        let segments = active.into_iter().filter_map(|segment| match Definition::parse(&segment.definition) {
-            Ok(definition) => Some(Segment { id: segment.id, version: segment.version, definition }),
-            Err(error) => {
-                // It was valid when it was stored: another version of this program wrote it.
-                tracing::error!(segment = segment.id, error = %error, "definition cannot be read");
-                None
-            }
-        });
-        let program = Program::compile(record.version, segments.collect(), Account { zone: self.zone_of(record), model })
-            .map_err(|error| Error::Compile(error.to_string()))?;
+        let segments =
+            active.into_iter().filter_map(|segment| match Definition::parse(&segment.definition) {
+                Ok(definition) => Some(Segment { id: segment.id, version: segment.version, definition }),
+                Err(error) => {
+                    // It was valid when it was stored: another version of this program wrote it.
+                    tracing::error!(segment = segment.id, error = %error, "definition cannot be read");
+                    None
+                }
+            });
+        let program = Program::compile(
+            record.version,
+            segments.collect(),
+            Account { zone: self.zone_of(record), model },
+        )
+        .map_err(|error| Error::Compile(error.to_string()))?;
         Ok(Definitions { program, dormant: dormant.into_iter().map(|segment| segment.id).collect(), resumed })
     }
 
@@ -327,12 +330,16 @@ impl Evaluator {
         }
         if record.is_some() {
             let forgotten = program.forgotten(&state, known, &transitions);
-            transitions.extend(forgotten.map(|segment_id| Transition {
-                segment_id,
-                entered: false,
-                at_ms: now_ms,
-                cause: Cause::Definition,
-            }).collect::<Vec<_>>());
+            transitions.extend(
+                forgotten
+                    .map(|segment_id| Transition {
+                        segment_id,
+                        entered: false,
+                        at_ms: now_ms,
+                        cause: Cause::Definition,
+                    })
+                    .collect::<Vec<_>>(),
+            );
         }
         for change in pending {
             match &change.kind {
@@ -355,7 +362,8 @@ impl Evaluator {
             }
             state.set_position(change.position);
         }
-        transitions.retain(|transition| transition.entered || !program.dormant.contains(&transition.segment_id));
+        transitions
+            .retain(|transition| transition.entered || !program.dormant.contains(&transition.segment_id));
         if transitions.is_empty() && read.as_ref() == Some(&state) {
             return Ok(Attempt::Done);
         }
@@ -378,12 +386,7 @@ impl Definitions {
     /// Segments that were activated again since a state of this version, which the profile does not belong to: it may
     /// have belonged to them when they were deactivated, and the state does not remember. Ending a membership that
     /// there is not changes nothing.
-    fn forgotten(
-        &self,
-        state: &State,
-        known: u64,
-        told: &[Transition],
-    ) -> impl Iterator<Item = String> {
+    fn forgotten(&self, state: &State, known: u64, told: &[Transition]) -> impl Iterator<Item = String> {
         let resumed = self.resumed.iter().filter(move |(id, version)| {
             let is_told = told.iter().any(|transition| transition.segment_id == *id);
             *version > known && !is_told && !state.is_member(id)

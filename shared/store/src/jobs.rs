@@ -92,7 +92,8 @@ impl Job {
         let left_ms = profiles_total
             .filter(|_| self.state(now_ms) == JobState::Running)
             .and_then(|total| ((total - status.profiles_done) * elapsed_ms).checked_div(recently));
-        let end_ms = left_ms.map(|left_ms| now_ms.max(status.moved_ms + i64::try_from(left_ms).unwrap_or(i64::MAX / 2)));
+        let end_ms = left_ms
+            .map(|left_ms| now_ms.max(status.moved_ms + i64::try_from(left_ms).unwrap_or(i64::MAX / 2)));
         Progress { profiles_total, percent, rate, end_ms }
     }
 }

@@ -139,7 +139,10 @@ fn sent(world: &World) -> Vec<(String, u32)> {
         if message.job == "busy" {
             return (message.job, message.part);
         }
-        assert_eq!(message.cursor.as_deref(), (message.job == "stuck" && message.part == 3).then_some("here"));
+        assert_eq!(
+            message.cursor.as_deref(),
+            (message.job == "stuck" && message.part == 3).then_some("here")
+        );
         (message.job, message.part)
     };
     world.take_sent(JOBS_QUEUE).iter().map(|sent| read(&sent.body)).collect()

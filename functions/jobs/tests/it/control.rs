@@ -119,7 +119,10 @@ async fn progress_is_told_while_it_goes_on_and_a_part_that_is_told_again_goes_on
     let job = account.world.store.job("J1").await.unwrap().unwrap();
     let now_ms = account.world.now().as_millis();
     let progress = job.progress(now_ms);
-    assert_eq!((job.status.profiles_done, progress.profiles_total, progress.percent), (200, Some(450), Some(44)));
+    assert_eq!(
+        (job.status.profiles_done, progress.profiles_total, progress.percent),
+        (200, Some(450), Some(44))
+    );
     assert_eq!((progress.rate, progress.end_ms), (Some(100), Some(now_ms + 2500)));
     assert_eq!(job.state(now_ms), JobState::Running);
 
@@ -287,8 +290,13 @@ async fn members_of_a_deactivated_segment_stay_as_they_were_until_it_is_activate
     rename(&ids[2], "Ada").await;
     let version = store.program_version().await.unwrap() + 1;
     let other = store.segment(SEGMENT).await.unwrap().unwrap();
-    let other =
-        SegmentRecord { id: "OTHER1".to_owned(), definition: named("Bob"), version, is_active: true, ..other };
+    let other = SegmentRecord {
+        id: "OTHER1".to_owned(),
+        definition: named("Bob"),
+        version,
+        is_active: true,
+        ..other
+    };
     let kind = JobKind::Backfill { segment: "OTHER1".to_owned(), version };
     let job = account.job("J2", kind, PROFILE_SHARDS);
     store.put_segment_definition(&other, Some(&job)).await.unwrap();
@@ -299,9 +307,8 @@ async fn members_of_a_deactivated_segment_stay_as_they_were_until_it_is_activate
 
     set_active(&account, true, Some("J3")).await;
     account.work_off(Account::announcement("J3", PROFILE_SHARDS)).await;
-    let current = async |id: &str| {
-        store.membership(id, SEGMENT).await.unwrap().is_some_and(|member| member.current)
-    };
+    let current =
+        async |id: &str| store.membership(id, SEGMENT).await.unwrap().is_some_and(|member| member.current);
     assert_eq!((current(&ids[0]).await, current(&ids[1]).await, current(&ids[2]).await), (true, false, true));
     assert_eq!(store.membership(&ids[0], SEGMENT).await.unwrap().unwrap().joined_at, joined, "never left");
     assert!(!account.is_processing().await);

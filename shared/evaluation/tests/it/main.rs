@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails like a test")]
 
 mod law;
-mod skew;
 mod preview;
+mod skew;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,8 +1,8 @@
 use canonical::fact::CatalogItem;
 use serde_json::json;
 use store::{
-    CatalogEntry, Error, Job, JobKind, JobState, JobStatus, MetricRecord, Progress, SegmentRecord, Step, Subject,
-    SubjectKey,
+    CatalogEntry, Error, Job, JobKind, JobState, JobStatus, MetricRecord, Progress, SegmentRecord, Step,
+    Subject, SubjectKey,
 };
 use testing::{NOW_MS, World, at};
 
@@ -123,7 +123,10 @@ fn a_job_says_whether_it_moves_how_far_it_is_and_when_it_will_be_done() {
     let mut job = job("J1", 2);
     let minute = 60_000;
     assert_eq!(job.state(NOW_MS), JobState::Queued);
-    assert_eq!(job.progress(NOW_MS), Progress { profiles_total: None, percent: None, rate: None, end_ms: None });
+    assert_eq!(
+        job.progress(NOW_MS),
+        Progress { profiles_total: None, percent: None, rate: None, end_ms: None }
+    );
     assert_eq!(job.state(NOW_MS + 15 * minute - 1), JobState::Queued);
     assert_eq!(job.state(NOW_MS + 15 * minute), JobState::Stuck(NOW_MS));
 

@@ -314,7 +314,9 @@ impl Family {
 
     pub(super) fn definition(self) -> BoxedStrategy<Value> {
         // Mostly one condition, so that what changes it changes a membership.
-        let few = || prop_oneof![4 => Just(1_usize), 1 => Just(2)];
+        // But what is asked of a segment matters most beside something else.
+        let one = if matches!(self, Self::Groups) { 1 } else { 4 };
+        let few = move || prop_oneof![one => Just(1_usize), 1 => Just(2)];
         let condition = self.condition();
         let group = few().prop_flat_map(move |count| prop::collection::vec(condition.clone(), count));
         let group = group.prop_map(|conditions| json!({"conditions": conditions})).boxed();

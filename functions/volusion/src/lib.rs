@@ -182,9 +182,10 @@ fn settings() -> Value {
             "history_schema": {
                 "type": "string",
                 "title": "Export of the history",
-                "description": "V1: the same for all orders, for the historical import.",
-                "pattern": "^[A-Za-z0-9_-]+$",
-                "examples": ["tillstream_history"]
+                "description": "V1: the same for all orders, for the historical import; several names, with commas \
+                                between them, where one answer of 5 MB cannot hold all orders.",
+                "pattern": "^[A-Za-z0-9_-]+(,[A-Za-z0-9_-]+)*$",
+                "examples": ["tillstream_history", "tillstream_until_2020,tillstream_since_2020"]
             }
         },
         "required": [],

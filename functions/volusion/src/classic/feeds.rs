@@ -106,8 +106,11 @@ fn request(connection: &Connection, state: &State) -> Option<ApiRequest> {
         Span::History => connection.text("history_schema"),
     };
     let what = match schema {
-        Some(schema) if state.step == 0 && record::is_plain(schema) => format!("API_Name=Generic%5C{schema}"),
-        Some(_) => return None,
+        // One after the other, where the store's history is more than one answer can hold.
+        Some(schemas) => {
+            let schema = schemas.split(',').nth(state.step).filter(|schema| record::is_plain(schema))?;
+            format!("API_Name=Generic%5C{schema}")
+        }
         None => {
             let own = status_map(connection).map(|(status, _)| status);
             let own = own.filter(|own| !STATUSES.iter().any(|status| status.eq_ignore_ascii_case(own)));

@@ -272,3 +272,18 @@ fn the_samples_are_what_the_adapter_reads() {
         }
     }
 }
+
+#[test]
+fn a_history_in_several_schemas_is_read_one_after_the_other() {
+    let connection = cedar(json!({ "history_schema": "until_2020,since_2020" }));
+    let first = feed(&connection, Span::History);
+    assert_eq!(query(&first.request), "API_Name=Generic%5Cuntil_2020");
+    let page = |feed: &Feed, rows: &str| Volusion.page(&connection, feed, &export(rows), &[]).unwrap();
+    let read = page(&first, "");
+    let second = Feed { name: first.name, request: read.next.unwrap() };
+    assert_eq!(query(&second.request), "API_Name=Generic%5Csince_2020");
+    assert!(page(&second, "").next.is_none());
+    let refused = cedar(json!({ "history_schema": "until_2020,../x" }));
+    let first = feed(&refused, Span::History);
+    assert!(Volusion.page(&refused, &first, &export(""), &[]).unwrap().next.is_none());
+}

@@ -296,6 +296,7 @@ fn profile_of_attributes(attributes: Map<String, Value>) -> ApiResult<ProfileInp
 
 /// One object of Klaviyo's attributes a line. Blank lines are passed over.
 fn rows_of_lines(bytes: &[u8]) -> Vec<BulkRow> {
+    let bytes = &bytes[tabular::mark(bytes)..];
     let lines = bytes.split(|byte| *byte == b'\n').zip(1_u64..);
     let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
     let rows = lines.take(MAX_PROFILES + 1).map(|(line, number)| {

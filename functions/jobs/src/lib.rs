@@ -229,9 +229,12 @@ impl Jobs {
                 let anew = matches!(job.kind, JobKind::Recount { .. });
                 let work: Vec<_> = ids
                     .iter()
-                    .map(async |id| match anew {
-                        true => self.evaluator.recount(&program, id, &loaded).await,
-                        false => self.evaluator.evaluate(&program, id, &loaded, &[]).await,
+                    .map(async |id| {
+                        if anew {
+                            self.evaluator.recount(&program, id, &loaded).await
+                        } else {
+                            self.evaluator.evaluate(&program, id, &loaded, &[]).await
+                        }
                     })
                     .collect();
                 stream::iter(work).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;

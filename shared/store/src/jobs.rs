@@ -81,9 +81,9 @@ impl Job {
         // Profiles that have come since it was counted are done, too.
         let total = status.counts.values().sum::<u64>().max(status.profiles_done);
         let profiles_total = (is_counted && !status.counts.is_empty()).then_some(total);
-        let percent = profiles_total.map(|total| match status.parts_left.is_empty() {
-            true => 100,
-            false => (status.profiles_done * 100).checked_div(total).unwrap_or_default().min(99),
+        let percent = profiles_total.map(|total| {
+            let percent = (status.profiles_done * 100).checked_div(total).unwrap_or_default();
+            if status.parts_left.is_empty() { 100 } else { percent.min(99) }
         });
         let begun_ms = status.restarted_ms.max(self.created_at.as_millis());
         let elapsed_ms = u64::try_from(status.moved_ms - begun_ms).unwrap_or_default();

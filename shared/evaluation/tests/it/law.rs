@@ -51,7 +51,7 @@ enum Race {
     Backfill,
 }
 
-fn alone(condition: Value) -> Value {
+fn alone(condition: &Value) -> Value {
     json!({"condition_groups": [{"conditions": [condition]}]})
 }
 
@@ -67,20 +67,20 @@ fn definition() -> impl Strategy<Value = Value> {
         ],
     )
         .prop_map(|(operator, count, timeframe)| {
-            alone(json!({
+            alone(&json!({
                 "type": "profile-metric", "metric_id": "ORDERS", "measurement": "count",
                 "measurement_filter": {"type": "numeric", "operator": operator, "value": count},
                 "timeframe_filter": timeframe,
             }))
         });
     let tier = select(vec!["Gold", "Silver"]).prop_map(|tier| {
-        alone(json!({
+        alone(&json!({
             "type": "profile-property", "property": "properties['Tier']",
             "filter": {"type": "string", "operator": "equals", "value": tier},
         }))
     });
     let group = any::<bool>().prop_map(|is_member| {
-        alone(json!({"type": "profile-group-membership", "is_member": is_member, "group_ids": ["SEGM00"]}))
+        alone(&json!({"type": "profile-group-membership", "is_member": is_member, "group_ids": ["SEGM00"]}))
     });
     prop_oneof![4 => orders, 1 => tier, 1 => group]
 }

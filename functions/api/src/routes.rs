@@ -246,12 +246,7 @@ static ROUTES: &[Route] = &[
     ),
     route(Method::GET, "api/predictions", &["segments:read"], Endpoint::GetPredictions),
     route(Method::POST, "api/predictions/fit", &["segments:write"], Endpoint::FitPredictions),
-    route(
-        Method::POST,
-        "api/segments/{id}/recalculate",
-        &["segments:write"],
-        Endpoint::RecalculateSegment,
-    ),
+    route(Method::POST, "api/segments/{id}/recalculate", &["segments:write"], Endpoint::RecalculateSegment),
     route(Method::GET, "api/segment-jobs", &["segments:read"], Endpoint::ListSegmentJobs),
     route(Method::GET, "api/segment-jobs/{id}", &["segments:read"], Endpoint::GetSegmentJob),
     route(Method::GET, "api/connections", &["connections:read"], Endpoint::ListConnections),

@@ -17,7 +17,7 @@ impl Writer {
             self.0.push((small & 0x7f) as u8 | 0x80);
             small >>= 7;
         }
-        self.0.push(small as u8 & 0x7f);
+        self.0.push((small & 0x7f) as u8);
     }
 
     fn large(&mut self, mut value: u128) {
@@ -76,7 +76,7 @@ impl Writer {
             }
             Err(_) => (1..=15).take_while(|zeros| amount % 10_i128.pow(*zeros) == 0).last().unwrap_or(0),
         };
-        self.signed(amount / 10_i128.pow(zeros) << 4 | i128::from(zeros));
+        self.signed((amount / 10_i128.pow(zeros)) << 4 | i128::from(zeros));
     }
 }
 

@@ -147,7 +147,7 @@ impl Compiler<'_> {
             Condition::Region(region) => self.plain(Question::Region(*region), version, index)?,
             Condition::Distance(distance) => self.plain(Question::Distance(*distance), version, index)?,
             Condition::Sample(sample) => self.plain(Question::Sample(sample.clone()), version, index)?,
-            Condition::Funnel(funnel) => self.funnel(funnel, json.clone(), version, index)?,
+            Condition::Funnel(funnel) => self.funnel(funnel, &json, version, index)?,
             Condition::Prediction(prediction) => self.prediction(prediction.test, version, index),
         };
         if index == next {
@@ -292,13 +292,13 @@ impl Compiler<'_> {
     fn funnel(
         &mut self,
         funnel: &FunnelCondition,
-        json: String,
+        json: &str,
         version: u64,
         index: u32,
     ) -> Result<DraftKind, CompileError> {
         let fingerprint = fingerprint("funnel", funnel);
         let draft = self.funnels.entry(fingerprint).or_insert_with(|| FunnelDraft {
-            json: json.clone(),
+            json: json.to_owned(),
             steps: funnel
                 .steps
                 .iter()

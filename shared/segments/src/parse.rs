@@ -218,6 +218,9 @@ fn permission_condition(object: &Object<'_>) -> Result<PermissionCondition, Defi
         permission.only(&["reachable_status", "filters"])?;
         if let Some(list) = permission.optional("filters") {
             for node in list.items()? {
+                if filters.len() == MAX_METRIC_FILTERS {
+                    return Err(node.error(format!("at most {MAX_METRIC_FILTERS} filters are possible")));
+                }
                 filters.push(permission_filter(&node)?);
             }
         }
@@ -268,8 +271,7 @@ fn sample_condition(object: &Object<'_>) -> Result<SampleCondition, DefinitionEr
         number @ Value::Number(_) => canonical::money::decimal_from_json(number),
         _ => None,
     };
-    let parts =
-        parts.and_then(|percentage| percentage.checked_mul(100.into())).filter(|parts| parts.is_integer());
+    let parts = parts.and_then(|percentage| percentage.checked_mul(100.into())).filter(Decimal::is_integer);
     let parts = parts.and_then(|parts| u64::try_from(parts).ok()).filter(|parts| *parts <= 10_000);
     let parts = parts
         .ok_or_else(|| node.error("a percentage from 0 to 100 with at most two decimals is expected"))?;

@@ -97,22 +97,22 @@ impl Path {
     /// Whether the filter holds of the value, or, of several, of one of them. None at all is an unset value.
     pub(crate) fn holds_in(&self, event: &Event<'_>, holds: &dyn Fn(Operand<'_>) -> bool) -> bool {
         match self {
-            Self::Nested(name, steps) => match event.properties.get(name).filter(|value| !value.is_null()) {
-                Some(value) => holds(Operand::Json(value)),
-                None => {
-                    let (mut found, mut held) = (false, false);
-                    let mut visit = |value: &Value| {
-                        found = true;
-                        held = held || holds(Operand::Json(value));
-                    };
-                    if let Some((Step::Key(first), rest)) = steps.split_first()
-                        && let Some(value) = event.properties.get(first)
-                    {
-                        walk(value, rest, &mut visit);
-                    }
-                    if found { held } else { holds(Operand::Unset) }
+            Self::Nested(name, steps) => {
+                if let Some(value) = event.properties.get(name).filter(|value| !value.is_null()) {
+                    return holds(Operand::Json(value));
                 }
-            },
+                let (mut found, mut held) = (false, false);
+                let mut visit = |value: &Value| {
+                    found = true;
+                    held = held || holds(Operand::Json(value));
+                };
+                if let Some((Step::Key(first), rest)) = steps.split_first()
+                    && let Some(value) = event.properties.get(first)
+                {
+                    walk(value, rest, &mut visit);
+                }
+                if found { held } else { holds(Operand::Unset) }
+            }
             other => holds(other.in_event(event)),
         }
     }

@@ -213,13 +213,12 @@ fn shipping(dropped: &mut Dropped, assignments: Objects<payload::ShippingAssignm
 /// decision.
 fn consent(buyer: &Person, channel: Channel, at: Instant) -> Option<Fact> {
     let mut person = Person { customer_id: buyer.customer_id.clone(), ..Person::default() };
-    match channel {
-        Channel::Email => person.email = Some(buyer.email.clone()?),
-        _ => {
-            person.email.clone_from(&buyer.email);
-            person.phone = Some(buyer.phone.clone()?);
-            person.phone_country.clone_from(&buyer.phone_country);
-        }
+    if channel == Channel::Email {
+        person.email = Some(buyer.email.clone()?);
+    } else {
+        person.email.clone_from(&buyer.email);
+        person.phone = Some(buyer.phone.clone()?);
+        person.phone_country.clone_from(&buyer.phone_country);
     }
     Some(Fact::Consent(ConsentChange {
         person,

@@ -134,8 +134,13 @@ fn rows_of_one_order_are_its_lines() {
     assert_eq!((last[0]["line_id"].clone(), last[1]["line_id"].clone()), (json!("1"), json!("2")));
 }
 
+/// By line, what is wrong with it.
+type Problems = Vec<(u64, String)>;
+/// By number, how many lines an order has.
+type Orders = Vec<(String, usize)>;
+
 /// The line and the reason of every problem, and the orders that are told, with how many lines.
-fn told(file: &str) -> (Vec<(u64, String)>, Vec<(String, usize)>) {
+fn told(file: &str) -> (Problems, Orders) {
     let items = whole(Format::Csv, file);
     let problems =
         items.iter().filter_map(|(line, facts)| Some((*line, facts.as_ref().err()?.clone()))).collect();

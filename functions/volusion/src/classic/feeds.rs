@@ -105,20 +105,15 @@ fn request(connection: &Connection, state: &State) -> Option<ApiRequest> {
         Span::Changes => connection.text("changes_schema"),
         Span::History => connection.text("history_schema"),
     };
-    let what = match schema {
+    let what = if let Some(schemas) = schema {
         // One after the other, where the store's history is more than one answer can hold.
-        Some(schemas) => {
-            let schema = schemas.split(',').nth(state.step).filter(|schema| record::is_plain(schema))?;
-            format!("API_Name=Generic%5C{schema}")
-        }
-        None => {
-            let own = status_map(connection).map(|(status, _)| status);
-            let own = own.filter(|own| !STATUSES.iter().any(|status| status.eq_ignore_ascii_case(own)));
-            let status = encoded(STATUSES.iter().copied().chain(own).nth(state.step)?);
-            format!(
-                "EDI_Name=Generic%5COrders&SELECT_Columns=*&WHERE_Column=o.OrderStatus&WHERE_Value={status}"
-            )
-        }
+        let schema = schemas.split(',').nth(state.step).filter(|schema| record::is_plain(schema))?;
+        format!("API_Name=Generic%5C{schema}")
+    } else {
+        let own = status_map(connection).map(|(status, _)| status);
+        let own = own.filter(|own| !STATUSES.iter().any(|status| status.eq_ignore_ascii_case(own)));
+        let status = encoded(STATUSES.iter().copied().chain(own).nth(state.step)?);
+        format!("EDI_Name=Generic%5COrders&SELECT_Columns=*&WHERE_Column=o.OrderStatus&WHERE_Value={status}")
     };
     let request = ask(connection, &what)?.kept_for(ANSWER);
     Some(ApiRequest { url: format!("{}#{}", request.url, state.fragment()), ..request })

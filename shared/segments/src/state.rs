@@ -3,6 +3,7 @@
 //! Most of a state is of no interest to most events, so it is read as far as it is needed: parts stay the bytes they
 //! were until somebody asks for them, and are written as they were read.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use predictions::Orders;
@@ -65,10 +66,40 @@ pub(crate) struct Slot {
 
 /// What may not have been read yet.
 #[derive(Clone, Debug)]
-enum Lazy<T> {
+struct Lazy<T> {
     /// Where its bytes are.
-    Raw(Range<usize>),
-    Open(T),
+    raw: Range<usize>,
+    read: Option<T>,
+}
+
+impl<T: Default> Lazy<T> {
+    fn raw(raw: Range<usize>) -> Self {
+        Self { raw, read: None }
+    }
+
+    fn known(value: T) -> Self {
+        Self { raw: 0..0, read: Some(value) }
+    }
+
+    fn open(&mut self, raw: &[u8], is_broken: &mut bool, read: impl FnOnce(&[u8]) -> Option<T>) -> &mut T {
+        let Self { raw: range, read: value } = self;
+        value.get_or_insert_with(|| {
+            let read = read(&raw[range.clone()]);
+            *is_broken |= read.is_none();
+            read.unwrap_or_default()
+        })
+    }
+
+    /// With the number of bytes before them.
+    fn write(&self, raw: &[u8], out: &mut Writer, write: impl FnOnce(&T, &mut Writer)) {
+        match &self.read {
+            None => {
+                out.count(self.raw.len());
+                out.0.extend_from_slice(&raw[self.raw.clone()]);
+            }
+            Some(value) => out.framed(|out| write(value, out)),
+        }
+    }
 }
 
 /// The bytes are not an encoded state.
@@ -91,8 +122,14 @@ impl Default for State {
 impl PartialEq for State {
     fn eq(&self, other: &Self) -> bool {
         let parts = |state: &Self| {
-            let series = state.series.iter().map(|slot| (slot.fingerprint, state.series_bytes(slot)));
-            (series.collect::<Vec<_>>(), state.answers_bytes(), state.members_bytes())
+            let mut out = Writer(Vec::new());
+            for slot in &state.series {
+                out.fingerprint(slot.fingerprint);
+                slot.series.write(&state.raw, &mut out, write_series);
+            }
+            state.answers.write(&state.raw, &mut out, |answers, out| write_answers(answers, out));
+            state.members.write(&state.raw, &mut out, Members::encode);
+            out.0
         };
         (self.version, self.zone, self.due) == (other.version, other.zone, other.due)
             && self.ahead == other.ahead
@@ -116,11 +153,11 @@ impl State {
             now: i64::MIN,
             due: NEVER,
             series: Vec::new(),
-            answers: Lazy::Open(Vec::new()),
+            answers: Lazy::known(Vec::new()),
             answers_due: NEVER,
             funnels: Vec::new(),
             orders: Summary::default(),
-            members: Lazy::Open(Members::default()),
+            members: Lazy::known(Members::default()),
             ahead: Vec::new(),
             raw: Vec::new(),
             is_broken: false,
@@ -134,23 +171,20 @@ impl State {
 
     /// The ids of the segments the profile belongs to, in order.
     pub fn members(&self) -> impl Iterator<Item = String> {
-        let members = match &self.members {
-            Lazy::Open(members) => members.ids(),
-            Lazy::Raw(range) => {
-                Members::decode(&mut Reader(&self.raw[range.clone()])).unwrap_or_default().ids()
-            }
-        };
-        members.into_iter()
+        self.read_members().ids().into_iter()
     }
 
     /// Whether the profile belongs to the segment.
     pub fn is_member(&self, segment_id: &str) -> bool {
-        let id = Id::of(segment_id);
-        match &self.members {
-            Lazy::Open(members) => members.contains(&id),
-            Lazy::Raw(range) => Members::decode(&mut Reader(&self.raw[range.clone()]))
-                .is_some_and(|members| members.contains(&id)),
+        self.read_members().contains(&Id::of(segment_id))
+    }
+
+    fn read_members(&self) -> Cow<'_, Members> {
+        if let Some(members) = &self.members.read {
+            return Cow::Borrowed(members);
         }
+        let bytes = &self.raw[self.members.raw.clone()];
+        Cow::Owned(Members::decode(&mut Reader(bytes)).unwrap_or_default())
     }
 
     /// The profile's orders as the program counts them, which must be the one that the state was brought up to; `None`
@@ -182,44 +216,21 @@ impl State {
 
     pub(crate) fn series_at(&mut self, place: usize) -> &mut Series {
         let slot = &mut self.series[place];
-        if let Lazy::Raw(range) = &slot.series {
-            let read = read_series(&self.raw[range.clone()], slot.fingerprint);
-            self.is_broken |= read.is_none();
-            slot.series = Lazy::Open(read.unwrap_or_default());
-        }
-        match &mut slot.series {
-            Lazy::Open(series) => series,
-            Lazy::Raw(_) => unreachable!("it has just been read"),
-        }
+        let fingerprint = slot.fingerprint;
+        slot.series.open(&self.raw, &mut self.is_broken, |bytes| read_series(bytes, fingerprint))
     }
 
     pub(crate) fn insert_series(&mut self, place: usize, series: Series, due: i64) {
-        let slot = Slot { fingerprint: series.fingerprint, due, series: Lazy::Open(series) };
+        let slot = Slot { fingerprint: series.fingerprint, due, series: Lazy::known(series) };
         self.series.insert(place, slot);
     }
 
     pub(crate) fn answers(&mut self) -> &mut Vec<Answer> {
-        if let Lazy::Raw(range) = &self.answers {
-            let read = read_answers(&mut Reader(&self.raw[range.clone()]));
-            self.is_broken |= read.is_none();
-            self.answers = Lazy::Open(read.unwrap_or_default());
-        }
-        match &mut self.answers {
-            Lazy::Open(answers) => answers,
-            Lazy::Raw(_) => unreachable!("they have just been read"),
-        }
+        self.answers.open(&self.raw, &mut self.is_broken, |bytes| read_answers(&mut Reader(bytes)))
     }
 
     pub(crate) fn membership(&mut self) -> &mut Members {
-        if let Lazy::Raw(range) = &self.members {
-            let read = Members::decode(&mut Reader(&self.raw[range.clone()]));
-            self.is_broken |= read.is_none();
-            self.members = Lazy::Open(read.unwrap_or_default());
-        }
-        match &mut self.members {
-            Lazy::Open(members) => members,
-            Lazy::Raw(_) => unreachable!("they have just been read"),
-        }
+        self.members.open(&self.raw, &mut self.is_broken, |bytes| Members::decode(&mut Reader(bytes)))
     }
 
     /// Whether a part of it could not be read: then it is to be made anew, from history.
@@ -240,33 +251,6 @@ impl State {
         self.due = due.unwrap_or(NEVER);
     }
 
-    fn series_bytes(&self, slot: &Slot) -> Vec<u8> {
-        let mut out = Writer(Vec::new());
-        match &slot.series {
-            Lazy::Raw(range) => out.0.extend_from_slice(&self.raw[range.clone()]),
-            Lazy::Open(series) => write_series(series, &mut out),
-        }
-        out.0
-    }
-
-    fn answers_bytes(&self) -> Vec<u8> {
-        let mut out = Writer(Vec::new());
-        match &self.answers {
-            Lazy::Raw(range) => out.0.extend_from_slice(&self.raw[range.clone()]),
-            Lazy::Open(answers) => write_answers(answers, &mut out),
-        }
-        out.0
-    }
-
-    fn members_bytes(&self) -> Vec<u8> {
-        let mut out = Writer(Vec::new());
-        match &self.members {
-            Lazy::Raw(range) => out.0.extend_from_slice(&self.raw[range.clone()]),
-            Lazy::Open(members) => members.encode(&mut out),
-        }
-        out.0
-    }
-
     /// The state as bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Writer(Vec::with_capacity(self.raw.len() + 128));
@@ -280,19 +264,10 @@ impl State {
         for slot in &self.series {
             out.fingerprint(slot.fingerprint);
             out.due(slot.due);
-            match &slot.series {
-                Lazy::Raw(range) => self.copy(range, &mut out),
-                Lazy::Open(series) => out.framed(|out| write_series(series, out)),
-            }
+            slot.series.write(&self.raw, &mut out, write_series);
         }
-        match &self.answers {
-            Lazy::Raw(range) => self.copy(range, &mut out),
-            Lazy::Open(answers) => out.framed(|out| write_answers(answers, out)),
-        }
-        match &self.members {
-            Lazy::Raw(range) => self.copy(range, &mut out),
-            Lazy::Open(members) => out.framed(|out| members.encode(out)),
-        }
+        self.answers.write(&self.raw, &mut out, |answers, out| write_answers(answers, out));
+        self.members.write(&self.raw, &mut out, Members::encode);
         out.count(self.ahead.len());
         for (hash, ingested) in &self.ahead {
             out.0.extend_from_slice(&hash.to_le_bytes());
@@ -302,11 +277,6 @@ impl State {
             self.encode_rare(&mut out);
         }
         out.0
-    }
-
-    fn copy(&self, range: &Range<usize>, out: &mut Writer) {
-        out.count(range.len());
-        out.0.extend_from_slice(&self.raw[range.clone()]);
     }
 
     /// What few accounts ask for.
@@ -446,10 +416,10 @@ fn read_state(bytes: &[u8], rest: &[u8]) -> Option<State> {
         if state.series.last().is_some_and(|last| last.fingerprint >= fingerprint) {
             return None;
         }
-        state.series.push(Slot { fingerprint, due, series: Lazy::Raw(frame(&mut reader)?) });
+        state.series.push(Slot { fingerprint, due, series: Lazy::raw(frame(&mut reader)?) });
     }
-    state.answers = Lazy::Raw(frame(&mut reader)?);
-    state.members = Lazy::Raw(frame(&mut reader)?);
+    state.answers = Lazy::raw(frame(&mut reader)?);
+    state.members = Lazy::raw(frame(&mut reader)?);
     for _ in 0..reader.count(9)? {
         let hash = u64::from_le_bytes(reader.bytes(8)?.try_into().ok()?);
         let ingested = i128::from(state.now).checked_sub(reader.signed()?)?;

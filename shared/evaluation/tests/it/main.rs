@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use canonical::Profile;
 use evaluation::{Change, ChangeKind, ConfigError, Error, Evaluator};
 use jiff::tz::TimeZone;
+use segments::{Needs, State};
 use serde_json::{Value, json};
 use store::SegmentRecord;
 use testing::{Answer, NOW_MS, World, at};
@@ -69,9 +70,12 @@ async fn the_program_is_compiled_once_per_version_and_leaves_out_what_is_not_act
     evaluate(&evaluator, &[]).await.unwrap();
     assert_eq!(world.store.count_members(NAMED).await.unwrap(), 1);
 
+    // Who was a member stays to be read as one, but nothing is evaluated any more.
     define(&world.store, NAMED, first_name("Ada"), false).await;
     evaluate(&evaluator, &[]).await.unwrap();
-    assert_eq!(world.store.count_members(NAMED).await.unwrap(), 0);
+    assert_eq!(world.store.count_members(NAMED).await.unwrap(), 1);
+    let program = evaluator.program().await.unwrap();
+    assert_eq!(program.needs(&State::new()), Needs::Nothing);
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ async fn a_dropped_file_becomes_events_and_a_report() {
         let answer = client.get(&report).send().await.unwrap();
         if answer.status() == StatusCode::OK { Some(answer.text().await.unwrap()) } else { None }
     });
-    let reason = r#"{"line":3,"reason":"placed_at is not RFC 3339 with an offset"}"#;
+    let reason = r#"{"line":3,"reason":"placed_at is not a time of RFC 3339"}"#;
     assert_eq!(report.await, format!("{reason}\n{{\"facts\":1,\"bad\":1,\"complete\":true}}\n"));
     stack.shutdown().await;
 }

@@ -136,7 +136,7 @@ async fn a_race_that_is_lost_again_and_again_is_given_up_for_now() {
                 let evaluation = store::Evaluation {
                     profile_id: "ada",
                     read_version: count.fetch_add(1, Ordering::SeqCst),
-                    state: segments::State::new().encode(),
+                    state: State::new().encode(),
                     due_ms: None,
                     changes: Vec::new(),
                 };

@@ -28,11 +28,11 @@ impl Api {
         let Some((platform, _)) = self.oauth_of(&connection) else {
             let detail =
                 "This connection is not authorised in a browser, or its settings do not say yet where.";
-            return Err(conflict("not_authorizable", detail));
+            return Err(ApiError::conflict("not_authorizable", detail));
         };
         if !connection.secret_names.iter().any(|name| name == "client_id") {
             let detail = "The connection has no secret 'client_id': the application's own at the platform.";
-            return Err(conflict("client_missing", detail));
+            return Err(ApiError::conflict("client_missing", detail));
         }
         let link = self.authorizing()?.grants.link(id).await?;
         let ticket = encode(&link.ticket);
@@ -105,8 +105,4 @@ impl Api {
 /// Where a platform sends the browser back to: must be registered there.
 pub(crate) fn redirect_uri(asked: &Asked, platform: &dyn Platform) -> String {
     format!("{}/oauth/{}/callback", asked.base, platform.name())
-}
-
-pub(crate) fn conflict(code: &'static str, detail: &str) -> ApiError {
-    ApiError::new(StatusCode::CONFLICT, code, "Conflict.", detail)
 }

@@ -64,10 +64,15 @@ impl ApiError {
         Self { source: Some(Source::Pointer("/data/".to_owned())), ..error }
     }
 
+    /// 409: possible, but not as things are.
+    pub(crate) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, "Conflict.", detail)
+    }
+
     /// 409 because an identifier names another profile.
     pub(crate) fn duplicate_profile(id: &str) -> Self {
         let detail = "A profile already exists with one of these identifiers.";
-        let error = Self::new(StatusCode::CONFLICT, "duplicate_profile", "Conflict.", detail);
+        let error = Self::conflict("duplicate_profile", detail);
         let meta = Map::from_iter([("duplicate_profile_id".to_owned(), id.into())]);
         let source = Some(Source::Pointer("/data/attributes".to_owned()));
         Self { source, meta: Some(Box::new(meta)), ..error }

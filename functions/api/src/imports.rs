@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use store::{ConnectionRecord, ConnectionStatus, Import, ImportStatus, Tally};
 
 use crate::Api;
-use crate::authorize::conflict;
 use crate::body::{self, Fields};
 use crate::document::{Answer, Resource, collection, page_of, single, time};
 use crate::error::{ApiError, ApiResult};
@@ -44,7 +43,7 @@ impl Api {
         let record = self.connection_by_id(id).await?;
         if record.status != ConnectionStatus::Active {
             let detail = "The connection is switched off, and would not be asked. Enable it first.";
-            return Err(conflict("connection_disabled", detail));
+            return Err(ApiError::conflict("connection_disabled", detail));
         }
         let (connection, platform) = self.asked(record)?;
         let period = Period::history(since.timestamp(), until.timestamp());
@@ -60,7 +59,7 @@ impl Api {
         let imports = self.store.imports().await?;
         if imports.iter().any(|import| import.connection == id && import.is_unfinished()) {
             let detail = "An import of this connection is under way. Wait for its end, or cancel it.";
-            return Err(conflict("conflict", detail));
+            return Err(ApiError::conflict("conflict", detail));
         }
         let import = Import::new(self.long_id("import"), id.to_owned(), [since, until], now);
         self.store.create_import(&import).await?;

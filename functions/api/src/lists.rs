@@ -4,7 +4,6 @@ use canonical::profile::MAX_LISTS;
 use canonical::{Instant, Profile, hash};
 use futures::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
-use segments::Definition;
 use store::{Error, Joined, ListRecord, OptIn};
 
 use crate::Api;
@@ -14,6 +13,7 @@ use crate::error::{ApiError, ApiResult};
 use crate::filter::{Filter, Operator};
 use crate::members::Group;
 use crate::request::{Asked, filter_instant, filter_texts, unsupported};
+use crate::segment_references::refuse_if_asked;
 
 const MAX_NAME: usize = 255;
 /// Klaviyo's default and greatest size of a page of lists.
@@ -121,7 +121,7 @@ impl Api {
         for _ in 0..ATTEMPTS {
             self.list_by_id(id).await?;
             let version = self.store.program_version().await?;
-            self.check_nobody_asks(id).await?;
+            refuse_if_asked(id, "list_in_use", self.store.segments().await?.iter())?;
             let job = self.emptying(id, self.now());
             match self.store.delete_list(id, version, &job).await {
                 Ok(()) => {
@@ -133,18 +133,6 @@ impl Api {
             }
         }
         Err(ApiError::unavailable("too many definitions change at once"))
-    }
-
-    async fn check_nobody_asks(&self, list: &str) -> ApiResult<()> {
-        for segment in self.store.segments().await? {
-            let Ok(definition) = Definition::parse(&segment.definition) else { continue };
-            let mut asked = definition.group_ids();
-            if asked.any(|asked| asked.1 == list) {
-                let detail = format!("The segment {} ({}) asks about the list.", segment.id, segment.name);
-                return Err(ApiError::new(StatusCode::CONFLICT, "list_in_use", "Conflict.", detail));
-            }
-        }
-        Ok(())
     }
 
     /// `POST /api/lists/{id}/relationships/profiles`. Who is on the list stays as they are.

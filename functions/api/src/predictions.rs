@@ -1,7 +1,6 @@
 //! Predictions: the model of everybody's orders, and what it says of one customer.
 
 use canonical::{Instant, Profile, money};
-use http::StatusCode;
 use predictions::{Minimums, Prediction};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -24,7 +23,7 @@ impl Api {
     pub(crate) async fn fit_predictions(&self, asked: &Asked) -> ApiResult<Answer> {
         if self.is_fitting().await? {
             let detail = "The model is being fitted.";
-            return Err(ApiError::new(StatusCode::CONFLICT, "fitting", "Conflict.", detail));
+            return Err(ApiError::conflict("fitting", detail));
         }
         let job = self.job(JobKind::FitPredictions, PROFILE_SHARDS, self.now());
         self.store.create_job(&job).await?;

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use canonical::{Instant, Profile};
-use http::StatusCode;
 use segments::{Definition, Program, State};
 use serde_json::{Value, json};
 use store::SegmentRecord;
@@ -34,7 +33,7 @@ impl Api {
         };
         if !segment.is_active {
             let detail = "The segment is not active, so nothing is evaluated.";
-            return Err(ApiError::new(StatusCode::CONFLICT, "inactive", "Conflict.", detail));
+            return Err(ApiError::conflict("inactive", detail));
         }
         let profile = self.profile_by_id(profile).await?.value;
         let program = self.evaluator.program().await?;

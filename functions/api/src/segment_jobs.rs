@@ -2,9 +2,8 @@
 //! And how far they are.
 
 use canonical::Instant;
-use http::StatusCode;
 use serde_json::{Map, Value};
-use store::{Job, JobKind, JobMessage, JobState, JobStatus, PROFILE_SHARDS, SegmentRecord};
+use store::{Job, JobKind, JobMessage, JobState, PROFILE_SHARDS, SegmentRecord};
 
 use crate::Api;
 use crate::document::{Answer, Resource, collection, page_of, single, time};
@@ -50,7 +49,7 @@ impl Api {
         let segment = self.segment_by_id(id).await?;
         if !segment.is_active {
             let detail = "The segment is not active, so nothing is evaluated.";
-            return Err(ApiError::new(StatusCode::CONFLICT, "inactive", "Conflict.", detail));
+            return Err(ApiError::conflict("inactive", detail));
         }
         let now = self.now();
         let job = match self.job_of(&segment).await? {
@@ -111,8 +110,7 @@ impl Api {
     }
 
     pub(crate) fn job(&self, kind: JobKind, parts: u32, now: Instant) -> Job {
-        let status = JobStatus { parts_left: (0..parts).collect(), ..JobStatus::default() };
-        Job { id: self.long_id("job"), kind, created_at: now, status }
+        Job::new(self.long_id("job"), kind, parts, now)
     }
 
     /// Puts each part of a job that is written already into the queue. What fails is not lost: a job whose parts

@@ -1,7 +1,6 @@
 //! What segments ask about each other: no segment asks about itself, whatever the way, about one that is not
 //! evaluated, or about nothing.
 
-use http::StatusCode;
 use jiff::tz::TimeZone;
 use segments::{CompileError, Definition, Program, Segment};
 use serde_json::Map;
@@ -85,9 +84,10 @@ fn check_program(
     }
 }
 
-/// Refuses that a segment goes while others ask about it.
+/// Refuses that a segment or a list goes while others ask about it.
 pub(crate) fn refuse_if_asked<'a>(
     id: &str,
+    code: &'static str,
     segments: impl Iterator<Item = &'a SegmentRecord>,
 ) -> ApiResult<()> {
     let asks = |segment: &&SegmentRecord| {
@@ -101,10 +101,10 @@ pub(crate) fn refuse_if_asked<'a>(
     }
     let names: Vec<String> =
         asking.iter().map(|segment| format!("{} ({})", segment.id, segment.name)).collect();
-    let detail = format!("Other segments ask about this one: {}.", names.join(", "));
+    let detail = format!("Segments ask about it: {}.", names.join(", "));
     let ids: Vec<&str> = asking.iter().map(|segment| segment.id.as_str()).collect();
     let meta = Map::from_iter([("segment_ids".to_owned(), ids.into())]);
-    let error = ApiError::new(StatusCode::CONFLICT, "segment_in_use", "Conflict.", detail);
+    let error = ApiError::conflict(code, detail);
     Err(ApiError { meta: Some(Box::new(meta)), ..error })
 }
 

@@ -18,6 +18,7 @@ use crate::segment_references::refuse_if_asked;
 const MAX_NAME: usize = 255;
 /// Klaviyo's default and greatest size of a page of segments.
 const PAGE: usize = 10;
+const IN_USE: &str = "segment_in_use";
 /// How often a write that lost a race is tried again.
 const ATTEMPTS: u32 = 8;
 
@@ -137,7 +138,7 @@ impl Api {
         for _ in 0..ATTEMPTS {
             self.segment_by_id(id).await?;
             let version = self.store.program_version().await? + 1;
-            refuse_if_asked(id, self.store.segments().await?.iter())?;
+            refuse_if_asked(id, IN_USE, self.store.segments().await?.iter())?;
             let job = self.removal(id, self.now());
             match self.store.delete_segment(id, version, &job).await {
                 Ok(()) => {
@@ -225,7 +226,7 @@ impl Api {
         if segment.is_active || is_edited {
             self.check_definition(&segment, &segments, is_edited).await?;
         } else {
-            refuse_if_asked(&segment.id, segments.iter().filter(|other| other.is_active))?;
+            refuse_if_asked(&segment.id, IN_USE, segments.iter().filter(|other| other.is_active))?;
         }
         if segment.is_active && before.is_some_and(|before| !before.is_active) {
             segment.resumed_version = segment.version;

@@ -14,7 +14,7 @@ use futures::future::BoxFuture;
 use runtime::{Clients, Clock, Config};
 use serde::Serialize;
 use spread::{Desk, Pace, Spread};
-use store::{JobMessage, STUCK_MS, Store};
+use store::{Job, JobMessage, STUCK_MS, Store};
 use tokio::sync::Mutex;
 
 /// Ticks that are written in a second at most, unless the configuration says otherwise.
@@ -111,15 +111,21 @@ impl ClockFunction {
             if quiet_ms < allowed_ms {
                 continue;
             }
-            for message in JobMessage::of_parts_left(&job) {
-                let body = serde_json::to_string(&message)?;
-                self.sqs.send_message().queue_url(&self.jobs_queue_url).message_body(body).send().await?;
-                sent += 1;
-            }
+            sent += self.send_parts(&job).await?;
             self.store.note_job_sent(&job.id, now_ms).await?;
             tracing::warn!(job = job.id, parts = job.status.parts_left.len(), "job was sent again");
         }
         Ok(sent)
+    }
+
+    /// Sends what is left of a job. Returns how many parts that are.
+    async fn send_parts(&self, job: &Job) -> anyhow::Result<u64> {
+        let messages = JobMessage::of_parts_left(job);
+        for message in &messages {
+            let body = serde_json::to_string(message)?;
+            self.sqs.send_message().queue_url(&self.jobs_queue_url).message_body(body).send().await?;
+        }
+        Ok(u64::try_from(messages.len())?)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Once a week, where a segment asks for predictions, the model is fitted anew.
 
 use canonical::{Instant, hash};
-use store::{Error, Job, JobKind, JobMessage, JobStatus, PROFILE_SHARDS};
+use segments::Definition;
+use store::{Error, Job, JobKind, PROFILE_SHARDS, SegmentRecord};
 
 use crate::ClockFunction;
 
@@ -23,20 +24,13 @@ impl ClockFunction {
         }
         // Clocks that run at the same time make the same job.
         let after = last.map(|last| last.job).unwrap_or_default();
-        let status = JobStatus { parts_left: (0..PROFILE_SHARDS).collect(), ..JobStatus::default() };
-        let created_at = Instant::from(self.clock.now());
-        let job =
-            Job { id: hash::long_id(&["fit", &after]), kind: JobKind::FitPredictions, created_at, status };
+        let (id, now) = (hash::long_id(&["fit", &after]), Instant::from(self.clock.now()));
+        let job = Job::new(id, JobKind::FitPredictions, PROFILE_SHARDS, now);
         match self.store.create_job(&job).await {
             Err(Error::Conflict) => return Ok(0),
             outcome => outcome?,
         }
-        for part in 0..PROFILE_SHARDS {
-            let message = JobMessage { job: job.id.clone(), part, cursor: None };
-            let body = serde_json::to_string(&message)?;
-            self.sqs.send_message().queue_url(&self.jobs_queue_url).message_body(body).send().await?;
-        }
-        Ok(PROFILE_SHARDS.into())
+        self.send_parts(&job).await
     }
 
     /// Looked up once per version of the program.
@@ -47,7 +41,11 @@ impl ClockFunction {
             return Ok(asked);
         }
         let segments = self.store.segments().await?;
-        let asked = segments.iter().any(|segment| segment.is_active && segment.asks_for_predictions());
+        let asks = |segment: &SegmentRecord| {
+            let definition = Definition::parse(&segment.definition);
+            segment.is_active && definition.is_ok_and(|definition| definition.asks_for_predictions())
+        };
+        let asked = segments.iter().any(asks);
         *known = Some((version, asked));
         Ok(asked)
     }

@@ -1,7 +1,7 @@
 //! The account's time zone: where it changes, everybody's days do.
 
 use canonical::{Instant, hash};
-use store::{Error, Job, JobKind, JobStatus, PROFILE_SHARDS, Store};
+use store::{Error, Job, JobKind, PROFILE_SHARDS, Store};
 
 /// Compares the configured zone with the one the program has, and changes the program and starts the job that brings
 /// everybody there if they differ. Whether it did. A definition that changes at the same moment comes first.
@@ -19,12 +19,9 @@ pub(crate) async fn follow(store: &Store, zone: &str, now: Instant) -> anyhow::R
         store.segment_is_processing(&segment.id, segment.version).await?;
     }
     let version = program.version + 1;
-    let job = Job {
-        id: hash::long_id(&["change-zone", zone, &version.to_string()]),
-        kind: JobKind::ChangeZone { zone: zone.to_owned(), version },
-        created_at: now,
-        status: JobStatus { parts_left: (0..PROFILE_SHARDS).collect(), ..JobStatus::default() },
-    };
+    let id = hash::long_id(&["change-zone", zone, &version.to_string()]);
+    let kind = JobKind::ChangeZone { zone: zone.to_owned(), version };
+    let job = Job::new(id, kind, PROFILE_SHARDS, now);
     let is_changed = settled(store.put_zone(zone, version, Some(&job)).await)?;
     if is_changed {
         tracing::warn!(zone, before = program.zone, job = job.id, "the account's zone has changed");

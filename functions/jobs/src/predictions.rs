@@ -2,9 +2,7 @@
 
 use canonical::{Instant, hash};
 use predictions::{Sample, VERSION};
-use store::{
-    Cursor, Error, Job, JobKind, JobMessage, JobStatus, PROFILE_SHARDS, PredictionsRecord, SamplePart,
-};
+use store::{Cursor, Error, Job, JobKind, JobMessage, PROFILE_SHARDS, PredictionsRecord, SamplePart};
 
 use crate::Jobs;
 
@@ -85,17 +83,11 @@ impl Jobs {
     async fn put_in_force(&self, job: &Job, record: &PredictionsRecord) -> anyhow::Result<()> {
         for _ in 0..ATTEMPTS {
             let version = self.store.program_version().await? + 1;
-            let status = JobStatus { parts_left: (0..PROFILE_SHARDS).collect(), ..JobStatus::default() };
-            let next = Job {
-                id: hash::long_id(&["predict", &job.id]),
-                kind: JobKind::Predict { version },
-                created_at: Instant::from(self.clock.now()),
-                status,
-            };
+            let (id, now) = (hash::long_id(&["predict", &job.id]), Instant::from(self.clock.now()));
+            let next = Job::new(id, JobKind::Predict { version }, PROFILE_SHARDS, now);
             match self.store.put_model(record, version, &next).await {
                 Ok(()) => {
-                    for part in 0..PROFILE_SHARDS {
-                        let message = JobMessage { job: next.id.clone(), part, cursor: None };
+                    for message in JobMessage::of_parts_left(&next) {
                         self.send(&message, 0).await?;
                     }
                     return Ok(());

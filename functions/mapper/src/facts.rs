@@ -7,7 +7,7 @@ use canonical::fact::{
 use canonical::identity::Identifiers;
 use canonical::{Event, Fact, Instant, Person, activity, cart, checkout, order, profile};
 use runtime::metrics::count;
-use store::{CatalogEntry, ConnectionStatus, Job, JobKind, JobStatus, PROFILE_SHARDS, SubjectKey};
+use store::{CatalogEntry, ConnectionStatus, Job, JobKind, PROFILE_SHARDS, SubjectKey};
 
 use crate::people::Who;
 use crate::{Context, Failure, Mapper};
@@ -185,12 +185,9 @@ impl Mapper {
                 self.end_connection(context).await?;
                 let connection = context.source.connection.clone();
                 // Named after the connection: the request may come again.
-                let job = Job {
-                    id: canonical::hash::long_id(&["erase-connection", &connection]),
-                    kind: JobKind::EraseConnection { connection },
-                    created_at: Instant::from(self.clock.now()),
-                    status: JobStatus { parts_left: (0..PROFILE_SHARDS).collect(), ..JobStatus::default() },
-                };
+                let id = canonical::hash::long_id(&["erase-connection", &connection]);
+                let kind = JobKind::EraseConnection { connection };
+                let job = Job::new(id, kind, PROFILE_SHARDS, Instant::from(self.clock.now()));
                 match self.store.create_job(&job).await {
                     Err(store::Error::Conflict) => Ok(()),
                     outcome => Ok(outcome?),

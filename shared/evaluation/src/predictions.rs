@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use predictions::{Model, Orders};
 use segments::{Cause, Definition, Needs, Program, Segment, State};
 use serde_json::json;
-use store::{PredictionsRecord, SegmentRecord, StateRecord};
+use store::{PredictionsRecord, StateRecord};
 
 use crate::{Definitions, Error, Evaluator, as_engine_event};
 
@@ -41,12 +41,6 @@ impl Evaluator {
     pub async fn orders_reader(&self) -> Result<OrdersReader<'_>, Error> {
         let in_force = self.program().await?;
         let zone = self.zone_of(&self.store.program().await?);
-        let segments = self.store.segments().await?;
-        // One that asks since a later version has not been heard by this program.
-        let keeps = |segment: &SegmentRecord| {
-            segment.is_active && segment.version <= in_force.version() && segment.asks_for_predictions()
-        };
-        let keeps_orders = segments.iter().any(keeps);
         let definition = Definition::parse(&json!({"condition_groups": [{"conditions": [{
             "type": "profile-predictive-analytics", "dimension": "historic_number_of_orders",
             "filter": {"type": "numeric", "operator": "greater-than", "value": 0},
@@ -55,7 +49,12 @@ impl Evaluator {
         let segment = Segment { id: "orders".to_owned(), version: 1, definition };
         let program = Program::compile(1, vec![segment], zone.clone())
             .map_err(|error| Error::Compile(error.to_string()))?;
-        Ok(OrdersReader { evaluator: self, zone, program, in_force: keeps_orders.then_some(in_force) })
+        Ok(OrdersReader {
+            evaluator: self,
+            zone,
+            program,
+            in_force: in_force.keeps_orders().then_some(in_force),
+        })
     }
 }
 

@@ -16,12 +16,8 @@ const RADIUS: f64 = 6_371_008.8;
 
 /// The great-circle distance in whole metres. The same on every machine: each operation is exactly defined,
 /// and the functions are plain Rust.
-#[allow(
-    clippy::float_arithmetic,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "an angle between points is no amount of money; at most half the earth's circumference comes out"
-)]
+#[allow(clippy::float_arithmetic, reason = "an angle between points is no amount of money")]
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most half the earth's girth")]
 pub fn distance_m(from: Point, to: Point) -> u64 {
     let radians = |degrees: i32| f64::from(degrees) / 10_000.0 * (std::f64::consts::PI / 180.0);
     let half_chord = |one: i32, other: i32| {

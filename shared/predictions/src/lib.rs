@@ -1,9 +1,6 @@
 #![doc = include_str!("../README.md")]
-#![allow(
-    clippy::float_arithmetic,
-    clippy::cast_precision_loss,
-    reason = "a likelihood is a real number; what leaves the crate is a decimal again, rounded"
-)]
+#![allow(clippy::float_arithmetic, reason = "a likelihood is a real number; decimals leave the crate")]
+#![allow(clippy::cast_precision_loss, reason = "counts of days and orders are far below 2^52")]
 
 mod decimal;
 mod minimum;

@@ -20,7 +20,7 @@ use crate::program::{
     Account, CompileError, CompiledCondition, CompiledSegment, ConditionKind, Program, Segment,
 };
 use crate::property::Path;
-use crate::selector::Selectors;
+use crate::selector::{Known, Selectors};
 use crate::series::{self, Detail, Measure, MeasureWindow};
 use crate::window::Frame;
 use crate::{funnel, orders};
@@ -470,21 +470,22 @@ impl Program {
             });
         }
         let Compiler { series, questions, funnels, predictions, conditions, .. } = compiler;
-        let mut selectors = Selectors::default();
+        let (mut selectors, mut known) = (Selectors::default(), Known::new());
         let mut plans = Vec::with_capacity(series.len());
         for (place, (_, (_, draft))) in series.into_iter().enumerate() {
-            selectors.of(draft.metrics, draft.filters).series.push(place);
+            selectors.of(&mut known, draft.metrics, draft.filters, &calendar).series.push(place);
             plans.push(draft.plan);
         }
         let mut funnel_plans = Vec::with_capacity(funnels.len());
         for (place, (_, draft)) in funnels.into_iter().enumerate() {
             for (step, (metrics, filters)) in draft.steps.into_iter().enumerate() {
-                selectors.of(metrics, filters).funnels.push((place, 1 << step));
+                selectors.of(&mut known, metrics, filters, &calendar).funnels.push((place, 1 << step));
             }
             funnel_plans.push(draft.plan);
         }
         if !predictions.is_empty() {
-            selectors.of(Metrics::Named(orders::metric().to_owned()), Filters::new()).orders = true;
+            let orders = Metrics::Named(orders::metric().to_owned());
+            selectors.of(&mut known, orders, Filters::new(), &calendar).orders = true;
         }
         let questions: Vec<atom::Plan> = questions.into_values().map(|(_, plan)| plan).collect();
         let places_of = |fingerprints: Vec<u64>| {

@@ -427,6 +427,11 @@ impl Definition {
         })
     }
 
+    /// Whether a condition asks for predictions.
+    pub fn asks_for_predictions(&self) -> bool {
+        self.placed().any(|(_, condition)| matches!(condition, Condition::Prediction(_)))
+    }
+
     fn placed(&self) -> impl Iterator<Item = (String, &Condition)> {
         self.groups.iter().enumerate().flat_map(|(group, conditions)| {
             let placed = move |(index, condition)| {

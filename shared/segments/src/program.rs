@@ -159,6 +159,11 @@ impl Program {
         self.version
     }
 
+    /// Whether its states keep everybody's orders: some segment asks for predictions.
+    pub fn keeps_orders(&self) -> bool {
+        !self.predictions.is_empty()
+    }
+
     /// What must be at hand to bring a state up to this program.
     pub fn needs(&self, state: &State) -> Needs {
         if state.version > self.version {

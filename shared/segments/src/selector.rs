@@ -11,7 +11,8 @@ use crate::window::Frame;
 /// Events of some metrics that pass the same filters, and what counts them.
 #[derive(Debug, Default)]
 pub(crate) struct Selector {
-    filters: Vec<PropertyCondition>,
+    /// With the range or month of a date that does not move; those that do are no filters but clocks.
+    filters: Vec<(PropertyCondition, Option<Frame>)>,
     /// By their places in the program.
     pub(crate) series: Vec<usize>,
     /// With the bit of the step.
@@ -24,23 +25,35 @@ pub(crate) struct Selector {
 #[derive(Debug, Default)]
 pub(crate) struct Selectors {
     all: Vec<Selector>,
-    places: BTreeMap<(Metrics, String), usize>,
     by_id: HashMap<String, Vec<usize>>,
     by_name: HashMap<String, Vec<usize>>,
 }
+
+/// The selectors there are, by metrics and filters: for as long as a program is compiled.
+pub(crate) type Known = BTreeMap<(Metrics, String), usize>;
 
 impl Selectors {
     /// The selector of these events: the one there is, or a new one.
     pub(crate) fn of(
         &mut self,
+        known: &mut Known,
         metrics: Metrics,
         filters: BTreeMap<String, PropertyCondition>,
+        calendar: &Calendar,
     ) -> &mut Selector {
         let names: Vec<&str> = filters.keys().map(String::as_str).collect();
         let key = (metrics, names.join("\n"));
-        let place = self.places.get(&key).copied().unwrap_or_else(|| {
+        let place = known.get(&key).copied().unwrap_or_else(|| {
             let place = self.all.len();
-            self.all.push(Selector { filters: filters.into_values().collect(), ..Selector::default() });
+            let framed = |condition: PropertyCondition| {
+                let frame = match &condition.filter {
+                    Filter::Date(test) => Some(Frame::new(*test, calendar)),
+                    _ => None,
+                };
+                (condition, frame)
+            };
+            let filters = filters.into_values().map(framed).collect();
+            self.all.push(Selector { filters, ..Selector::default() });
             match &key.0 {
                 Metrics::Ids(ids) => {
                     for id in ids {
@@ -49,7 +62,7 @@ impl Selectors {
                 }
                 Metrics::Named(name) => self.by_name.entry(name.clone()).or_default().push(place),
             }
-            self.places.insert(key, place);
+            known.insert(key, place);
             place
         });
         &mut self.all[place]
@@ -65,13 +78,11 @@ impl Selectors {
 impl Selector {
     /// Whether the event's properties are as they must be.
     pub(crate) fn passes(&self, event: &Event<'_>, calendar: &Calendar) -> bool {
-        self.filters.iter().all(|condition| {
-            condition.property.holds_in(event, &|operand| match &condition.filter {
-                // Dates that move are no filters but clocks: what is left does not depend on the present.
-                Filter::Date(test) => date::instant_of(operand, calendar.zone()).is_some_and(|instant| {
-                    Frame::new(*test, calendar).holds(crate::calendar::clamp(instant), 0, calendar)
-                }),
-                filter => filter.matches(operand),
+        self.filters.iter().all(|(condition, frame)| {
+            condition.property.holds_in(event, &|operand| match frame {
+                Some(frame) => date::instant_of(operand, calendar.zone())
+                    .is_some_and(|instant| frame.holds(crate::calendar::clamp(instant), 0, calendar)),
+                None => condition.filter.matches(operand),
             })
         })
     }

@@ -4,7 +4,7 @@ use canonical::identity::Identifier;
 use canonical::{Instant, Profile};
 
 use crate::profiles::Stored;
-use crate::table::{self, Item, item_text};
+use crate::table::{self, Item};
 use crate::{Error, Result, Store, Versioned, keys};
 
 impl Store {
@@ -41,8 +41,7 @@ impl Store {
     pub(crate) async fn delete_events(&self, id: &str) -> Result<()> {
         let partition = keys::profile(id);
         let events = self.partition(&self.profiles, &partition, keys::EVENT_PREFIX).await?;
-        let doomed: Vec<Item> =
-            events.iter().filter_map(|item| Some(table::key(&partition, item_text(item, "sk")?))).collect();
+        let doomed: Vec<Item> = events.iter().filter_map(table::key_of).collect();
         self.batch_delete(&self.profiles, doomed).await
     }
 

@@ -7,7 +7,7 @@ use canonical::Instant;
 
 use crate::registry::{document_item, item_number, read_document};
 use crate::table::{self, Item, Unless, item_text, number, text};
-use crate::{Error, Job, JobStatus, Result, Store};
+use crate::{Error, Job, JobKind, JobStatus, Result, Store};
 
 const JOB: &str = "job";
 /// Where a part is left that is done: no cursor looks like this.
@@ -61,6 +61,12 @@ pub struct Progress {
 }
 
 impl Job {
+    /// A new one, of so many parts.
+    pub fn new(id: String, kind: JobKind, parts: u32, created_at: Instant) -> Self {
+        let status = JobStatus { parts_left: (0..parts).collect(), ..JobStatus::default() };
+        Self { id, kind, created_at, status }
+    }
+
     /// Whether it moves.
     pub fn state(&self, now_ms: i64) -> JobState {
         let JobStatus { moved_ms, restarted_ms, .. } = self.status;
@@ -106,7 +112,7 @@ impl Store {
 
     /// The writing of a new job, as a part of a transaction.
     pub(crate) fn put_job(&self, job: &Job) -> Result<TransactWriteItem> {
-        self.registry_put(job_item(job)?)
+        table::put_of(&self.registry, job_item(job)?)
     }
 
     /// A job.

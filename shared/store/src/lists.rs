@@ -3,7 +3,7 @@
 //! Who is on which list since when is part of the profile, so that conditions on lists need nothing else. Beside the
 //! profile lies an item for each of its lists, written with it, by which the members of a list are found.
 
-use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem};
 use canonical::profile::MAX_LISTS;
 use canonical::{Instant, Profile};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::page::Page;
 use crate::profiles::profile_item;
-use crate::table::{self, Item, Unless, from_item, item_text, number, text, to_item, to_json};
+use crate::registry::{document_item, read_document};
+use crate::table::{self, Item, Unless, from_item, item_text, number, to_item};
 use crate::{Cursor, Error, Job, Result, Store, Versioned, keys};
 
 const LIST: &str = "list";
@@ -110,9 +111,7 @@ impl Store {
     /// Removes a list that no definition of the program's version asks about, and writes the job that takes everybody
     /// off it, in one transaction; [`Error::Conflict`] if a definition has changed since.
     pub async fn delete_list(&self, id: &str, program_version: u64, job: &Job) -> Result<()> {
-        let delete = Delete::builder().table_name(&self.registry).set_key(Some(table::key(LIST, id))).build();
-        let delete = delete.map_err(|error| Error::corrupt("transaction", error))?;
-        let delete = TransactWriteItem::builder().delete(delete).build();
+        let delete = table::delete_of(&self.registry, table::key(LIST, id))?;
         self.transact(vec![delete, self.program_is(program_version)?, self.put_job(job)?]).await
     }
 
@@ -139,7 +138,7 @@ impl Store {
         }
         profile.lists.insert(list.to_owned(), now);
         profile.updated_at = now.max(profile.updated_at);
-        let put = self.put_of(to_item(&listed_item(&profile.id, list, now))?)?;
+        let put = table::put_of(&self.profiles, to_item(&listed_item(&profile.id, list, now))?)?;
         self.transact(vec![self.put_profile_write(&profile, version)?, put]).await?;
         Ok(Joined::Added)
     }
@@ -164,9 +163,7 @@ impl Store {
         }
         profile.updated_at = now.max(profile.updated_at);
         let key = table::key(&keys::profile(&profile.id), &keys::listed(list));
-        let delete = Delete::builder().table_name(&self.profiles).set_key(Some(key)).build();
-        let delete = delete.map_err(|error| Error::corrupt("transaction", error))?;
-        let delete = TransactWriteItem::builder().delete(delete).build();
+        let delete = table::delete_of(&self.profiles, key)?;
         self.transact(vec![self.put_profile_write(&profile, version)?, delete]).await?;
         Ok(true)
     }
@@ -221,21 +218,16 @@ impl Store {
                 .build()
                 .map_err(|error| Error::corrupt("transaction", error))?;
             let check = TransactWriteItem::builder().condition_check(check).build();
-            let put = self.put_of(to_item(&listed_item(&profile.id, list, *joined))?)?;
+            let put = table::put_of(&self.profiles, to_item(&listed_item(&profile.id, list, *joined))?)?;
             self.transact(vec![check, put]).await?;
         }
-        let moved =
-            items.iter().filter_map(|item| Some(table::key(&partition, item_text(item, "sk")?))).collect();
-        self.batch_delete(&self.profiles, moved).await
+        self.batch_delete(&self.profiles, items.iter().filter_map(table::key_of).collect()).await
     }
 
     /// Removes the places on lists of a profile that was erased.
     pub(crate) async fn delete_listed(&self, id: &str) -> Result<()> {
-        let partition = keys::profile(id);
-        let items = self.partition(&self.profiles, &partition, keys::LISTED_PREFIX).await?;
-        let doomed =
-            items.iter().filter_map(|item| Some(table::key(&partition, item_text(item, "sk")?))).collect();
-        self.batch_delete(&self.profiles, doomed).await
+        let items = self.partition(&self.profiles, &keys::profile(id), keys::LISTED_PREFIX).await?;
+        self.batch_delete(&self.profiles, items.iter().filter_map(table::key_of).collect()).await
     }
 
     /// The writing of a profile over the version it was read from, as a part of a transaction.
@@ -252,14 +244,11 @@ impl Store {
 }
 
 fn list_item(list: &ListRecord) -> Result<Item> {
-    let mut item = table::key(LIST, &list.id);
-    item.insert("doc".to_owned(), text(to_json(list)?));
-    Ok(item)
+    document_item(LIST, &list.id, list)
 }
 
 fn read_list(item: &Item) -> Result<ListRecord> {
-    let doc = item_text(item, "doc").ok_or_else(|| Error::corrupt(LIST, "document missing"))?;
-    table::from_json(LIST, doc)
+    read_document(LIST, item)
 }
 
 fn list_of(item: &Item) -> Option<&str> {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::registry::{document_item, read_document};
 use crate::table::{self, Item, item_text, text};
-use crate::{Error, Job, Result, SegmentRecord, Store};
+use crate::{Error, Job, Result, Store};
 
 const PREDICTIONS: &str = "predictions";
 
@@ -42,15 +42,6 @@ pub struct SamplePart {
     pub bytes: Vec<u8>,
 }
 
-impl SegmentRecord {
-    /// Whether a condition of its definition asks for predictions.
-    pub fn asks_for_predictions(&self) -> bool {
-        let conditions = |group: &Value| group["conditions"].as_array().cloned().unwrap_or_default();
-        let groups = self.definition["condition_groups"].as_array().into_iter().flatten();
-        groups.flat_map(conditions).any(|condition| condition["type"] == "profile-predictive-analytics")
-    }
-}
-
 impl Store {
     /// The last fit.
     pub async fn predictions(&self) -> Result<Option<PredictionsRecord>> {
@@ -66,7 +57,7 @@ impl Store {
     /// Puts another model in force, moves the program's version to `version` and writes the job that brings everybody
     /// there, in one transaction. [`Error::Conflict`] if a definition was faster.
     pub async fn put_model(&self, record: &PredictionsRecord, version: u64, job: &Job) -> Result<()> {
-        let record = self.registry_put(document_item(PREDICTIONS, PREDICTIONS, record)?)?;
+        let record = table::put_of(&self.registry, document_item(PREDICTIONS, PREDICTIONS, record)?)?;
         self.transact(vec![record, self.move_program(version)?, self.put_job(job)?]).await
     }
 
@@ -100,11 +91,8 @@ impl Store {
 
     /// Removes what a job has collected.
     pub async fn delete_samples(&self, job: &str) -> Result<()> {
-        let partition = partition(job);
-        let items = self.partition(&self.registry, &partition, "").await?;
-        let doomed =
-            items.iter().filter_map(|item| Some(table::key(&partition, item_text(item, "sk")?))).collect();
-        self.batch_delete(&self.registry, doomed).await
+        let items = self.partition(&self.registry, &partition(job), "").await?;
+        self.batch_delete(&self.registry, items.iter().filter_map(table::key_of).collect()).await
     }
 }
 

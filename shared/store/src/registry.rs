@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
-use aws_sdk_dynamodb::types::{ConditionCheck, Delete, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
 use canonical::Instant;
 use canonical::fact::CatalogItem;
 use serde::de::DeserializeOwned;
@@ -354,8 +354,8 @@ impl Store {
     /// `segment.version` must be [`Store::program_version`] + 1; [`Error::Conflict`] if another definition was
     /// faster.
     pub async fn put_segment_definition(&self, segment: &SegmentRecord, job: Option<&Job>) -> Result<()> {
-        let mut writes =
-            vec![self.registry_put(segment_item(segment)?)?, self.move_program(segment.version)?];
+        let put = table::put_of(&self.registry, segment_item(segment)?)?;
+        let mut writes = vec![put, self.move_program(segment.version)?];
         if let Some(job) = job {
             writes.push(self.put_job(job)?);
         }
@@ -392,10 +392,7 @@ impl Store {
     /// Removes a segment, moves the program's version to `version` and writes the job that ends the memberships,
     /// in one transaction.
     pub async fn delete_segment(&self, id: &str, version: u64, job: &Job) -> Result<()> {
-        let delete =
-            Delete::builder().table_name(&self.registry).set_key(Some(table::key(SEGMENT, id))).build();
-        let delete = delete.map_err(|error| Error::corrupt("transaction", error))?;
-        let delete = TransactWriteItem::builder().delete(delete).build();
+        let delete = table::delete_of(&self.registry, table::key(SEGMENT, id))?;
         let job = self.put_job(job)?;
         self.transact(vec![delete, self.move_program(version)?, job]).await
     }
@@ -464,15 +461,8 @@ impl Store {
     pub(crate) async fn delete_catalog(&self, connection: &str) -> Result<()> {
         let partition = format!("{CATALOG}{connection}");
         let items = self.partition(&self.registry, &partition, "").await?;
-        let doomed =
-            items.iter().filter_map(|item| Some(table::key(&partition, item_text(item, "sk")?))).collect();
+        let doomed = items.iter().filter_map(table::key_of).collect();
         self.batch_delete(&self.registry, doomed).await
-    }
-
-    pub(crate) fn registry_put(&self, item: Item) -> Result<TransactWriteItem> {
-        let put = Put::builder().table_name(&self.registry).set_item(Some(item)).build();
-        let put = put.map_err(|error| Error::corrupt("transaction", error))?;
-        Ok(TransactWriteItem::builder().put(put).build())
     }
 
     /// A check that the program still has this version, as a part of a transaction.

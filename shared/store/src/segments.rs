@@ -173,8 +173,7 @@ impl Store {
         let partition = keys::profile(profile_id);
         let mut items = self.partition(&self.profiles, &partition, keys::MEMBER_PREFIX).await?;
         items.extend(self.partition(&self.profiles, &partition, keys::HISTORY_PREFIX).await?);
-        let mut doomed: Vec<Item> =
-            items.iter().filter_map(|item| Some(table::key(&partition, item_text(item, "sk")?))).collect();
+        let mut doomed: Vec<Item> = items.iter().filter_map(table::key_of).collect();
         doomed.push(table::key(&partition, keys::STATE));
         doomed.push(table::key(&partition, keys::TICK));
         self.batch_delete(&self.profiles, doomed).await
@@ -367,7 +366,7 @@ impl Store {
                 if !room(chunks.last(), 1) {
                     chunks.push(Vec::new());
                 }
-                let write = self.put_of(item)?;
+                let write = table::put_of(&self.profiles, item)?;
                 if let Some(chunk) = chunks.last_mut() {
                     chunk.push(write);
                 }
@@ -387,13 +386,6 @@ impl Store {
             before.insert(segment_of(&item.sk), item);
         }
         Ok(before)
-    }
-
-    /// A put into the profiles table, as a part of a transaction.
-    pub(crate) fn put_of(&self, item: Item) -> Result<TransactWriteItem> {
-        let put = Put::builder().table_name(&self.profiles).set_item(Some(item)).build();
-        let put = put.map_err(|error| Error::corrupt("transaction", error))?;
-        Ok(TransactWriteItem::builder().put(put).build())
     }
 
     pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<()> {

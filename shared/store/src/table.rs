@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, KeysAndAttributes, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, DeleteRequest, KeysAndAttributes, Put, PutRequest, TransactWriteItem,
+    WriteRequest,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -57,6 +60,25 @@ pub(crate) enum Unless {
     Exists,
     /// Its attribute `v` must be this version.
     VersionIsNot(u64),
+}
+
+/// The key of an item that was read.
+pub(crate) fn key_of(item: &Item) -> Option<Item> {
+    Some(key(item_text(item, "pk")?, item_text(item, "sk")?))
+}
+
+/// A put, as a part of a transaction.
+pub(crate) fn put_of(table: &str, item: Item) -> Result<TransactWriteItem> {
+    let put = Put::builder().table_name(table).set_item(Some(item)).build();
+    let put = put.map_err(|error| Error::corrupt("transaction", error))?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+/// A removal, as a part of a transaction.
+pub(crate) fn delete_of(table: &str, key: Item) -> Result<TransactWriteItem> {
+    let delete = Delete::builder().table_name(table).set_key(Some(key)).build();
+    let delete = delete.map_err(|error| Error::corrupt("transaction", error))?;
+    Ok(TransactWriteItem::builder().delete(delete).build())
 }
 
 impl Store {

@@ -1,10 +1,6 @@
 //! Chance makes customers and what they do, the same at every run.
-#![allow(
-    clippy::float_arithmetic,
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "only what is drawn by chance is inexact"
-)]
+#![allow(clippy::float_arithmetic, reason = "only what is drawn by chance is inexact")]
+#![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the same")]
 
 use canonical::fact::{Channel, ConsentStatus};
 use canonical::profile::{Consent, Suppression};

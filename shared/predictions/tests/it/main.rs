@@ -1,11 +1,7 @@
 //! Held against simulated customers, day-by-day scans, and everything that could be wrong.
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
-#![allow(
-    clippy::float_arithmetic,
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "customers are simulated with real numbers"
-)]
+#![allow(clippy::float_arithmetic, reason = "customers are simulated with real numbers")]
+#![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "the same")]
 
 mod simulation;
 

@@ -16,6 +16,7 @@ mod imports;
 mod lists;
 mod members;
 mod metrics;
+mod named;
 mod parity;
 mod platforms;
 mod ports;

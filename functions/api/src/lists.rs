@@ -10,14 +10,12 @@ use crate::Api;
 use crate::body::{self, Fields, Node};
 use crate::document::{Answer, Resource, collection, identifier, page_of, single, time};
 use crate::error::{ApiError, ApiResult};
-use crate::filter::{Filter, Operator};
 use crate::members::Group;
-use crate::request::{Asked, filter_instant, filter_texts, unsupported};
+use crate::named::{PAGE, keep_matching, sorted};
+use crate::request::Asked;
 use crate::segment_references::refuse_if_asked;
 
 const MAX_NAME: usize = 255;
-/// Klaviyo's default and greatest size of a page of lists.
-const PAGE: usize = 10;
 /// The most profiles that are put on a list, or taken off it, at once.
 const MAX_PROFILES: usize = 1000;
 /// How often a write that lost a race is tried again.
@@ -63,15 +61,7 @@ impl Api {
             keep_matching(&mut lists, &filter)?;
         }
         let size = asked.page_size(PAGE, PAGE)?;
-        let (field, descending) =
-            asked.sort(&["id", "name", "created", "updated"])?.unwrap_or(("created", false));
-        let timed = |instant: Instant, id: &str| format!("{:014}#{id}", instant.as_millis().max(0));
-        let key = |list: &ListRecord| match field {
-            "name" => format!("{}#{}", list.name, list.id),
-            "created" => timed(list.created_at, &list.id),
-            "updated" => timed(list.updated_at, &list.id),
-            _ => list.id.clone(),
-        };
+        let (key, descending) = sorted(asked)?;
         let (page, next) = page_of(asked, lists, key, descending, size)?;
         let data = page.iter().map(|list| list_resource(asked, list).build()).collect();
         Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
@@ -262,25 +252,4 @@ fn named_profiles(body: &serde_json::Value) -> ApiResult<Vec<Node<'_>>> {
 
 fn full(node: &Node<'_>) -> ApiError {
     node.invalid(format!("The profile is on {MAX_LISTS} lists already."))
-}
-
-fn keep_matching(lists: &mut Vec<ListRecord>, filter: &Filter) -> ApiResult<()> {
-    match filter.field.as_str() {
-        "name" | "id" => {
-            let values = filter_texts(filter)?;
-            lists.retain(|list| {
-                let value = if filter.field == "name" { &list.name } else { &list.id };
-                values.contains(&value.as_str())
-            });
-        }
-        "created" | "updated" if filter.operator == Operator::GreaterThan => {
-            let after = filter_instant(filter)?;
-            lists.retain(|list| match filter.field.as_str() {
-                "created" => list.created_at > after,
-                _ => list.updated_at > after,
-            });
-        }
-        _ => return Err(unsupported(filter)),
-    }
-    Ok(())
 }

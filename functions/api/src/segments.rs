@@ -10,14 +10,13 @@ use crate::Api;
 use crate::body::{self, Fields, Node};
 use crate::document::{Answer, Resource, collection, page_of, single, time};
 use crate::error::{ApiError, ApiResult, Source};
-use crate::filter::{Filter, Operator};
+use crate::filter::Filter;
 use crate::members::Group;
-use crate::request::{Asked, bad_value, filter_instant, filter_texts, unsupported};
+use crate::named::{self, PAGE};
+use crate::request::{Asked, bad_value, filter_texts};
 use crate::segment_references::refuse_if_asked;
 
 const MAX_NAME: usize = 255;
-/// Klaviyo's default and greatest size of a page of segments.
-const PAGE: usize = 10;
 const IN_USE: &str = "segment_in_use";
 /// How often a write that lost a race is tried again.
 const ATTEMPTS: u32 = 8;
@@ -69,15 +68,7 @@ impl Api {
         }
         asked.include(&[])?;
         let size = asked.page_size(PAGE, PAGE)?;
-        let (field, descending) =
-            asked.sort(&["id", "name", "created", "updated"])?.unwrap_or(("created", false));
-        let timed = |instant: Instant, id: &str| format!("{:014}#{id}", instant.as_millis().max(0));
-        let key = |segment: &SegmentRecord| match field {
-            "name" => format!("{}#{}", segment.name, segment.id),
-            "created" => timed(segment.created_at, &segment.id),
-            "updated" => timed(segment.updated_at, &segment.id),
-            _ => segment.id.clone(),
-        };
+        let (key, descending) = named::sorted(asked)?;
         let (page, next) = page_of(asked, segments, key, descending, size)?;
         let data = page.iter().map(|segment| self.segment_resource(asked, segment).build()).collect();
         Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
@@ -301,28 +292,15 @@ impl SegmentPatch {
 }
 
 fn keep_matching(segments: &mut Vec<SegmentRecord>, filter: &Filter) -> ApiResult<()> {
-    match filter.field.as_str() {
-        "name" | "id" | "is_active" | "is_starred" => {
-            let values = filter_texts(filter)?;
-            let flag = filter.field.starts_with("is_");
-            if flag && values.iter().any(|value| value.parse::<bool>().is_err()) {
-                return Err(bad_value(filter, "true or false"));
-            }
-            segments.retain(|segment| match filter.field.as_str() {
-                "name" => values.contains(&segment.name.as_str()),
-                "id" => values.contains(&segment.id.as_str()),
-                "is_active" => values.contains(&segment.is_active.to_string().as_str()),
-                _ => values.contains(&segment.is_starred.to_string().as_str()),
-            });
-        }
-        "created" | "updated" if filter.operator == Operator::GreaterThan => {
-            let after = filter_instant(filter)?;
-            segments.retain(|segment| match filter.field.as_str() {
-                "created" => segment.created_at > after,
-                _ => segment.updated_at > after,
-            });
-        }
-        _ => return Err(unsupported(filter)),
+    let flag = match filter.field.as_str() {
+        "is_active" => |segment: &SegmentRecord| segment.is_active,
+        "is_starred" => |segment: &SegmentRecord| segment.is_starred,
+        _ => return named::keep_matching(segments, filter),
+    };
+    let values = filter_texts(filter)?;
+    if values.iter().any(|value| value.parse::<bool>().is_err()) {
+        return Err(bad_value(filter, "true or false"));
     }
+    segments.retain(|segment| values.contains(&flag(segment).to_string().as_str()));
     Ok(())
 }

@@ -45,7 +45,8 @@ pub struct Tally {
     pub state_writes: u64,
     /// Writes of the index of what is due: one to appear or disappear, two to move.
     pub index_writes: u64,
-    /// Writes of memberships: two for the item, in the transaction, and one for the index of members.
+    /// Writes of memberships and of their history: two for each item, in the transaction, and one for the index of
+    /// members.
     pub membership_writes: u64,
 }
 
@@ -105,7 +106,7 @@ impl<'a> States<'a> {
         self.tally.writes += 1;
         self.tally.state_writes += factor * units(bytes.len(), 1024);
         let segments: BTreeSet<&str> = transitions.iter().map(|one| one.segment_id.as_str()).collect();
-        self.tally.membership_writes += 3 * segments.len() as u64;
+        self.tally.membership_writes += 3 * (segments.len() + transitions.len()) as u64;
         let before = read.and_then(|state| state.next_due_ms());
         let after = state.next_due_ms();
         if before != after {

@@ -27,7 +27,8 @@ const AHEAD_MS: i64 = 25 * HOUR;
 pub struct Segment {
     /// Its id.
     pub id: String,
-    /// The program version at which its definition last changed; from 1.
+    /// The program version at which its definition last changed; from 1. A segment that leaves a program must not be
+    /// asked about by one that stays.
     pub version: u64,
     /// What it asks.
     pub definition: Definition,

@@ -54,7 +54,7 @@ fn hold<S: Strategy<Value: Debug>>(name: &str, strategy: S, law: impl Fn(S::Valu
             Ok(())
         });
         if let Err(error) = outcome {
-            panic!("{error}\nagain: PROPTEST_RNG_SEED={seed} PROPTEST_CASES={BATCH} cargo law {name}");
+            panic!("{error}\nagain: PROPTEST_RNG_SEED={seed} PROPTEST_CASES={BATCH} cargo law law::{name}");
         }
     }
 }

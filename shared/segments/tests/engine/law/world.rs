@@ -348,9 +348,14 @@ impl World {
         self.latest = self.latest.max(clock);
     }
 
+    /// A segment that others ask about is not removed.
     fn edit(&mut self, place: usize, json: Option<Value>) {
-        self.version += 1;
         let id = id_of(place);
+        let asks = |segment: &Segment| segment.definition.group_ids().any(|(_, asked, _)| *asked == id);
+        if json.is_none() && self.segments.iter().any(asks) {
+            return;
+        }
+        self.version += 1;
         self.segments.retain(|segment| segment.id != id);
         if let Some(json) = json {
             self.segments.push(segment(place, self.version, json));

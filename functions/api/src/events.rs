@@ -255,6 +255,7 @@ fn read_event_attributes(attributes: &Fields<'_>, input: ProfileInput, now: Inst
         value: read_value(attributes)?,
         properties,
         backfill: attributes.flag("backfill")?.unwrap_or_default(),
+        public: false,
     })
 }
 

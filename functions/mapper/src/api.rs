@@ -40,7 +40,12 @@ impl Mapper {
             return Ok(Some(value));
         }
         let (identifiers, _) = Identifiers::of(&event.person, "");
-        match self.store.update_person(&identifiers, Some(received_at), now, apply).await? {
+        let resolved = if event.public {
+            self.store.update_visitor(&identifiers, Some(received_at), now, apply).await
+        } else {
+            self.store.update_person(&identifiers, Some(received_at), now, apply).await
+        };
+        match resolved? {
             Resolved::Profile { profile, .. } => Ok(Some(profile)),
             Resolved::Nobody | Resolved::Erased => Ok(None),
         }

@@ -15,6 +15,8 @@ use crate::{BoxError, FunctionContext, Handlers};
 
 /// The key that every local stack knows.
 pub const LOCAL_KEY: &str = "pk_local";
+/// The public id of every local stack that is given no other.
+pub const LOCAL_COMPANY: &str = "LOCAL0";
 
 /// Makes the handler of each function by the folder of its code.
 pub struct ProductFunctions {
@@ -31,6 +33,10 @@ impl ProductFunctions {
         let mut variables = context.function.environment.clone();
         // The shops that one tries things with are on this machine, too.
         variables.insert("FETCH_PRIVATE_HOSTS".to_owned(), "true".to_owned());
+        let company = variables.entry("COMPANY_ID".to_owned()).or_default();
+        if company.is_empty() {
+            LOCAL_COMPANY.clone_into(company);
+        }
         let config = Config::from_map(variables);
         let clients = Clients::local(&runtime::Endpoints {
             dynamodb: context.endpoints.dynamodb.clone(),

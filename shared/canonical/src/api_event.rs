@@ -41,6 +41,9 @@ pub struct ApiEvent {
     /// Recorded, but starts no flow.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub backfill: bool,
+    /// Anybody may have sent it, such as a browser: it changes no identifier that a profile has.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub public: bool,
 }
 
 impl ApiEvent {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::profiles::{MAX_ALIASES, Stored};
 use crate::table::{self, Unless, from_item, number, text, to_item};
+use crate::trust::Trust;
 use crate::{Error, Result, Store, Versioned, keys};
 
 const IDENTIFIER: &str = "id";
@@ -67,11 +68,34 @@ impl Store {
         identifiers: &Identifiers,
         as_of: Option<Instant>,
         now: Instant,
+        change: impl FnMut(&mut Profile) -> bool,
+    ) -> Result<Resolved> {
+        self.update_named(identifiers, Trust::Full, as_of, now, change).await
+    }
+
+    /// [`Store::update_person`] for what anybody may have sent, such as a browser: no identifier that a profile has is
+    /// replaced, and only a profile that has none but devices merges into another one.
+    pub async fn update_visitor(
+        &self,
+        identifiers: &Identifiers,
+        as_of: Option<Instant>,
+        now: Instant,
+        change: impl FnMut(&mut Profile) -> bool,
+    ) -> Result<Resolved> {
+        self.update_named(identifiers, Trust::Public, as_of, now, change).await
+    }
+
+    async fn update_named(
+        &self,
+        identifiers: &Identifiers,
+        trust: Trust,
+        as_of: Option<Instant>,
+        now: Instant,
         mut change: impl FnMut(&mut Profile) -> bool,
     ) -> Result<Resolved> {
         let mut attempt = 0;
         loop {
-            match self.try_update_person(identifiers, as_of, now, &mut change).await {
+            match self.try_update_named(identifiers, trust, as_of, now, &mut change).await {
                 Err(Error::Conflict) if attempt < ATTEMPTS => attempt += 1,
                 outcome => return outcome,
             }
@@ -162,9 +186,10 @@ impl Store {
         Ok(())
     }
 
-    async fn try_update_person(
+    async fn try_update_named(
         &self,
         identifiers: &Identifiers,
+        trust: Trust,
         as_of: Option<Instant>,
         now: Instant,
         change: &mut impl FnMut(&mut Profile) -> bool,
@@ -212,12 +237,14 @@ impl Store {
 
         let before = main.value.clone();
         for (found_by, other) in others {
-            if may_merge_found_by(found_by, &other.value, &main.value) {
+            if may_merge_found_by(found_by, &other.value, &main.value) && trust.may_merge(&other.value) {
                 main = self.merge_profiles(main, other, now).await?;
             }
         }
         for identifier in &ranked {
-            self.adopt(identifier, &items, &mut main.value).await?;
+            if trust.may_adopt(identifier, &main.value) {
+                self.adopt(identifier, &items, &mut main.value).await?;
+            }
         }
         let created = main.version == 0;
         if change(&mut main.value) || main.value != before || created {

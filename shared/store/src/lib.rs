@@ -22,6 +22,8 @@ mod profiles;
 mod registry;
 mod segments;
 mod table;
+mod tags;
+mod trust;
 
 pub use authorizations::{Authorization, GrantLease, Ticket};
 pub use bulk::{BulkError, BulkImport, BulkOutcome, BulkPlace, BulkProgress, BulkRow};
@@ -45,6 +47,7 @@ pub use registry::{
 };
 pub use segments::{Evaluation, Member, MembershipChange, StateRecord, read_tick_image};
 pub use table::Item;
+pub use tags::{Tag, TagBook, TagGroup, Taggable};
 
 /// The three tables.
 #[derive(Clone, Debug)]

@@ -13,9 +13,9 @@ use crate::page::Page;
 use crate::profiles::profile_item;
 use crate::registry::{document_item, read_document};
 use crate::table::{self, Item, Unless, from_item, item_text, number, to_item};
-use crate::{Cursor, Error, Job, Result, Store, Versioned, keys};
+use crate::{Cursor, Error, Job, Result, Store, Taggable, Versioned, keys};
 
-const LIST: &str = "list";
+pub(crate) const LIST: &str = "list";
 /// How often a write that lost a race is tried again.
 const ATTEMPTS: u32 = 8;
 /// Profiles that are written at the same time.
@@ -108,11 +108,12 @@ impl Store {
         items.iter().map(read_list).collect()
     }
 
-    /// Removes a list that no definition of the program's version asks about, and writes the job that takes everybody
-    /// off it, in one transaction; [`Error::Conflict`] if a definition has changed since.
+    /// Removes a list that no definition of the program's version asks about, with its tags, and writes the job that
+    /// takes everybody off it, in one transaction; [`Error::Conflict`] if a definition has changed since.
     pub async fn delete_list(&self, id: &str, program_version: u64, job: &Job) -> Result<()> {
         let delete = table::delete_of(&self.registry, table::key(LIST, id))?;
-        self.transact(vec![delete, self.program_is(program_version)?, self.put_job(job)?]).await
+        let tags = self.delete_tags_of(Taggable::List, id)?;
+        self.transact(vec![delete, tags, self.program_is(program_version)?, self.put_job(job)?]).await
     }
 
     /// Puts a profile on a list.

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::table::{self, Item, Unless, from_json, item_text, number, text, to_json};
-use crate::{Error, Result, Store};
+use crate::{Error, Result, Store, Taggable};
 
 const CONNECTION: &str = "connection";
 const METRIC: &str = "metric";
-const SEGMENT: &str = "segment";
+pub(crate) const SEGMENT: &str = "segment";
 const PROGRAM: &str = "program";
 const KEY: &str = "key";
 const CATALOG: &str = "catalog#";
@@ -389,12 +389,12 @@ impl Store {
         request.send().await.map(drop).map_err(|error| Error::of(&error))
     }
 
-    /// Removes a segment, moves the program's version to `version` and writes the job that ends the memberships,
-    /// in one transaction.
+    /// Removes a segment with its tags, moves the program's version to `version` and writes the job that ends the
+    /// memberships, in one transaction.
     pub async fn delete_segment(&self, id: &str, version: u64, job: &Job) -> Result<()> {
         let delete = table::delete_of(&self.registry, table::key(SEGMENT, id))?;
-        let job = self.put_job(job)?;
-        self.transact(vec![delete, self.move_program(version)?, job]).await
+        let tags = self.delete_tags_of(Taggable::Segment, id)?;
+        self.transact(vec![delete, tags, self.move_program(version)?, self.put_job(job)?]).await
     }
 
     /// Notes that every profile has been evaluated against the definition of this version. Does nothing if the

@@ -12,6 +12,8 @@ mod lists;
 mod merging;
 mod profiles;
 mod registry;
+mod tags;
+mod visitors;
 
 use canonical::identity::Identifiers;
 use canonical::{Event, Instant, Profile, Source};

@@ -54,6 +54,27 @@ pub enum EventOrder {
     NewestFirst,
 }
 
+/// Where an event is and when it happened: what the index by metric says without reading the event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventKey {
+    /// Whose it is.
+    pub profile_id: String,
+    /// Its id.
+    pub event_id: String,
+    /// When it happened, in milliseconds; 0 before 1970.
+    pub at_ms: i64,
+}
+
+impl EventKey {
+    fn of(row: &Item) -> Option<Self> {
+        Some(Self {
+            profile_id: keys::profile_of_key(item_text(row, "pk")?)?.to_owned(),
+            event_id: item_text(row, "sk")?.strip_prefix(keys::EVENT_PREFIX)?.to_owned(),
+            at_ms: item_text(row, "at")?.split_once('#')?.0.parse().ok()?,
+        })
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct EventItem {
     pk: String,
@@ -142,7 +163,8 @@ impl Store {
             size,
         };
         let page = self.listing(&listing).await?;
-        let events = self.hydrate(&page.items).await?;
+        let found: Vec<EventKey> = page.items.iter().filter_map(EventKey::of).collect();
+        let events = self.events_at(&found).await?;
         let wanted = |event: &StoredEvent| {
             filter.metric_ids.is_empty() || filter.metric_ids.contains(&event.metric_id)
         };
@@ -155,11 +177,37 @@ impl Store {
         item.map(read_event_image).transpose()
     }
 
-    /// Reads the events that rows of an index name, in their order.
-    async fn hydrate(&self, rows: &[Item]) -> Result<Vec<StoredEvent>> {
-        let address = |row: &Item| Some((item_text(row, "pk")?.to_owned(), item_text(row, "sk")?.to_owned()));
-        let addresses: Vec<(String, String)> = rows.iter().filter_map(address).collect();
+    /// Where the events of a metric are: a page of one of the [`METRIC_PARTS`] parts of its index, oldest first, within
+    /// inclusive milliseconds.
+    pub async fn metric_events(
+        &self,
+        metric_id: &str,
+        part: u32,
+        bounds_ms: (i64, i64),
+        after: Option<Cursor>,
+        size: usize,
+    ) -> Result<Page<EventKey>> {
+        let listing = Listing {
+            index: Some("events-by-metric"),
+            partition_attribute: "ms",
+            partitions: keys::metric_shards(metric_id).skip(part as usize).take(1).collect(),
+            sort_attribute: "at",
+            lower: Some(keys::timed(bounds_ms.0, "")),
+            upper: Some(keys::timed(bounds_ms.1, "~")),
+            descending: false,
+            after,
+            size,
+        };
+        let page = self.listing(&listing).await?;
+        Ok(Page { items: page.items.iter().filter_map(EventKey::of).collect(), next: page.next })
+    }
+
+    /// Events by their keys, in that order; those that are gone are left out.
+    pub async fn events_at(&self, wanted: &[EventKey]) -> Result<Vec<StoredEvent>> {
+        let addresses: Vec<(String, String)> =
+            wanted.iter().map(|key| (keys::profile(&key.profile_id), keys::event(&key.event_id))).collect();
         let keys = addresses.iter().map(|(partition, sort)| table::key(partition, sort)).collect();
+        let address = |row: &Item| Some((item_text(row, "pk")?.to_owned(), item_text(row, "sk")?.to_owned()));
         let mut found: HashMap<(String, String), Item> = self
             .batch_get(&self.profiles, keys)
             .await?

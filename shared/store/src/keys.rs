@@ -5,7 +5,7 @@ use canonical::hash;
 /// Partitions over which listings of all profiles are spread.
 pub const PROFILE_SHARDS: u32 = 8;
 /// Partitions over which the events of one metric are spread in the index.
-pub(crate) const METRIC_SHARDS: u32 = 4;
+pub const METRIC_PARTS: u32 = 4;
 /// Partitions over which the history of one segment is spread in the index.
 const HISTORY_SHARDS: u32 = 4;
 /// Partitions of the index of what is due.
@@ -104,11 +104,11 @@ pub(crate) fn profile_shard(id: &str) -> String {
 }
 
 pub(crate) fn metric_shard(metric: &str, event: &str) -> String {
-    format!("{metric}#{}", shard(event, METRIC_SHARDS))
+    format!("{metric}#{}", shard(event, METRIC_PARTS))
 }
 
 pub(crate) fn metric_shards(metric: &str) -> impl Iterator<Item = String> {
-    (0..METRIC_SHARDS).map(move |shard| format!("{metric}#{shard}"))
+    (0..METRIC_PARTS).map(move |shard| format!("{metric}#{shard}"))
 }
 
 pub(crate) fn due_shard(profile: &str) -> String {

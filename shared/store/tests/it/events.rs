@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use store::{Cursor, EventFilter, EventOrder, Put};
+use store::{Cursor, EventFilter, EventKey, EventOrder, METRIC_PARTS, Put};
 use testing::{NOW_MS, World, at};
 
 use crate::{event, event_of, person, with_email};
@@ -123,4 +123,43 @@ async fn bounds_are_inclusive_and_hold_for_a_profile_and_for_metrics() {
         let expected: Vec<_> = expected.into_iter().map(|offset| at(NOW_MS + offset)).collect();
         assert_eq!(times, expected, "{filter:?}");
     }
+}
+
+#[tokio::test]
+async fn the_index_tells_where_a_metric_s_events_are_and_when_they_happened() {
+    let world = World::start().await;
+    let mut all = BTreeSet::new();
+    for number in 0..40_i64 {
+        let stored = event(["p1", "p2"][usize::from(number % 3 == 0)], &number.to_string(), number * 10);
+        world.store.put_event(&stored).await.unwrap();
+        all.insert((
+            stored.profile_id.clone(),
+            stored.event.id.clone(),
+            stored.event.occurred_at.as_millis(),
+        ));
+    }
+    let (from, to) = (NOW_MS + 50, NOW_MS + 300);
+    let mut found = BTreeSet::new();
+    for part in 0..METRIC_PARTS {
+        let mut after = None;
+        loop {
+            let page = world.store.metric_events("Placed Order", part, (from, to), after, 3).await.unwrap();
+            let events = world.store.events_at(&page.items).await.unwrap();
+            for (key, stored) in page.items.iter().zip(events) {
+                assert_eq!(
+                    (&key.profile_id, &key.event_id, key.at_ms),
+                    (&stored.profile_id, &stored.event.id, stored.event.occurred_at.as_millis())
+                );
+                assert!(found.insert((key.profile_id.clone(), key.event_id.clone(), key.at_ms)));
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+    }
+    all.retain(|(.., at_ms)| (from..=to).contains(at_ms));
+    assert_eq!(found, all);
+    let gone = EventKey { profile_id: "p1".to_owned(), event_id: "none".to_owned(), at_ms: 0 };
+    assert_eq!(world.store.events_at(&[gone]).await.unwrap(), []);
 }

@@ -10,6 +10,7 @@ mod history;
 mod identity;
 mod lists;
 mod merging;
+mod metric_settings;
 mod profiles;
 mod registry;
 mod tags;

@@ -19,8 +19,7 @@ async fn all_tags_are_replaced_only_as_they_were_read() {
     let store = &world.store;
     let empty = store.tag_book().await.unwrap();
     assert_eq!((empty.value, empty.version), (TagBook::default(), 0));
-    let group =
-        TagGroup { id: "G".to_owned(), name: "Group".to_owned(), exclusive: true, is_default: false };
+    let group = TagGroup { id: "G".to_owned(), name: "Group".to_owned(), exclusive: true, is_default: false };
     let tag = Tag { id: "T".to_owned(), name: "Tag".to_owned(), group: "G".to_owned() };
     let book = TagBook { groups: vec![group], tags: vec![tag] };
     store.put_tag_book(&book, 0).await.unwrap();

@@ -10,7 +10,9 @@ use store::ConnectionRecord;
 use crate::Api;
 use crate::document::{Answer, single, time};
 use crate::error::{ApiError, ApiResult};
+use crate::operation::{Operation, Tier};
 use crate::request::{Asked, encode};
+use crate::shapes;
 
 /// What authorising takes.
 #[derive(Debug)]
@@ -20,6 +22,17 @@ pub struct Authorizing {
     /// Asks platforms whose account it is.
     pub fetcher: Fetcher,
 }
+
+pub(crate) static OPERATIONS: &[Operation] = &[
+    Operation::post("authorize_connection", "/api/connections/{id}/authorize", &["connections:write"])
+        .limited(Tier::Medium)
+        .gives_one::<shapes::Authorization>(201, "connection-authorization")
+        .by(|call| Box::pin(call.api.authorize_connection(call.asked, call.id))),
+    Operation::delete("revoke_connection", "/api/connections/{id}/authorize", &["connections:write"])
+        .limited(Tier::Medium)
+        .gives_nothing(204)
+        .by(|call| Box::pin(call.api.revoke_connection(call.id))),
+];
 
 impl Api {
     /// `POST /api/connections/{id}/authorize`.

@@ -14,12 +14,22 @@ use crate::bulk_profiles::{bad_line, bulk_error, error_resource};
 use crate::document::{Answer, Resource, identifier, single, time};
 use crate::error::{ApiError, ApiResult};
 use crate::events::{identifies, read_event, read_event_of, read_profile};
+use crate::operation::{Operation, Tier};
 use crate::ports::Queue;
 use crate::request::{Asked, Format};
+use crate::shapes;
 
 /// The most events of one request (Klaviyo's limit).
 const MAX_EVENTS: usize = 1000;
 const EVENTS: &str = "/data/attributes/events-bulk-create/data";
+
+pub(crate) static OPERATIONS: &[Operation] =
+    &[Operation::post("bulk_create_events", "/api/event-bulk-create-jobs", &["events:write"])
+        .limited(Tier::Medium)
+        .parameters(&["backfill"])
+        .takes::<shapes::NewEvents>("event-bulk-create-job")
+        .gives_one::<shapes::EventImport>(202, "event-bulk-create-job")
+        .by(|call| Box::pin(call.api.create_events(call.asked, call.body)))];
 
 impl Api {
     /// `POST /api/event-bulk-create-jobs`: 202 once the queue has all of them. JSON is taken whole or not at all;

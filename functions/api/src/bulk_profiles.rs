@@ -12,7 +12,10 @@ use crate::body::{self, Fields, Node, ProfileInput};
 use crate::document::{Answer, Resource, collection, identifier, page_of, single, time};
 use crate::error::{ApiError, ApiResult, Source};
 use crate::filter::Operator;
+use crate::operation::{ANY, Operation, Tier};
+use crate::profiles::ADDITIONAL;
 use crate::request::{Asked, Format, filter_texts, unsupported};
+use crate::shapes;
 
 /// The most profiles of one import (Klaviyo's limit).
 const MAX_PROFILES: usize = 10_000;
@@ -28,6 +31,69 @@ const KEPT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 const MAX_ERROR_CHARS: usize = 300;
 const PAGE: usize = 20;
 const MAX_PAGE: usize = 100;
+
+pub(crate) static OPERATIONS: &[Operation] = &[
+    Operation::post(
+        "bulk_import_profiles",
+        "/api/profile-bulk-import-jobs",
+        &["lists:write", "profiles:write"],
+    )
+    .limited(Tier::Medium)
+    .takes::<shapes::NewProfiles>("profile-bulk-import-job")
+    .gives_one::<shapes::ProfileImport>(202, "profile-bulk-import-job")
+    .by(|call| Box::pin(call.api.create_bulk_import(call.asked, call.body))),
+    Operation::get(
+        "get_bulk_import_profiles_jobs",
+        "/api/profile-bulk-import-jobs",
+        &["lists:read", "profiles:read"],
+    )
+    .limited(Tier::Medium)
+    .filters(&[("status", ANY)])
+    .sorts(&["created_at"])
+    .fields(&["profile-bulk-import-job"])
+    .pages(PAGE, MAX_PAGE)
+    .gives_page::<shapes::ProfileImport>("profile-bulk-import-job")
+    .by(|call| Box::pin(call.api.list_bulk_imports(call.asked))),
+    Operation::get(
+        "get_bulk_import_profiles_job",
+        "/api/profile-bulk-import-jobs/{id}",
+        &["lists:read", "profiles:read"],
+    )
+    .limited(Tier::Medium)
+    .fields(&["profile-bulk-import-job"])
+    .gives_one::<shapes::ProfileImport>(200, "profile-bulk-import-job")
+    .by(|call| Box::pin(call.api.get_bulk_import(call.asked, call.id))),
+    Operation::get(
+        "get_errors_for_bulk_import_profiles_job",
+        "/api/profile-bulk-import-jobs/{id}/import-errors",
+        &["profiles:read"],
+    )
+    .limited(Tier::Medium)
+    .fields(&["import-error"])
+    .pages(PAGE, MAX_PAGE)
+    .gives_page::<shapes::ImportError>("import-error")
+    .by(|call| Box::pin(call.api.bulk_import_errors(call.asked, call.id))),
+    Operation::get(
+        "get_profiles_for_bulk_import_profiles_job",
+        "/api/profile-bulk-import-jobs/{id}/profiles",
+        &["profiles:read"],
+    )
+    .limited(Tier::Medium)
+    .additional(&[("profile", &ADDITIONAL)])
+    .fields(&["profile"])
+    .pages(PAGE, MAX_PAGE)
+    .gives_page::<shapes::Profile>("profile")
+    .by(|call| Box::pin(call.api.bulk_import_profiles(call.asked, call.id, false))),
+    Operation::get(
+        "get_profile_ids_for_bulk_import_profiles_job",
+        "/api/profile-bulk-import-jobs/{id}/relationships/profiles",
+        &["profiles:read"],
+    )
+    .limited(Tier::Medium)
+    .pages(PAGE, MAX_PAGE)
+    .gives_ids("profile")
+    .by(|call| Box::pin(call.api.bulk_import_profiles(call.asked, call.id, true))),
+];
 
 impl Api {
     /// `POST /api/profile-bulk-import-jobs`: 202 once every row is written down.
@@ -67,17 +133,16 @@ impl Api {
         let now = self.now();
         let mut imports = self.store.bulk_imports().await?;
         imports.retain(|import| import.expires_at > now);
-        for filter in asked.filters()? {
+        for filter in asked.filters() {
             if filter.field != "status" || !matches!(filter.operator, Operator::Equals | Operator::Any) {
                 return Err(unsupported(&filter));
             }
             let wanted = filter_texts(&filter)?;
             imports.retain(|import| wanted.contains(&status(import)));
         }
-        let descending = asked.sort(&["created_at"])?.is_some_and(|(_, descending)| descending);
-        let size = asked.page_size(PAGE, MAX_PAGE)?;
+        let descending = asked.sort().is_some_and(|(_, descending)| descending);
         let key = |import: &BulkImport| format!("{:014}#{}", import.created_at.as_millis(), import.id);
-        let (page, next) = page_of(asked, imports, key, descending, size)?;
+        let (page, next) = page_of(asked, imports, key, descending, asked.page_size())?;
         let data = page.iter().map(|import| import_resource(asked, import)).collect();
         Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
     }
@@ -92,9 +157,13 @@ impl Api {
     pub(crate) async fn bulk_import_errors(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
         let outcomes = self.bulk_outcomes(id).await?;
         let errors = outcomes.into_iter().flat_map(|outcome| outcome.errors).enumerate().collect();
-        let size = asked.page_size(PAGE, MAX_PAGE)?;
-        let (page, next) =
-            page_of(asked, errors, |(number, _): &(usize, _)| format!("{number:08}"), false, size)?;
+        let (page, next) = page_of(
+            asked,
+            errors,
+            |(number, _): &(usize, _)| format!("{number:08}"),
+            false,
+            asked.page_size(),
+        )?;
         let data = page.iter().map(|(number, error)| error_resource(asked, id, *number, error)).collect();
         Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
     }
@@ -110,15 +179,14 @@ impl Api {
         let mut ids: Vec<String> = outcomes.into_iter().flat_map(|outcome| outcome.profiles).collect();
         ids.sort_unstable();
         ids.dedup();
-        let size = asked.page_size(PAGE, MAX_PAGE)?;
-        let (page, next) = page_of(asked, ids, Clone::clone, false, size)?;
+        let (page, next) = page_of(asked, ids, Clone::clone, false, asked.page_size())?;
         let data = if only_ids {
             page.iter().map(|id| identifier("profile", id)).collect()
         } else {
             let found = page.iter().map(|id| self.store.profile(id));
             let found = futures::future::try_join_all(found).await?;
             let found = found.iter().flatten();
-            let resources = found.map(|found| Ok(self.profile_resource(asked, &found.value)?.build()));
+            let resources = found.map(|found| Ok(self.profile_resource(asked, &found.value).build()));
             resources.collect::<ApiResult<Vec<Value>>>()?
         };
         Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))

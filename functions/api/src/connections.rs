@@ -10,8 +10,10 @@ use crate::Api;
 use crate::body::{self, Fields, Node};
 use crate::document::{Answer, Resource, collection, page_of, single, time};
 use crate::error::{ApiError, ApiResult};
+use crate::operation::{Operation, Tier};
 use crate::request::Asked;
 use crate::schema;
+use crate::shapes;
 
 const MAX_NAME: usize = 255;
 /// The longest secret; a connection's secrets must fit one parameter of 4 KB.
@@ -19,6 +21,30 @@ const MAX_SECRET: usize = 1024;
 const MAX_SECRETS_BYTES: usize = 4096;
 const PAGE: usize = 20;
 const MAX_PAGE: usize = 100;
+
+pub(crate) static OPERATIONS: &[Operation] = &[
+    Operation::get("get_connections", "/api/connections", &["connections:read"])
+        .pages(PAGE, MAX_PAGE)
+        .gives_page::<shapes::Connection>("connection")
+        .by(|call| Box::pin(call.api.list_connections(call.asked))),
+    Operation::post("create_connection", "/api/connections", &["connections:write"])
+        .limited(Tier::Medium)
+        .takes::<shapes::NewConnection>("connection")
+        .gives_one::<shapes::Connection>(201, "connection")
+        .by(|call| Box::pin(call.api.create_connection(call.asked, call.body))),
+    Operation::get("get_connection", "/api/connections/{id}", &["connections:read"])
+        .gives_one::<shapes::Connection>(200, "connection")
+        .by(|call| Box::pin(call.api.get_connection(call.asked, call.id))),
+    Operation::patch("update_connection", "/api/connections/{id}", &["connections:write"])
+        .limited(Tier::Medium)
+        .takes::<shapes::NewConnection>("connection")
+        .gives_one::<shapes::Connection>(200, "connection")
+        .by(|call| Box::pin(call.api.update_connection(call.asked, call.id, call.body))),
+    Operation::delete("delete_connection", "/api/connections/{id}", &["connections:write"])
+        .limited(Tier::Medium)
+        .gives_nothing(204)
+        .by(|call| Box::pin(call.api.delete_connection(call.id))),
+];
 
 impl Api {
     /// `POST /api/connections`.
@@ -63,7 +89,7 @@ impl Api {
     /// `GET /api/connections`.
     pub(crate) async fn list_connections(&self, asked: &Asked) -> ApiResult<Answer> {
         let connections = self.store.connections().await?;
-        let size = asked.page_size(PAGE, MAX_PAGE)?;
+        let size = asked.page_size();
         let (page, next) = page_of(asked, connections, |connection| connection.id.clone(), false, size)?;
         let data = page.iter().map(|connection| self.connection_resource(asked, connection)).collect();
         Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))

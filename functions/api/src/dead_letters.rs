@@ -5,14 +5,26 @@ use serde_json::Value;
 use crate::Api;
 use crate::document::{Answer, Resource, collection, single};
 use crate::error::{ApiError, ApiResult};
+use crate::operation::{Operation, Tier};
 use crate::ports::Queue;
 use crate::request::Asked;
+use crate::shapes;
 
 const QUEUES: [(&str, Queue); 4] = [
     ("raw-deliveries", Queue::RawDeliveries),
     ("jobs", Queue::Jobs),
     ("polls", Queue::Polls),
     ("files", Queue::Files),
+];
+
+pub(crate) static OPERATIONS: &[Operation] = &[
+    Operation::get("get_dead_letters", "/api/dead-letters", &["connections:read"])
+        .gives_page::<shapes::DeadLetters>("dead-letter-queue")
+        .by(|call| Box::pin(call.api.list_dead_letters(call.asked))),
+    Operation::post("replay_dead_letters", "/api/dead-letters/{id}/replay", &["connections:write"])
+        .limited(Tier::Medium)
+        .gives_one::<shapes::DeadLetters>(202, "dead-letter-queue")
+        .by(|call| Box::pin(call.api.replay_dead_letters(call.asked, call.id))),
 ];
 
 impl Api {

@@ -15,8 +15,11 @@ use crate::body::{self, Fields, ProfileInput};
 use crate::document::{Answer, Resource, collection, fill_page, identifier, single, time};
 use crate::error::{ApiError, ApiResult};
 use crate::filter::Operator;
+use crate::operation::{COMPARED, EQUALS, HAS, Operation, Tier};
 use crate::ports::Queue;
+use crate::profiles::ADDITIONAL;
 use crate::request::{Asked, Bounds, bad_value, filter_texts, read_instant, unsupported};
+use crate::shapes;
 
 /// The longest name of a metric is one character shorter.
 const METRIC_NAME_LIMIT: usize = 128;
@@ -27,6 +30,63 @@ const EARLIEST_S: i64 = 631_152_000;
 const LATEST: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// Pages of the store that one request reads at most when most events are filtered out.
 const ROUNDS: usize = 20;
+
+pub(crate) static OPERATIONS: &[Operation] = &[
+    Operation::post("create_event", "/api/events", &["events:write"])
+        .limited(Tier::ExtraLarge)
+        .takes::<shapes::NewEvent>("event")
+        .gives_nothing(202)
+        .by(|call| Box::pin(call.api.create_event(call.body))),
+    Operation::get("get_events", "/api/events", &["events:read"])
+        .limited(Tier::ExtraLarge)
+        .filters(&[
+            ("metric_id", EQUALS),
+            ("profile_id", EQUALS),
+            ("profile", HAS),
+            ("metric", HAS),
+            ("datetime", COMPARED),
+            ("timestamp", COMPARED),
+        ])
+        .sorts(&["datetime", "timestamp"])
+        .includes(&["attributions", "metric", "profile"])
+        .fields(&["event", "metric", "profile", "attribution"])
+        .pages(200, 1000)
+        .gives_page::<shapes::Event>("event")
+        .by(|call| Box::pin(call.api.list_events(call.asked))),
+    Operation::get("get_event", "/api/events/{id}", &["events:read"])
+        .limited(Tier::Medium)
+        .includes(&["attributions", "metric", "profile"])
+        .fields(&["event", "metric", "profile", "attribution"])
+        .gives_one::<shapes::Event>(200, "event")
+        .by(|call| Box::pin(call.api.get_event(call.asked, call.id))),
+    Operation::get("get_metric_for_event", "/api/events/{id}/metric", &["events:read", "metrics:read"])
+        .limited(Tier::ExtraLarge)
+        .fields(&["metric"])
+        .gives_one::<shapes::Metric>(200, "metric")
+        .by(|call| Box::pin(call.api.event_metric(call.asked, call.id, false))),
+    Operation::get(
+        "get_metric_id_for_event",
+        "/api/events/{id}/relationships/metric",
+        &["events:read", "metrics:read"],
+    )
+    .limited(Tier::ExtraLarge)
+    .gives_id("metric")
+    .by(|call| Box::pin(call.api.event_metric(call.asked, call.id, true))),
+    Operation::get("get_profile_for_event", "/api/events/{id}/profile", &["events:read", "profiles:read"])
+        .limited(Tier::ExtraLarge)
+        .additional(&[("profile", &ADDITIONAL)])
+        .fields(&["profile"])
+        .gives_one::<shapes::Profile>(200, "profile")
+        .by(|call| Box::pin(call.api.event_profile(call.asked, call.id, false))),
+    Operation::get(
+        "get_profile_id_for_event",
+        "/api/events/{id}/relationships/profile",
+        &["events:read", "profiles:read"],
+    )
+    .limited(Tier::ExtraLarge)
+    .gives_id("profile")
+    .by(|call| Box::pin(call.api.event_profile(call.asked, call.id, true))),
+];
 
 impl Api {
     /// `POST /api/events`: 202 once the queue has it.
@@ -75,33 +135,33 @@ impl Api {
     pub(crate) async fn list_events(&self, asked: &Asked) -> ApiResult<Answer> {
         let mut filter = EventFilter::default();
         let mut bounds = Bounds::default();
-        for condition in asked.filters()? {
+        for condition in asked.filters() {
             let one = || -> ApiResult<String> {
-                match (condition.operator, filter_texts(&condition)?.as_slice()) {
+                match (condition.operator, filter_texts(condition)?.as_slice()) {
                     (Operator::Equals, [id]) => Ok((*id).to_owned()),
-                    _ => Err(unsupported(&condition)),
+                    _ => Err(unsupported(condition)),
                 }
             };
             match condition.field.as_str() {
                 "metric_id" => filter.metric_ids.push(one()?),
                 "profile_id" => filter.profile_id = Some(one()?),
-                "datetime" => bounds.narrow_by_instant(&condition)?,
+                "datetime" => bounds.narrow_by_instant(condition)?,
                 "timestamp" => {
                     let second = condition.value.text().and_then(|text| text.parse::<i64>().ok());
                     let second = second.and_then(|second| second.checked_mul(1000));
-                    let first = second.ok_or_else(|| bad_value(&condition, "seconds since 1970"))?;
-                    bounds.narrow(&condition, first, first.saturating_add(999))?;
+                    let first = second.ok_or_else(|| bad_value(condition, "seconds since 1970"))?;
+                    bounds.narrow(condition, first, first.saturating_add(999))?;
                 }
                 // Every event here has both.
                 "profile" | "metric" if condition.operator == Operator::Has => {}
-                _ => return Err(unsupported(&condition)),
+                _ => return Err(unsupported(condition)),
             }
         }
         (filter.from_ms, filter.to_ms) = bounds.pair();
-        let descending = asked.sort(&["datetime", "timestamp"])?.is_none_or(|(_, descending)| descending);
+        let descending = asked.sort().is_none_or(|(_, descending)| descending);
         let order = if descending { EventOrder::NewestFirst } else { EventOrder::OldestFirst };
-        let includes = asked.include(&["metric", "profile", "attributions"])?;
-        let size = asked.page_size(200, 1000)?;
+        let includes = asked.include();
+        let size = asked.page_size();
         let cursor = asked.cursor()?;
         if filter.metric_ids.iter().collect::<BTreeSet<_>>().len() > 1 {
             return Ok(Answer::ok(collection(asked, Vec::new(), None, included(&includes, Vec::new()))));
@@ -125,7 +185,7 @@ impl Api {
 
     /// `GET /api/events/{id}`.
     pub(crate) async fn get_event(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
-        let includes = asked.include(&["metric", "profile", "attributions"])?;
+        let includes = asked.include();
         let stored = [self.event_by_id(id).await?];
         let included = included(&includes, self.included(asked, &includes, &stored).await?);
         Ok(Answer::ok(single(asked, event_resource(asked, &stored[0]), included)))
@@ -148,7 +208,7 @@ impl Api {
             return Ok(Answer::ok(single(asked, identifier("profile", &stored.profile_id), None)));
         }
         let profile = self.profile_by_id(&stored.profile_id).await?;
-        Ok(Answer::ok(single(asked, self.profile_resource(asked, &profile.value)?.build(), None)))
+        Ok(Answer::ok(single(asked, self.profile_resource(asked, &profile.value).build(), None)))
     }
 
     /// An event's id outside is its profile's id and its own. The profile may have merged since.

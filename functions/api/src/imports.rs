@@ -12,8 +12,10 @@ use crate::Api;
 use crate::body::{self, Fields};
 use crate::document::{Answer, Resource, collection, page_of, single, time};
 use crate::error::{ApiError, ApiResult};
+use crate::operation::{Operation, Tier};
 use crate::ports::Queue;
 use crate::request::Asked;
+use crate::shapes;
 
 const PAGE: usize = 20;
 const MAX_PAGE: usize = 100;
@@ -23,6 +25,29 @@ pub(crate) const EARLIEST_MS: i64 = 631_152_000_000;
 const TEST_MS: i64 = 15_000;
 /// How far back a test looks: nothing needs to be found there.
 const TEST_REACHES_BACK: SignedDuration = SignedDuration::from_hours(1);
+
+pub(crate) static OPERATIONS: &[Operation] = &[
+    Operation::post("test_connection", "/api/connections/{id}/test", &["connections:write"])
+        .limited(Tier::Medium)
+        .gives_one::<shapes::ConnectionTest>(200, "connection-test")
+        .by(|call| Box::pin(call.api.test_connection(call.asked, call.id))),
+    Operation::post("create_import", "/api/connections/{id}/import", &["connections:write"])
+        .limited(Tier::Medium)
+        .takes::<shapes::NewImport>("import")
+        .gives_one::<shapes::Import>(202, "import")
+        .by(|call| Box::pin(call.api.create_import(call.asked, call.id, call.body))),
+    Operation::get("get_imports", "/api/connections/{id}/imports", &["connections:read"])
+        .pages(PAGE, MAX_PAGE)
+        .gives_page::<shapes::Import>("import")
+        .by(|call| Box::pin(call.api.list_imports(call.asked, call.id))),
+    Operation::get("get_import", "/api/imports/{id}", &["connections:read"])
+        .gives_one::<shapes::Import>(200, "import")
+        .by(|call| Box::pin(call.api.get_import(call.asked, call.id))),
+    Operation::delete("cancel_import", "/api/imports/{id}", &["connections:write"])
+        .limited(Tier::Medium)
+        .gives_nothing(204)
+        .by(|call| Box::pin(call.api.cancel_import(call.id))),
+];
 
 impl Api {
     /// `POST /api/connections/{id}/import`.
@@ -76,7 +101,7 @@ impl Api {
         self.connection_by_id(id).await?;
         let mut imports = self.store.imports().await?;
         imports.retain(|import| import.connection == id);
-        let size = asked.page_size(PAGE, MAX_PAGE)?;
+        let size = asked.page_size();
         let key = |import: &Import| format!("{}#{}", import.created_at.to_utc_string(), import.id);
         let (page, next) = page_of(asked, imports, key, true, size)?;
         let now = self.now();

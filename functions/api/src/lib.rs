@@ -17,13 +17,15 @@ mod lists;
 mod members;
 mod metrics;
 mod named;
+mod openapi;
+mod operation;
+mod operations;
 mod parity;
 mod platforms;
 mod ports;
 mod predictions;
 mod profiles;
 mod request;
-mod routes;
 mod schema;
 mod segment_explain;
 mod segment_history;
@@ -31,6 +33,7 @@ mod segment_jobs;
 mod segment_preview;
 mod segment_references;
 mod segments;
+mod shapes;
 
 use std::sync::Arc;
 
@@ -41,7 +44,7 @@ use canonical::{Instant, hash};
 use evaluation::Evaluator;
 use extract::Extractor;
 use fetch::{Client, Fetcher};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use jiff::tz::TimeZone;
 use oauth::Grants;
 use platform::{Platform, SecretStore};
@@ -51,14 +54,15 @@ use store::Store;
 
 pub use auth::key_digest;
 pub use authorize::Authorizing;
+pub use openapi::openapi;
 pub use ports::{Outbox, Queue, SendError, Vault};
 
 use crate::auth::Keys;
 use crate::document::Answer;
 use crate::error::{ApiError, ApiResult};
+use crate::operation::Call;
 use crate::ports::Sqs;
 use crate::request::Asked;
-use crate::routes::Endpoint;
 
 /// What the API works with.
 pub struct Api {
@@ -185,85 +189,17 @@ impl Api {
     }
 
     async fn answer(&self, request: Request<Body>) -> ApiResult<Answer> {
-        let asked = Asked::of(&request, self.public_url.as_deref());
-        let (endpoint, id, scopes) = routes::find(request.method(), &asked.path)?;
-        if endpoint == Endpoint::Health {
+        let mut asked = Asked::of(&request, self.public_url.as_deref());
+        if request.method() == Method::GET && asked.path == ["healthz"] {
             return Ok(Answer::ok(json!({"status": "ok"})));
         }
+        let (operation, id) = operation::find(request.method(), &asked.path)?;
         auth::check_revision(request.headers())?;
-        self.keys.authorize(request.headers(), scopes, &self.store, self.clock.now_ms()).await?;
+        self.keys.authorize(request.headers(), operation.scopes, &self.store, self.clock.now_ms()).await?;
+        let id = id.to_owned();
+        asked.check(operation)?;
         let body = read_body(request).await?;
-        match endpoint {
-            Endpoint::Health => Ok(Answer::empty(StatusCode::OK)),
-            Endpoint::CreateEvent => self.create_event(&body).await,
-            Endpoint::ListEvents => self.list_events(&asked).await,
-            Endpoint::GetEvent => self.get_event(&asked, id).await,
-            Endpoint::EventMetric => self.event_metric(&asked, id, false).await,
-            Endpoint::EventMetricId => self.event_metric(&asked, id, true).await,
-            Endpoint::EventProfile => self.event_profile(&asked, id, false).await,
-            Endpoint::EventProfileId => self.event_profile(&asked, id, true).await,
-            Endpoint::ListMetrics => self.list_metrics(&asked).await,
-            Endpoint::GetMetric => self.get_metric(&asked, id).await,
-            Endpoint::ListProfiles => self.list_profiles(&asked).await,
-            Endpoint::CreateProfile => self.create_profile(&asked, &body).await,
-            Endpoint::GetProfile => self.get_profile(&asked, id).await,
-            Endpoint::UpdateProfile => self.update_profile(&asked, id, &body).await,
-            Endpoint::ImportProfile => self.import_profile(&asked, &body).await,
-            Endpoint::CreateEvents => self.create_events(&asked, &body).await,
-            Endpoint::CreateBulkImport => self.create_bulk_import(&asked, &body).await,
-            Endpoint::ListBulkImports => self.list_bulk_imports(&asked).await,
-            Endpoint::GetBulkImport => self.get_bulk_import(&asked, id).await,
-            Endpoint::BulkImportErrors => self.bulk_import_errors(&asked, id).await,
-            Endpoint::BulkImportProfiles => self.bulk_import_profiles(&asked, id, false).await,
-            Endpoint::BulkImportProfileIds => self.bulk_import_profiles(&asked, id, true).await,
-            Endpoint::ListDeadLetters => self.list_dead_letters(&asked).await,
-            Endpoint::ReplayDeadLetters => self.replay_dead_letters(&asked, id).await,
-            Endpoint::ProfileSegments => self.profile_segments(&asked, id, false).await,
-            Endpoint::ProfileSegmentIds => self.profile_segments(&asked, id, true).await,
-            Endpoint::ProfileLists => self.profile_lists(&asked, id, false).await,
-            Endpoint::ProfileListIds => self.profile_lists(&asked, id, true).await,
-            Endpoint::ListLists => self.list_lists(&asked).await,
-            Endpoint::CreateList => self.create_list(&asked, &body).await,
-            Endpoint::GetList => self.get_list(&asked, id).await,
-            Endpoint::UpdateList => self.update_list(&asked, id, &body).await,
-            Endpoint::DeleteList => self.delete_list(id).await,
-            Endpoint::ListMembers => self.list_members(&asked, id, false).await,
-            Endpoint::ListMemberIds => self.list_members(&asked, id, true).await,
-            Endpoint::AddToList => self.add_to_list(id, &body).await,
-            Endpoint::RemoveFromList => self.remove_from_list(id, &body).await,
-            Endpoint::ProfileHistory => self.profile_history(&asked, id).await,
-            Endpoint::ListSegments => self.list_segments(&asked).await,
-            Endpoint::CreateSegment => self.create_segment(&asked, &body).await,
-            Endpoint::GetSegment => self.get_segment(&asked, id).await,
-            Endpoint::UpdateSegment => self.update_segment(&asked, id, &body).await,
-            Endpoint::DeleteSegment => self.delete_segment(id).await,
-            Endpoint::SegmentProfiles => self.segment_profiles(&asked, id, false).await,
-            Endpoint::SegmentProfileIds => self.segment_profiles(&asked, id, true).await,
-            Endpoint::SegmentHistory => self.segment_history(&asked, id).await,
-            Endpoint::PreviewSegment => self.preview_segment(&asked, &body).await,
-            Endpoint::ExplainSegment => self.explain_segment(&asked, id).await,
-            Endpoint::GetPredictions => self.get_predictions(&asked).await,
-            Endpoint::FitPredictions => self.fit_predictions(&asked).await,
-            Endpoint::RecalculateSegment => self.recalculate_segment(&asked, id).await,
-            Endpoint::ListSegmentJobs => self.list_segment_jobs(&asked).await,
-            Endpoint::GetSegmentJob => self.get_segment_job(&asked, id).await,
-            Endpoint::ListConnections => self.list_connections(&asked).await,
-            Endpoint::CreateConnection => self.create_connection(&asked, &body).await,
-            Endpoint::GetConnection => self.get_connection(&asked, id).await,
-            Endpoint::UpdateConnection => self.update_connection(&asked, id, &body).await,
-            Endpoint::DeleteConnection => self.delete_connection(id).await,
-            Endpoint::AuthorizeConnection => self.authorize_connection(&asked, id).await,
-            Endpoint::RevokeConnection => self.revoke_connection(id).await,
-            Endpoint::TestConnection => self.test_connection(&asked, id).await,
-            Endpoint::Parity => self.parity(&asked, id).await,
-            Endpoint::CreateImport => self.create_import(&asked, id, &body).await,
-            Endpoint::ListImports => self.list_imports(&asked, id).await,
-            Endpoint::GetImport => self.get_import(&asked, id).await,
-            Endpoint::CancelImport => self.cancel_import(id).await,
-            Endpoint::ListPlatforms => Ok(self.list_platforms(&asked)),
-            Endpoint::GetPlatform => self.get_platform(&asked, id),
-            Endpoint::GetSchemas => Ok(Answer::schema(contract::schemas())),
-        }
+        (operation.run)(Call { api: self, asked: &asked, id: &id, body: &body }).await
     }
 }
 

@@ -10,10 +10,13 @@ use crate::Api;
 use crate::body::{self, Fields, Node};
 use crate::document::{Answer, Resource, collection, identifier, page_of, single, time};
 use crate::error::{ApiError, ApiResult};
-use crate::members::Group;
+use crate::members::{Group, MAX_MEMBER_PAGE, MEMBER_FILTERS, MEMBER_PAGE};
 use crate::named::{PAGE, keep_matching, sorted};
+use crate::operation::{AFTER, ANY, Operation, Tier};
+use crate::profiles::ADDITIONAL;
 use crate::request::Asked;
 use crate::segment_references::refuse_if_asked;
+use crate::shapes;
 
 const MAX_NAME: usize = 255;
 /// The most profiles that are put on a list, or taken off it, at once.
@@ -22,6 +25,84 @@ const MAX_PROFILES: usize = 1000;
 const ATTEMPTS: u32 = 8;
 /// Profiles that are written at the same time.
 const CONCURRENCY: usize = 16;
+
+pub(crate) static OPERATIONS: &[Operation] = &[
+    Operation::get("get_lists", "/api/lists", &["lists:read"])
+        .filters(&[("name", ANY), ("id", ANY), ("created", AFTER), ("updated", AFTER)])
+        .sorts(&["id", "name", "created", "updated"])
+        .fields(&["list"])
+        .pages(PAGE, PAGE)
+        .gives_page::<shapes::List>("list")
+        .by(|call| Box::pin(call.api.list_lists(call.asked))),
+    Operation::post("create_list", "/api/lists", &["lists:write"])
+        .limited(Tier::Medium)
+        .takes::<shapes::NewList>("list")
+        .gives_one::<shapes::List>(201, "list")
+        .by(|call| Box::pin(call.api.create_list(call.asked, call.body))),
+    Operation::get("get_list", "/api/lists/{id}", &["lists:read"])
+        .additional(&[("list", &["profile_count"])])
+        .fields(&["list"])
+        .gives_one::<shapes::List>(200, "list")
+        .by(|call| Box::pin(call.api.get_list(call.asked, call.id))),
+    Operation::patch("update_list", "/api/lists/{id}", &["lists:write"])
+        .limited(Tier::Medium)
+        .takes::<shapes::NewList>("list")
+        .gives_one::<shapes::List>(200, "list")
+        .by(|call| Box::pin(call.api.update_list(call.asked, call.id, call.body))),
+    Operation::delete("delete_list", "/api/lists/{id}", &["lists:write"])
+        .limited(Tier::Medium)
+        .gives_nothing(204)
+        .by(|call| Box::pin(call.api.delete_list(call.id))),
+    Operation::get("get_profiles_for_list", "/api/lists/{id}/profiles", &["lists:read", "profiles:read"])
+        .filters(&MEMBER_FILTERS)
+        .sorts(&["joined_group_at"])
+        .additional(&[("profile", &ADDITIONAL)])
+        .fields(&["profile"])
+        .pages(MEMBER_PAGE, MAX_MEMBER_PAGE)
+        .gives_page::<shapes::Member>("profile")
+        .by(|call| Box::pin(call.api.list_members(call.asked, call.id, false))),
+    Operation::get(
+        "get_profile_ids_for_list",
+        "/api/lists/{id}/relationships/profiles",
+        &["lists:read", "profiles:read"],
+    )
+    .filters(&MEMBER_FILTERS)
+    .sorts(&["joined_group_at"])
+    .pages(MEMBER_PAGE, MAX_MEMBER_PAGE)
+    .gives_ids("profile")
+    .by(|call| Box::pin(call.api.list_members(call.asked, call.id, true))),
+    Operation::post(
+        "add_profiles_to_list",
+        "/api/lists/{id}/relationships/profiles",
+        &["lists:write", "profiles:write"],
+    )
+    .limited(Tier::Medium)
+    .takes_body::<shapes::Ids>()
+    .gives_nothing(204)
+    .by(|call| Box::pin(call.api.add_to_list(call.id, call.body))),
+    Operation::delete(
+        "remove_profiles_from_list",
+        "/api/lists/{id}/relationships/profiles",
+        &["lists:write", "profiles:write"],
+    )
+    .limited(Tier::Medium)
+    .takes_body::<shapes::Ids>()
+    .gives_nothing(204)
+    .by(|call| Box::pin(call.api.remove_from_list(call.id, call.body))),
+    Operation::get("get_lists_for_profile", "/api/profiles/{id}/lists", &["lists:read", "profiles:read"])
+        .limited(Tier::Small)
+        .fields(&["list"])
+        .gives_page::<shapes::List>("list")
+        .by(|call| Box::pin(call.api.profile_lists(call.asked, call.id, false))),
+    Operation::get(
+        "get_list_ids_for_profile",
+        "/api/profiles/{id}/relationships/lists",
+        &["lists:read", "profiles:read"],
+    )
+    .limited(Tier::Small)
+    .gives_ids("list")
+    .by(|call| Box::pin(call.api.profile_lists(call.asked, call.id, true))),
+];
 
 impl Api {
     /// `POST /api/lists`.
@@ -55,22 +136,19 @@ impl Api {
 
     /// `GET /api/lists`.
     pub(crate) async fn list_lists(&self, asked: &Asked) -> ApiResult<Answer> {
-        asked.include(&[])?;
         let mut lists = self.store.lists().await?;
-        for filter in asked.filters()? {
-            keep_matching(&mut lists, &filter)?;
+        for filter in asked.filters() {
+            keep_matching(&mut lists, filter)?;
         }
-        let size = asked.page_size(PAGE, PAGE)?;
-        let (key, descending) = sorted(asked)?;
-        let (page, next) = page_of(asked, lists, key, descending, size)?;
+        let (key, descending) = sorted(asked);
+        let (page, next) = page_of(asked, lists, key, descending, asked.page_size())?;
         let data = page.iter().map(|list| list_resource(asked, list).build()).collect();
         Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
     }
 
     /// `GET /api/lists/{id}`.
     pub(crate) async fn get_list(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
-        asked.include(&[])?;
-        let additional = asked.additional_fields("list", &["profile_count"])?;
+        let additional = asked.additional_fields("list");
         let list = self.list_by_id(id).await?;
         let mut resource = list_resource(asked, &list);
         if !additional.is_empty() {

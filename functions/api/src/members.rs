@@ -8,11 +8,18 @@ use store::{Page, Store};
 use crate::Api;
 use crate::document::{Answer, collection, fill_page, identifier, page_of, time};
 use crate::error::ApiResult;
-use crate::profiles::{ADDITIONAL, Lookup};
+use crate::filter::Operator;
+use crate::operation::{ANY, COMPARED};
+use crate::profiles::Lookup;
 use crate::request::{Asked, Bounds, unsupported};
 
-const PAGE: usize = 20;
-const MAX_PAGE: usize = 100;
+/// The default size of a page of members.
+pub(crate) const MEMBER_PAGE: usize = 20;
+/// The greatest.
+pub(crate) const MAX_MEMBER_PAGE: usize = 100;
+/// What members can be found by.
+pub(crate) const MEMBER_FILTERS: [(&str, &[Operator]); 4] =
+    [("profile_id", ANY), ("email", ANY), ("phone_number", ANY), ("joined_group_at", COMPARED)];
 /// Pages of the store that one request reads at most when members are gone.
 const ROUNDS: usize = 20;
 
@@ -74,20 +81,18 @@ impl Api {
         group: Group<'_>,
         only_ids: bool,
     ) -> ApiResult<Answer> {
-        asked.additional_fields("profile", &ADDITIONAL)?;
         let mut lookups = Vec::new();
         let mut joined = Bounds::default();
-        for filter in asked.filters()? {
+        for filter in asked.filters() {
             match filter.field.as_str() {
-                "joined_group_at" => joined.narrow_by_instant(&filter)?,
-                "external_id" => return Err(unsupported(&filter)),
+                "joined_group_at" => joined.narrow_by_instant(filter)?,
                 _ => {
-                    lookups.push(Lookup::of(&filter, "profile_id")?.ok_or_else(|| unsupported(&filter))?);
+                    lookups.push(Lookup::of(filter, "profile_id")?.ok_or_else(|| unsupported(filter))?);
                 }
             }
         }
-        let descending = asked.sort(&["joined_group_at"])?.is_none_or(|(_, descending)| descending);
-        let size = asked.page_size(PAGE, MAX_PAGE)?;
+        let descending = asked.sort().is_none_or(|(_, descending)| descending);
+        let size = asked.page_size();
         let (members, next) = if lookups.is_empty() {
             let page = fill_page(asked.cursor()?, size, ROUNDS, async |cursor, size| {
                 let mut page = group.page(&self.store, descending, joined.pair(), cursor, size).await?;
@@ -110,7 +115,7 @@ impl Api {
         for member in &members {
             data.push(match &member.profile {
                 Some(profile) if !only_ids => self
-                    .profile_resource(asked, profile)?
+                    .profile_resource(asked, profile)
                     .attribute("joined_group_at", member.joined_at.map(time))
                     .build(),
                 _ => identifier("profile", &member.profile_id),

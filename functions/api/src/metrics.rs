@@ -8,24 +8,40 @@ use crate::Api;
 use crate::document::{Answer, Resource, collection, page_of, single, time};
 use crate::error::{ApiError, ApiResult};
 use crate::filter::Operator;
+use crate::operation::{EQUALS, Operation, Tier};
 use crate::request::{Asked, filter_texts, unsupported};
+use crate::shapes;
 
 /// Klaviyo's fixed size of a page.
 const PAGE: usize = 200;
+
+pub(crate) static OPERATIONS: &[Operation] = &[
+    Operation::get("get_metrics", "/api/metrics", &["metrics:read"])
+        .limited(Tier::Medium)
+        .filters(&[("integration.name", EQUALS), ("integration.category", EQUALS)])
+        .fields(&["metric"])
+        .gives_page::<shapes::Metric>("metric")
+        .by(|call| Box::pin(call.api.list_metrics(call.asked))),
+    Operation::get("get_metric", "/api/metrics/{id}", &["metrics:read"])
+        .limited(Tier::Medium)
+        .fields(&["metric"])
+        .gives_one::<shapes::Metric>(200, "metric")
+        .by(|call| Box::pin(call.api.get_metric(call.asked, call.id))),
+];
 
 impl Api {
     /// `GET /api/metrics`.
     pub(crate) async fn list_metrics(&self, asked: &Asked) -> ApiResult<Answer> {
         let mut metrics = self.store.metrics().await?;
-        for filter in asked.filters()? {
+        for filter in asked.filters() {
             if filter.operator != Operator::Equals {
-                return Err(unsupported(&filter));
+                return Err(unsupported(filter));
             }
-            let wanted = filter_texts(&filter)?;
+            let wanted = filter_texts(filter)?;
             let field = match filter.field.as_str() {
                 "integration.name" => "name",
                 "integration.category" => "category",
-                _ => return Err(unsupported(&filter)),
+                _ => return Err(unsupported(filter)),
             };
             metrics.retain(|metric| {
                 let integration = self.integration(metric);

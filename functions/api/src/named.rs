@@ -40,9 +40,8 @@ macro_rules! named {
 named!(ListRecord, SegmentRecord);
 
 /// The key by which they are sorted as asked, the oldest first unless something else is, and whether backwards.
-pub(crate) fn sorted<T: Named>(asked: &Asked) -> ApiResult<(impl Fn(&T) -> String, bool)> {
-    let (field, descending) =
-        asked.sort(&["id", "name", "created", "updated"])?.unwrap_or(("created", false));
+pub(crate) fn sorted<T: Named>(asked: &Asked) -> (impl Fn(&T) -> String, bool) {
+    let (field, descending) = asked.sort().unwrap_or(("created", false));
     let field = field.to_owned();
     let timed = |instant: Instant, id: &str| format!("{:014}#{id}", instant.as_millis().max(0));
     let key = move |record: &T| match field.as_str() {
@@ -51,7 +50,7 @@ pub(crate) fn sorted<T: Named>(asked: &Asked) -> ApiResult<(impl Fn(&T) -> Strin
         "updated" => timed(record.updated_at(), record.id()),
         _ => record.id().to_owned(),
     };
-    Ok((key, descending))
+    (key, descending)
 }
 
 /// Keeps those that a filter on what they have in common wants.

@@ -18,7 +18,9 @@ use crate::Api;
 use crate::document::{Answer, Resource, single};
 use crate::error::{ApiError, ApiResult};
 use crate::imports::EARLIEST_MS;
+use crate::operation::{Operation, Tier};
 use crate::request::Asked;
+use crate::shapes;
 
 /// The longest period, in days.
 const MAX_DAYS: i32 = 31;
@@ -87,6 +89,13 @@ impl Totals {
         json!({"count": self.count, "sum": Value::Object(sums.collect())})
     }
 }
+
+pub(crate) static OPERATIONS: &[Operation] =
+    &[Operation::get("get_parity", "/api/connections/{id}/parity", &["connections:read", "events:read"])
+        .limited(Tier::Small)
+        .parameters(&["metric", "from", "to"])
+        .gives_one::<shapes::Parity>(200, "parity")
+        .by(|call| Box::pin(call.api.parity(call.asked, call.id)))];
 
 impl Api {
     /// `GET /api/connections/{id}/parity?metric=Placed Order&from=2026-01-01&to=2026-01-31`.

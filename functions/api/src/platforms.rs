@@ -6,7 +6,21 @@ use serde_json::Value;
 use crate::Api;
 use crate::document::{Answer, Resource, collection, single};
 use crate::error::{ApiError, ApiResult};
+use crate::operation::Operation;
 use crate::request::Asked;
+use crate::shapes;
+
+pub(crate) static OPERATIONS: &[Operation] = &[
+    Operation::get("get_platforms", "/api/platforms", &["connections:read"])
+        .gives_page::<shapes::PlatformDescription>("platform")
+        .by(|call| Box::pin(async { Ok(call.api.list_platforms(call.asked)) })),
+    Operation::get("get_platform", "/api/platforms/{id}", &["connections:read"])
+        .gives_one::<shapes::PlatformDescription>(200, "platform")
+        .by(|call| Box::pin(async { call.api.get_platform(call.asked, call.id) })),
+    Operation::get("get_schemas", "/api/schemas", &["connections:read"])
+        .gives_other::<shapes::Anything>(200)
+        .by(|_| Box::pin(async { Ok(Answer::schema(contract::schemas())) })),
+];
 
 impl Api {
     /// `GET /api/platforms`.

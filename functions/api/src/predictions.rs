@@ -9,9 +9,22 @@ use store::{JobKind, PROFILE_SHARDS};
 use crate::Api;
 use crate::document::{Answer, Resource, single, time};
 use crate::error::{ApiError, ApiResult};
+use crate::operation::{Operation, Tier};
 use crate::request::Asked;
+use crate::shapes;
 
 const METHOD: &str = "MBG/NBD for orders, gamma-gamma for their values";
+
+pub(crate) static OPERATIONS: &[Operation] = &[
+    Operation::get("get_predictions", "/api/predictions", &["segments:read"])
+        .limited(Tier::Medium)
+        .gives_one::<shapes::Predictions>(200, "predictions")
+        .by(|call| Box::pin(call.api.get_predictions(call.asked))),
+    Operation::post("fit_predictions", "/api/predictions/fit", &["segments:write"])
+        .limited(Tier::ExtraSmall)
+        .gives_one::<shapes::Predictions>(202, "predictions")
+        .by(|call| Box::pin(call.api.fit_predictions(call.asked))),
+];
 
 impl Api {
     /// `GET /api/predictions`.

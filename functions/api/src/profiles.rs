@@ -13,7 +13,9 @@ use crate::document::{Answer, Resource, collection, fill_page, identifier, page_
 use crate::error::{ApiError, ApiResult};
 use crate::filter::Filter;
 use crate::lists::list_resource;
+use crate::operation::{ANY, COMPARED, Operation, Tier};
 use crate::request::{Asked, Bounds, filter_texts, unsupported};
+use crate::shapes;
 
 pub(crate) const ADDITIONAL: [&str; 1] = ["subscriptions"];
 /// Of one profile alone.
@@ -91,14 +93,69 @@ impl Wanted {
     }
 }
 
+pub(crate) static OPERATIONS: &[Operation] = &[
+    Operation::get("get_profiles", "/api/profiles", &["profiles:read"])
+        .filters(&[
+            ("id", ANY),
+            ("email", ANY),
+            ("phone_number", ANY),
+            ("external_id", ANY),
+            ("created", COMPARED),
+            ("updated", COMPARED),
+        ])
+        .sorts(&["id", "created", "updated", "email"])
+        .additional(&[("profile", &ADDITIONAL)])
+        .fields(&["profile"])
+        .pages(PAGE, MAX_PAGE)
+        .gives_page::<shapes::Profile>("profile")
+        .by(|call| Box::pin(call.api.list_profiles(call.asked))),
+    Operation::post("create_profile", "/api/profiles", &["profiles:write"])
+        .additional(&[("profile", &ADDITIONAL)])
+        .takes::<shapes::NewProfile>("profile")
+        .gives_one::<shapes::Profile>(201, "profile")
+        .by(|call| Box::pin(call.api.create_profile(call.asked, call.body))),
+    Operation::get("get_profile", "/api/profiles/{id}", &["profiles:read"])
+        .includes(&["lists", "segments"])
+        .additional(&[("profile", &["subscriptions", ANALYTICS])])
+        .fields(&["profile", "list", "segment"])
+        .gives_one::<shapes::Profile>(200, "profile")
+        .by(|call| Box::pin(call.api.get_profile(call.asked, call.id))),
+    Operation::patch("update_profile", "/api/profiles/{id}", &["profiles:write"])
+        .additional(&[("profile", &ADDITIONAL)])
+        .takes::<shapes::NewProfile>("profile")
+        .gives_one::<shapes::Profile>(200, "profile")
+        .by(|call| Box::pin(call.api.update_profile(call.asked, call.id, call.body))),
+    Operation::post("create_or_update_profile", "/api/profile-import", &["profiles:write"])
+        .additional(&[("profile", &ADDITIONAL)])
+        .takes::<shapes::NewProfile>("profile")
+        .gives_one::<shapes::Profile>(201, "profile")
+        .or(200)
+        .by(|call| Box::pin(call.api.import_profile(call.asked, call.body))),
+    Operation::get(
+        "get_segments_for_profile",
+        "/api/profiles/{id}/segments",
+        &["profiles:read", "segments:read"],
+    )
+    .limited(Tier::Small)
+    .fields(&["segment"])
+    .gives_page::<shapes::Segment>("segment")
+    .by(|call| Box::pin(call.api.profile_segments(call.asked, call.id, false))),
+    Operation::get(
+        "get_segment_ids_for_profile",
+        "/api/profiles/{id}/relationships/segments",
+        &["profiles:read", "segments:read"],
+    )
+    .limited(Tier::Small)
+    .gives_ids("segment")
+    .by(|call| Box::pin(call.api.profile_segments(call.asked, call.id, true))),
+];
+
 impl Api {
     /// `GET /api/profiles`.
     pub(crate) async fn list_profiles(&self, asked: &Asked) -> ApiResult<Answer> {
-        asked.include(&[])?;
-        asked.additional_fields("profile", &ADDITIONAL)?;
-        let wanted = Wanted::of(&asked.filters()?)?;
-        let size = asked.page_size(PAGE, MAX_PAGE)?;
-        let sort = asked.sort(&["id", "created", "updated", "email"])?;
+        let wanted = Wanted::of(asked.filters())?;
+        let size = asked.page_size();
+        let sort = asked.sort();
         let (profiles, next) = match wanted.lookups.first() {
             Some(lookup) => {
                 let mut found = self.look_up(lookup).await?;
@@ -108,17 +165,16 @@ impl Api {
             }
             None => self.walk_profiles(asked, &wanted, sort, size).await?,
         };
-        let resources: ApiResult<Vec<Value>> =
-            profiles.iter().map(|profile| Ok(self.profile_resource(asked, profile)?.build())).collect();
-        Ok(Answer::ok(collection(asked, resources?, next.as_deref(), None)))
+        let data = profiles.iter().map(|profile| self.profile_resource(asked, profile).build()).collect();
+        Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
     }
 
     /// `GET /api/profiles/{id}`.
     pub(crate) async fn get_profile(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
-        let includes = asked.include(&["lists", "segments"])?;
+        let includes = asked.include();
         let profile = self.profile_by_id(id).await?.value;
-        let mut resource = self.resource_with(asked, &profile, &["subscriptions", ANALYTICS])?;
-        if asked.additional_fields("profile", &["subscriptions", ANALYTICS])?.contains(&ANALYTICS) {
+        let mut resource = self.profile_resource(asked, &profile);
+        if asked.additional_fields("profile").contains(&ANALYTICS) {
             resource = resource.attribute(ANALYTICS, self.predictive_analytics(&profile).await?);
         }
         let mut included = (!includes.is_empty()).then(Vec::new);
@@ -139,7 +195,6 @@ impl Api {
 
     /// `POST /api/profiles`: 201, or 409 with the id of the profile that has an identifier already.
     pub(crate) async fn create_profile(&self, asked: &Asked, bytes: &[u8]) -> ApiResult<Answer> {
-        asked.additional_fields("profile", &ADDITIONAL)?;
         let body = body::parse(bytes)?;
         let data = body::data(&body, "profile")?;
         let input = body::profile(&data)?;
@@ -160,7 +215,7 @@ impl Api {
             .await?;
         match outcome {
             Resolved::Profile { profile, created: true, .. } => {
-                Ok(Answer::created(single(asked, self.profile_resource(asked, &profile)?.build(), None)))
+                Ok(Answer::created(single(asked, self.profile_resource(asked, &profile).build(), None)))
             }
             Resolved::Profile { profile, created: false, .. } => {
                 Err(ApiError::duplicate_profile(&profile.id))
@@ -171,7 +226,6 @@ impl Api {
 
     /// `PATCH /api/profiles/{id}`.
     pub(crate) async fn update_profile(&self, asked: &Asked, id: &str, bytes: &[u8]) -> ApiResult<Answer> {
-        asked.additional_fields("profile", &ADDITIONAL)?;
         let body = body::parse(bytes)?;
         let data = body::data(&body, "profile")?;
         let named = data.required("id")?;
@@ -180,18 +234,17 @@ impl Api {
         }
         let input = body::profile(&data)?;
         let profile = self.patch_profile(id, &data, &input).await?;
-        Ok(Answer::ok(single(asked, self.profile_resource(asked, &profile)?.build(), None)))
+        Ok(Answer::ok(single(asked, self.profile_resource(asked, &profile).build(), None)))
     }
 
     /// `POST /api/profile-import`: 201 if the profile is new, else 200.
     pub(crate) async fn import_profile(&self, asked: &Asked, bytes: &[u8]) -> ApiResult<Answer> {
-        asked.additional_fields("profile", &ADDITIONAL)?;
         let body = body::parse(bytes)?;
         let data = body::data(&body, "profile")?;
         let input = body::profile(&data)?;
         if let Some(id) = &input.id {
             let profile = self.patch_profile(id, &data, &input).await?;
-            return Ok(Answer::ok(single(asked, self.profile_resource(asked, &profile)?.build(), None)));
+            return Ok(Answer::ok(single(asked, self.profile_resource(asked, &profile).build(), None)));
         }
         let identifiers = identifiers_of(&data, &input)?;
         let now = self.now();
@@ -215,7 +268,7 @@ impl Api {
         if !input.cleared.is_empty() {
             profile = self.patch_profile(&profile.id, &data, &input).await?;
         }
-        let document = single(asked, self.profile_resource(asked, &profile)?.build(), None);
+        let document = single(asked, self.profile_resource(asked, &profile).build(), None);
         Ok(if created { Answer::created(document) } else { Answer::ok(document) })
     }
 
@@ -351,26 +404,13 @@ impl Api {
     }
 
     /// A profile with what `additional-fields` asks for.
-    pub(crate) fn profile_resource<'a>(
-        &self,
-        asked: &'a Asked,
-        profile: &Profile,
-    ) -> ApiResult<Resource<'a>> {
-        self.resource_with(asked, profile, &ADDITIONAL)
-    }
-
-    fn resource_with<'a>(
-        &self,
-        asked: &'a Asked,
-        profile: &Profile,
-        known: &[&str],
-    ) -> ApiResult<Resource<'a>> {
-        let additional = asked.additional_fields("profile", known)?;
+    pub(crate) fn profile_resource<'a>(&self, asked: &'a Asked, profile: &Profile) -> Resource<'a> {
+        let additional = asked.additional_fields("profile");
         let mut resource = self.plain_profile_resource(asked, profile);
         if additional.contains(&"subscriptions") {
             resource = resource.attribute("subscriptions", subscriptions(profile));
         }
-        Ok(resource)
+        resource
     }
 
     #[allow(clippy::unused_self, reason = "its siblings need the API")]

@@ -10,9 +10,11 @@ use store::Cursor;
 
 use crate::error::{ApiError, ApiResult};
 use crate::filter::{Filter, Operator, Value, parse};
+use crate::operation::Operation;
 
 const CURSOR: &str = "page[cursor]";
 const SIZE: &str = "page[size]";
+const INCLUDE: &str = "include";
 
 /// A request without its body.
 pub(crate) struct Asked {
@@ -23,6 +25,8 @@ pub(crate) struct Asked {
     raw_path: String,
     raw_query: String,
     query: Vec<(String, String)>,
+    filters: Vec<Filter>,
+    page_size: usize,
     /// What the body is.
     pub(crate) format: Format,
 }
@@ -67,7 +71,59 @@ impl Asked {
             raw_path: uri.path().to_owned(),
             query: query.collect(),
             raw_query,
+            filters: Vec::new(),
+            page_size: 0,
             format: Format::of(request),
+        }
+    }
+
+    /// Refuses what the operation does not declare. What follows asks for nothing else.
+    pub(crate) fn check(&mut self, operation: &Operation) -> ApiResult<()> {
+        let query = &operation.query;
+        self.check_values(INCLUDE, query.includes)?;
+        for (name, _) in &self.query {
+            if let Some(kind) =
+                name.strip_prefix("additional-fields[").and_then(|rest| rest.strip_suffix(']'))
+            {
+                let known = query.additional.iter().find(|(of, _)| *of == kind);
+                self.check_values(name, known.map_or(&[], |(_, fields)| fields))?;
+            }
+        }
+        if let Some((field, _)) = self.sort().filter(|(field, _)| !query.sorts.contains(field)) {
+            let detail = format!("'{field}' is not a sort order of this resource.");
+            return Err(ApiError::parameter("sort", detail));
+        }
+        let filters = parse(self.parameter("filter").unwrap_or_default())
+            .map_err(|error| ApiError::parameter("filter", format!("Invalid filter provided: {error}.")))?;
+        let is_known = |filter: &&Filter| {
+            let known = query.filters.iter().find(|(field, _)| *field == filter.field);
+            known.is_some_and(|(_, operators)| operators.contains(&filter.operator))
+        };
+        if let Some(unknown) = filters.iter().find(|filter| !is_known(filter)) {
+            return Err(unsupported(unknown));
+        }
+        self.filters = filters;
+        if let Some((default, greatest)) = query.pages {
+            let bounds = || {
+                ApiError::parameter(
+                    SIZE,
+                    format!("The page size must be an integer between 1 and {greatest}."),
+                )
+            };
+            self.page_size = match self.parameter(SIZE) {
+                Some(size) => {
+                    size.parse().ok().filter(|size| (1..=greatest).contains(size)).ok_or_else(bounds)?
+                }
+                None => default,
+            };
+        }
+        Ok(())
+    }
+
+    fn check_values(&self, name: &str, known: &[&str]) -> ApiResult<()> {
+        match self.list(name).into_iter().find(|value| !known.contains(value)) {
+            Some(unknown) => Err(ApiError::parameter(name, format!("'{unknown}' is not supported here."))),
+            None => Ok(()),
         }
     }
 
@@ -99,44 +155,28 @@ impl Asked {
         self.query.iter().any(|(key, _)| *key == name).then(|| self.list(&name))
     }
 
-    /// `include`, each of which must be known.
-    pub(crate) fn include(&self, known: &[&str]) -> ApiResult<Vec<&str>> {
-        self.known_values("include", known)
+    /// `include`.
+    pub(crate) fn include(&self) -> Vec<&str> {
+        self.list(INCLUDE)
     }
 
-    /// `additional-fields[kind]`, each of which must be known.
-    pub(crate) fn additional_fields(&self, kind: &str, known: &[&str]) -> ApiResult<Vec<&str>> {
-        self.known_values(&format!("additional-fields[{kind}]"), known)
-    }
-
-    fn known_values(&self, name: &str, known: &[&str]) -> ApiResult<Vec<&str>> {
-        let values = self.list(name);
-        match values.iter().find(|value| !known.contains(value)) {
-            Some(unknown) => Err(ApiError::parameter(name, format!("'{unknown}' is not supported here."))),
-            None => Ok(values),
-        }
+    /// `additional-fields[kind]`.
+    pub(crate) fn additional_fields(&self, kind: &str) -> Vec<&str> {
+        self.list(&format!("additional-fields[{kind}]"))
     }
 
     /// `sort`: the field and whether it descends.
-    pub(crate) fn sort(&self, known: &[&str]) -> ApiResult<Option<(&str, bool)>> {
-        let Some(sort) = self.parameter("sort") else { return Ok(None) };
-        let (field, descending) = match sort.strip_prefix('-') {
+    pub(crate) fn sort(&self) -> Option<(&str, bool)> {
+        let sort = self.parameter("sort")?;
+        Some(match sort.strip_prefix('-') {
             Some(field) => (field, true),
             None => (sort, false),
-        };
-        if known.contains(&field) {
-            Ok(Some((field, descending)))
-        } else {
-            Err(ApiError::parameter("sort", format!("'{sort}' is not a sort order of this resource.")))
-        }
+        })
     }
 
-    /// `page[size]`.
-    pub(crate) fn page_size(&self, default: usize, max: usize) -> ApiResult<usize> {
-        let Some(size) = self.parameter(SIZE) else { return Ok(default) };
-        size.parse().ok().filter(|size| (1..=max).contains(size)).ok_or_else(|| {
-            ApiError::parameter(SIZE, format!("The page size must be an integer between 1 and {max}."))
-        })
+    /// `page[size]`, or the operation's default.
+    pub(crate) fn page_size(&self) -> usize {
+        self.page_size
     }
 
     /// `page[cursor]` as it was given out, whatever a client library made of it: one keeps the equals sign in front
@@ -164,9 +204,8 @@ impl Asked {
     }
 
     /// `filter`.
-    pub(crate) fn filters(&self) -> ApiResult<Vec<Filter>> {
-        parse(self.parameter("filter").unwrap_or_default())
-            .map_err(|error| ApiError::parameter("filter", format!("Invalid filter provided: {error}.")))
+    pub(crate) fn filters(&self) -> &[Filter] {
+        &self.filters
     }
 
     /// The request's own address.

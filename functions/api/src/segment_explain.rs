@@ -10,7 +10,9 @@ use store::SegmentRecord;
 use crate::Api;
 use crate::document::{Answer, Resource, single, time};
 use crate::error::{ApiError, ApiResult};
+use crate::operation::Operation;
 use crate::request::Asked;
+use crate::shapes;
 
 /// What is known of a profile at an instant.
 struct Known<'a> {
@@ -21,6 +23,12 @@ struct Known<'a> {
     /// What each active segment asks about: the place of the condition, and the id.
     asked: BTreeMap<&'a str, Vec<(String, String)>>,
 }
+
+pub(crate) static OPERATIONS: &[Operation] =
+    &[Operation::get("explain_segment", "/api/segments/{id}/explain", &["profiles:read", "segments:read"])
+        .parameters(&["profile"])
+        .gives_one::<shapes::Explanation>(200, "segment-explanation")
+        .by(|call| Box::pin(call.api.explain_segment(call.asked, call.id)))];
 
 impl Api {
     /// `GET /api/segments/{id}/explain?profile={id}`: per condition what it measures, whether it holds, and when

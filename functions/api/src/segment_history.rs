@@ -7,19 +7,42 @@ use store::{HISTORY_DAYS, Page, Transition};
 use crate::Api;
 use crate::document::{Answer, Resource, collection, identifier, time};
 use crate::error::ApiResult;
+use crate::operation::{ANY, COMPARED, Operation};
 use crate::request::{Asked, Bounds, filter_texts, unsupported};
+use crate::shapes;
 
 const PAGE: usize = 20;
 const MAX_PAGE: usize = 100;
+
+pub(crate) static OPERATIONS: &[Operation] = &[
+    Operation::get(
+        "get_history_for_profile",
+        "/api/profiles/{id}/segment-history",
+        &["profiles:read", "segments:read"],
+    )
+    .filters(&[("at", COMPARED), ("segment_id", ANY)])
+    .pages(PAGE, MAX_PAGE)
+    .gives_page::<shapes::Transition>("segment-transition")
+    .by(|call| Box::pin(call.api.profile_history(call.asked, call.id))),
+    Operation::get(
+        "get_history_for_segment",
+        "/api/segments/{id}/history",
+        &["profiles:read", "segments:read"],
+    )
+    .filters(&[("at", COMPARED)])
+    .pages(PAGE, MAX_PAGE)
+    .gives_page::<shapes::Transition>("segment-transition")
+    .by(|call| Box::pin(call.api.segment_history(call.asked, call.id))),
+];
 
 impl Api {
     /// `GET /api/profiles/{id}/segment-history`.
     pub(crate) async fn profile_history(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
         let profile = self.profile_by_id(id).await?.value;
-        let filters = asked.filters()?;
+        let filters = asked.filters();
         let mut bounds = self.kept();
         let mut segments: Option<Vec<&str>> = None;
-        for filter in &filters {
+        for filter in filters {
             match filter.field.as_str() {
                 "at" => bounds.narrow_by_instant(filter)?,
                 "segment_id" => {
@@ -32,7 +55,7 @@ impl Api {
                 _ => return Err(unsupported(filter)),
             }
         }
-        let (after, size) = (asked.cursor()?, asked.page_size(PAGE, MAX_PAGE)?);
+        let (after, size) = (asked.cursor()?, asked.page_size());
         let page = match segments {
             // Two conditions that nothing fulfils.
             Some(segments) if segments.is_empty() => Page::last(Vec::new()),
@@ -48,13 +71,13 @@ impl Api {
     pub(crate) async fn segment_history(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
         self.segment_by_id(id).await?;
         let mut bounds = self.kept();
-        for filter in asked.filters()? {
+        for filter in asked.filters() {
             match filter.field.as_str() {
                 "at" => bounds.narrow_by_instant(&filter)?,
                 _ => return Err(unsupported(&filter)),
             }
         }
-        let (after, size) = (asked.cursor()?, asked.page_size(PAGE, MAX_PAGE)?);
+        let (after, size) = (asked.cursor()?, asked.page_size());
         history(asked, self.store.segment_history(id, bounds.pair(), after, size).await?)
     }
 
@@ -66,7 +89,6 @@ impl Api {
 }
 
 fn history(asked: &Asked, page: Page<Transition>) -> ApiResult<Answer> {
-    asked.include(&[])?;
     let data = page.items.iter().map(|transition| transition_resource(asked, transition)).collect();
     let next = page.next.map(|cursor| cursor.encode());
     Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))

@@ -8,11 +8,28 @@ use store::{Job, JobKind, JobMessage, JobState, PROFILE_SHARDS, SegmentRecord};
 use crate::Api;
 use crate::document::{Answer, Resource, collection, page_of, single, time};
 use crate::error::{ApiError, ApiResult};
+use crate::operation::{ANY, Operation, Tier};
 use crate::ports::Queue;
 use crate::request::{Asked, filter_texts, unsupported};
+use crate::shapes;
 
 const PAGE: usize = 20;
 const MAX_PAGE: usize = 100;
+
+pub(crate) static OPERATIONS: &[Operation] = &[
+    Operation::post("recalculate_segment", "/api/segments/{id}/recalculate", &["segments:write"])
+        .limited(Tier::Small)
+        .gives_one::<shapes::SegmentJob>(202, "segment-job")
+        .by(|call| Box::pin(call.api.recalculate_segment(call.asked, call.id))),
+    Operation::get("get_segment_jobs", "/api/segment-jobs", &["segments:read"])
+        .filters(&[("segment_id", ANY), ("state", ANY)])
+        .pages(PAGE, MAX_PAGE)
+        .gives_page::<shapes::SegmentJob>("segment-job")
+        .by(|call| Box::pin(call.api.list_segment_jobs(call.asked))),
+    Operation::get("get_segment_job", "/api/segment-jobs/{id}", &["segments:read"])
+        .gives_one::<shapes::SegmentJob>(200, "segment-job")
+        .by(|call| Box::pin(call.api.get_segment_job(call.asked, call.id))),
+];
 
 impl Api {
     /// `GET /api/segment-jobs`: the work that segments wait for. What is finished is gone.
@@ -20,7 +37,7 @@ impl Api {
         let now = self.now();
         let mut jobs = self.store.jobs().await?;
         jobs.retain(is_of_segments);
-        for filter in asked.filters()? {
+        for filter in asked.filters() {
             let values = filter_texts(&filter)?;
             match filter.field.as_str() {
                 "segment_id" => jobs.retain(|job| segment_of(job).is_some_and(|id| values.contains(&id))),
@@ -28,8 +45,7 @@ impl Api {
                 _ => return Err(unsupported(&filter)),
             }
         }
-        asked.include(&[])?;
-        let size = asked.page_size(PAGE, MAX_PAGE)?;
+        let size = asked.page_size();
         let key = |job: &Job| format!("{:014}#{}", job.created_at.as_millis().max(0), job.id);
         let (page, next) = page_of(asked, jobs, key, true, size)?;
         let data = page.iter().map(|job| job_resource(asked, job, now)).collect();

@@ -10,11 +10,21 @@ use crate::Api;
 use crate::body::{self, Node};
 use crate::document::{Answer, single};
 use crate::error::ApiResult;
+use crate::operation::{Operation, Tier};
 use crate::request::Asked;
 use crate::segments::read_definition;
+use crate::shapes;
 
 /// How long profiles are looked at while the request waits, in milliseconds.
 const LOOK_MS: i64 = 18_000;
+
+pub(crate) static OPERATIONS: &[Operation] =
+    &[Operation::post("preview_segment", "/api/segments/preview", &["profiles:read", "segments:read"])
+        .limited(Tier::Medium)
+        .takes::<shapes::NewPreview>("segment-preview")
+        .gives_one::<shapes::Preview>(200, "segment-preview")
+        .or(202)
+        .by(|call| Box::pin(call.api.preview_segment(call.asked, call.body)))];
 
 impl Api {
     /// `POST /api/segments/preview`.

@@ -11,15 +11,76 @@ use crate::body::{self, Fields, Node};
 use crate::document::{Answer, Resource, collection, page_of, single, time};
 use crate::error::{ApiError, ApiResult, Source};
 use crate::filter::Filter;
-use crate::members::Group;
+use crate::members::{Group, MAX_MEMBER_PAGE, MEMBER_FILTERS, MEMBER_PAGE};
 use crate::named::{self, PAGE};
+use crate::operation::{AFTER, ANY, EQUALS, Operation, Tier};
+use crate::profiles::ADDITIONAL;
 use crate::request::{Asked, bad_value, filter_texts};
 use crate::segment_references::refuse_if_asked;
+use crate::shapes;
 
 const MAX_NAME: usize = 255;
 const IN_USE: &str = "segment_in_use";
 /// How often a write that lost a race is tried again.
 const ATTEMPTS: u32 = 8;
+
+pub(crate) static OPERATIONS: &[Operation] = &[
+    Operation::get("get_segments", "/api/segments", &["segments:read"])
+        .filters(&[
+            ("name", ANY),
+            ("id", ANY),
+            ("created", AFTER),
+            ("updated", AFTER),
+            ("is_active", ANY),
+            ("is_starred", EQUALS),
+        ])
+        .sorts(&["id", "name", "created", "updated"])
+        .fields(&["segment"])
+        .pages(PAGE, PAGE)
+        .gives_page::<shapes::Segment>("segment")
+        .by(|call| Box::pin(call.api.list_segments(call.asked))),
+    Operation::post("create_segment", "/api/segments", &["segments:write"])
+        .limited(Tier::ExtraSmall)
+        .takes::<shapes::NewSegment>("segment")
+        .gives_one::<shapes::Segment>(201, "segment")
+        .by(|call| Box::pin(call.api.create_segment(call.asked, call.body))),
+    Operation::get("get_segment", "/api/segments/{id}", &["segments:read"])
+        .additional(&[("segment", &["profile_count", "job"])])
+        .fields(&["segment"])
+        .gives_one::<shapes::Segment>(200, "segment")
+        .by(|call| Box::pin(call.api.get_segment(call.asked, call.id))),
+    Operation::patch("update_segment", "/api/segments/{id}", &["segments:write"])
+        .limited(Tier::ExtraSmall)
+        .takes::<shapes::NewSegment>("segment")
+        .gives_one::<shapes::Segment>(200, "segment")
+        .by(|call| Box::pin(call.api.update_segment(call.asked, call.id, call.body))),
+    Operation::delete("delete_segment", "/api/segments/{id}", &["segments:write"])
+        .limited(Tier::Small)
+        .gives_nothing(204)
+        .by(|call| Box::pin(call.api.delete_segment(call.id))),
+    Operation::get(
+        "get_profiles_for_segment",
+        "/api/segments/{id}/profiles",
+        &["profiles:read", "segments:read"],
+    )
+    .filters(&MEMBER_FILTERS)
+    .sorts(&["joined_group_at"])
+    .additional(&[("profile", &ADDITIONAL)])
+    .fields(&["profile"])
+    .pages(MEMBER_PAGE, MAX_MEMBER_PAGE)
+    .gives_page::<shapes::Member>("profile")
+    .by(|call| Box::pin(call.api.segment_profiles(call.asked, call.id, false))),
+    Operation::get(
+        "get_profile_ids_for_segment",
+        "/api/segments/{id}/relationships/profiles",
+        &["profiles:read", "segments:read"],
+    )
+    .filters(&MEMBER_FILTERS)
+    .sorts(&["joined_group_at"])
+    .pages(MEMBER_PAGE, MAX_MEMBER_PAGE)
+    .gives_ids("profile")
+    .by(|call| Box::pin(call.api.segment_profiles(call.asked, call.id, true))),
+];
 
 impl Api {
     /// `POST /api/segments`.
@@ -63,12 +124,11 @@ impl Api {
     /// `GET /api/segments`.
     pub(crate) async fn list_segments(&self, asked: &Asked) -> ApiResult<Answer> {
         let mut segments = self.store.segments().await?;
-        for filter in asked.filters()? {
+        for filter in asked.filters() {
             keep_matching(&mut segments, &filter)?;
         }
-        asked.include(&[])?;
-        let size = asked.page_size(PAGE, PAGE)?;
-        let (key, descending) = named::sorted(asked)?;
+        let size = asked.page_size();
+        let (key, descending) = named::sorted(asked);
         let (page, next) = page_of(asked, segments, key, descending, size)?;
         let data = page.iter().map(|segment| self.segment_resource(asked, segment).build()).collect();
         Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
@@ -76,8 +136,7 @@ impl Api {
 
     /// `GET /api/segments/{id}`.
     pub(crate) async fn get_segment(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
-        asked.include(&[])?;
-        let additional = asked.additional_fields("segment", &["profile_count", "job"])?;
+        let additional = asked.additional_fields("segment");
         let segment = self.segment_by_id(id).await?;
         let mut resource = self.segment_resource(asked, &segment);
         if additional.contains(&"profile_count") {

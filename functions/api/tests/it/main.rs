@@ -11,6 +11,7 @@ mod events;
 mod filter;
 mod imports;
 mod lists;
+mod openapi;
 mod predictions;
 mod profiles;
 mod segment_explain;
@@ -254,6 +255,7 @@ impl World {
     }
 
     async fn request(&self, request: Request<Body>) -> Reply {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
@@ -263,6 +265,7 @@ impl World {
             let kind = if body.get("$schema").is_some() { "schema" } else { "vnd.api" };
             assert_eq!(parts.headers["content-type"], format!("application/{kind}+json"));
         }
+        openapi::check(&method, &uri, parts.status, &body);
         Reply { status: parts.status, headers: parts.headers, body }
     }
 

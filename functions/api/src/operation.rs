@@ -1,0 +1,353 @@
+//! What an operation of the API is: where it is, who may use it, what it takes, what it answers.
+//!
+//! Each module declares its own, with Klaviyo's names where Klaviyo has the operation. Addresses, authorisation, rate
+//! limits, the reading of queries and the OpenAPI document all follow from these declarations.
+
+use std::borrow::Cow;
+
+use futures::future::BoxFuture;
+use http::{Method, StatusCode};
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
+
+use crate::Api;
+use crate::document::Answer;
+use crate::error::{ApiError, ApiResult};
+use crate::filter::Operator;
+use crate::operations;
+use crate::request::Asked;
+
+/// One operation.
+pub(crate) struct Operation {
+    /// Klaviyo's `operationId`, or ours.
+    pub(crate) name: &'static str,
+    pub(crate) method: Method,
+    /// With `{…}` where an id stands.
+    pub(crate) path: &'static str,
+    /// In Klaviyo's names; the key needs all of them.
+    pub(crate) scopes: &'static [&'static str],
+    pub(crate) limit: Tier,
+    pub(crate) query: Query,
+    pub(crate) takes: Option<Taken>,
+    pub(crate) gives: Given,
+    /// Another status of success.
+    pub(crate) or: Option<u16>,
+    pub(crate) run: Run,
+}
+
+/// Does what a request wants.
+pub(crate) type Run = for<'a> fn(Call<'a>) -> BoxFuture<'a, ApiResult<Answer>>;
+
+/// A request that may be done.
+pub(crate) struct Call<'a> {
+    pub(crate) api: &'a Api,
+    pub(crate) asked: &'a Asked,
+    /// The last `{…}` of the path.
+    pub(crate) id: &'a str,
+    pub(crate) body: &'a [u8],
+}
+
+/// How often an operation may be called: requests a second and a minute, as Klaviyo's tiers have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tier {
+    /// 1 a second, 15 a minute.
+    ExtraSmall,
+    /// 3 and 60.
+    Small,
+    /// 10 and 150.
+    Medium,
+    /// 75 and 750.
+    Large,
+    /// 350 and 3500.
+    ExtraLarge,
+}
+
+/// What may stand in a query.
+pub(crate) struct Query {
+    pub(crate) filters: &'static [(&'static str, &'static [Operator])],
+    pub(crate) sorts: &'static [&'static str],
+    pub(crate) includes: &'static [&'static str],
+    /// `additional-fields` by kind of resource.
+    pub(crate) additional: &'static [(&'static str, &'static [&'static str])],
+    /// Kinds of resources of which `fields` may name some.
+    pub(crate) fields: &'static [&'static str],
+    /// The default and the greatest size of a page.
+    pub(crate) pages: Option<(usize, usize)>,
+    /// Parameters of the operation's own.
+    pub(crate) others: &'static [&'static str],
+}
+
+/// What a body is.
+pub(crate) struct Taken {
+    /// `type` of the resource of which the shape is `attributes`; else it is the body itself.
+    pub(crate) kind: Option<&'static str>,
+    pub(crate) shape: Shape,
+}
+
+/// What an answer is.
+pub(crate) struct Given {
+    pub(crate) status: u16,
+    pub(crate) body: GivenBody,
+}
+
+pub(crate) enum GivenBody {
+    Nothing,
+    /// A resource of a kind, with its attributes.
+    One(&'static str, Shape),
+    Page(&'static str, Shape),
+    /// A kind and an id.
+    OneId(&'static str),
+    Ids(&'static str),
+    /// No document of JSON:API.
+    Other(Shape),
+}
+
+/// A type that says what something looks like.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) name: fn() -> Cow<'static, str>,
+    pub(crate) schema: fn() -> RefOr<Schema>,
+    /// The types it is made of.
+    pub(crate) parts: fn(&mut Vec<(String, RefOr<Schema>)>),
+}
+
+impl Shape {
+    pub(crate) const fn of<T: ToSchema>() -> Self {
+        Self { name: T::name, schema: T::schema, parts: T::schemas }
+    }
+}
+
+/// `equals`
+pub(crate) const EQUALS: &[Operator] = &[Operator::Equals];
+/// `equals` one, or `any` of some
+pub(crate) const ANY: &[Operator] = &[Operator::Any, Operator::Equals];
+/// `has`
+pub(crate) const HAS: &[Operator] = &[Operator::Has];
+/// Later than.
+pub(crate) const AFTER: &[Operator] = &[Operator::GreaterThan];
+/// Later or earlier than.
+pub(crate) const AROUND: &[Operator] = &[Operator::GreaterThan, Operator::LessThan];
+/// All four comparisons.
+pub(crate) const COMPARED: &[Operator] =
+    &[Operator::GreaterOrEqual, Operator::GreaterThan, Operator::LessOrEqual, Operator::LessThan];
+
+impl Operation {
+    const fn new(
+        method: Method,
+        name: &'static str,
+        path: &'static str,
+        scopes: &'static [&'static str],
+    ) -> Self {
+        Self {
+            name,
+            method,
+            path,
+            scopes,
+            limit: Tier::Large,
+            query: Query {
+                filters: &[],
+                sorts: &[],
+                includes: &[],
+                additional: &[],
+                fields: &[],
+                pages: None,
+                others: &[],
+            },
+            takes: None,
+            gives: Given { status: 200, body: GivenBody::Nothing },
+            or: None,
+            run: |_| Box::pin(async { Ok(Answer::empty(StatusCode::OK)) }),
+        }
+    }
+
+    pub(crate) const fn get(name: &'static str, path: &'static str, scopes: &'static [&'static str]) -> Self {
+        Self::new(Method::GET, name, path, scopes)
+    }
+
+    pub(crate) const fn post(
+        name: &'static str,
+        path: &'static str,
+        scopes: &'static [&'static str],
+    ) -> Self {
+        Self::new(Method::POST, name, path, scopes)
+    }
+
+    pub(crate) const fn patch(
+        name: &'static str,
+        path: &'static str,
+        scopes: &'static [&'static str],
+    ) -> Self {
+        Self::new(Method::PATCH, name, path, scopes)
+    }
+
+    pub(crate) const fn delete(
+        name: &'static str,
+        path: &'static str,
+        scopes: &'static [&'static str],
+    ) -> Self {
+        Self::new(Method::DELETE, name, path, scopes)
+    }
+
+    /// How often it may be called; [`Tier::Large`] unless this says something else.
+    pub(crate) const fn limited(mut self, limit: Tier) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    pub(crate) const fn filters(mut self, filters: &'static [(&'static str, &'static [Operator])]) -> Self {
+        self.query.filters = filters;
+        self
+    }
+
+    pub(crate) const fn sorts(mut self, sorts: &'static [&'static str]) -> Self {
+        self.query.sorts = sorts;
+        self
+    }
+
+    pub(crate) const fn includes(mut self, includes: &'static [&'static str]) -> Self {
+        self.query.includes = includes;
+        self
+    }
+
+    pub(crate) const fn additional(
+        mut self,
+        additional: &'static [(&'static str, &'static [&'static str])],
+    ) -> Self {
+        self.query.additional = additional;
+        self
+    }
+
+    pub(crate) const fn fields(mut self, fields: &'static [&'static str]) -> Self {
+        self.query.fields = fields;
+        self
+    }
+
+    pub(crate) const fn pages(mut self, default: usize, greatest: usize) -> Self {
+        self.query.pages = Some((default, greatest));
+        self
+    }
+
+    /// Parameters of its own.
+    pub(crate) const fn parameters(mut self, others: &'static [&'static str]) -> Self {
+        self.query.others = others;
+        self
+    }
+
+    /// A resource of this kind, whose attributes have this shape.
+    pub(crate) const fn takes<T: ToSchema>(mut self, kind: &'static str) -> Self {
+        self.takes = Some(Taken { kind: Some(kind), shape: Shape::of::<T>() });
+        self
+    }
+
+    /// A body of this shape.
+    pub(crate) const fn takes_body<T: ToSchema>(mut self) -> Self {
+        self.takes = Some(Taken { kind: None, shape: Shape::of::<T>() });
+        self
+    }
+
+    const fn gives(mut self, status: u16, body: GivenBody) -> Self {
+        self.gives = Given { status, body };
+        self
+    }
+
+    /// A resource of this kind, whose attributes have this shape.
+    pub(crate) const fn gives_one<T: ToSchema>(self, status: u16, kind: &'static str) -> Self {
+        self.gives(status, GivenBody::One(kind, Shape::of::<T>()))
+    }
+
+    /// A page of them.
+    pub(crate) const fn gives_page<T: ToSchema>(self, kind: &'static str) -> Self {
+        self.gives(200, GivenBody::Page(kind, Shape::of::<T>()))
+    }
+
+    /// A kind and an id.
+    pub(crate) const fn gives_id(self, kind: &'static str) -> Self {
+        self.gives(200, GivenBody::OneId(kind))
+    }
+
+    /// A page of them.
+    pub(crate) const fn gives_ids(self, kind: &'static str) -> Self {
+        self.gives(200, GivenBody::Ids(kind))
+    }
+
+    /// No body.
+    pub(crate) const fn gives_nothing(self, status: u16) -> Self {
+        self.gives(status, GivenBody::Nothing)
+    }
+
+    /// What is no document of JSON:API.
+    pub(crate) const fn gives_other<T: ToSchema>(self, status: u16) -> Self {
+        self.gives(status, GivenBody::Other(Shape::of::<T>()))
+    }
+
+    /// Another status of success.
+    pub(crate) const fn or(mut self, status: u16) -> Self {
+        self.or = Some(status);
+        self
+    }
+
+    pub(crate) const fn by(mut self, run: Run) -> Self {
+        self.run = run;
+        self
+    }
+}
+
+impl Tier {
+    /// Requests a second.
+    pub(crate) const fn burst(self) -> u32 {
+        match self {
+            Self::ExtraSmall => 1,
+            Self::Small => 3,
+            Self::Medium => 10,
+            Self::Large => 75,
+            Self::ExtraLarge => 350,
+        }
+    }
+
+    /// Requests a minute.
+    pub(crate) const fn steady(self) -> u32 {
+        match self {
+            Self::ExtraSmall => 15,
+            Self::Small => 60,
+            Self::Medium => 150,
+            Self::Large => 750,
+            Self::ExtraLarge => 3500,
+        }
+    }
+}
+
+/// The operation that a request wants, and the id in its path. 404 for a path nobody knows, 405 for a method that its
+/// path does not know.
+pub(crate) fn find<'a>(method: &Method, path: &'a [String]) -> ApiResult<(&'static Operation, &'a str)> {
+    let mut allowed: Vec<&str> = Vec::new();
+    for operation in operations::all() {
+        let Some(id) = matches(operation.path, path) else { continue };
+        if operation.method == *method {
+            return Ok((operation, id));
+        }
+        allowed.push(operation.method.as_str());
+    }
+    if allowed.is_empty() {
+        let detail = "There is nothing at this address.";
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "not_found", "Not found.", detail));
+    }
+    let detail = format!("{method} is not allowed here.");
+    let error =
+        ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed.", detail);
+    Err(ApiError { allow: Some(allowed.join(", ").into()), ..error })
+}
+
+/// The last id in the path, empty if the operation has none; `None` if it is another operation's path.
+fn matches<'a>(operation: &str, path: &'a [String]) -> Option<&'a str> {
+    let mut id = "";
+    let mut parts = path.iter();
+    for wanted in operation.split('/').filter(|part| !part.is_empty()) {
+        let part = parts.next()?;
+        if wanted.starts_with('{') {
+            id = part;
+        } else if wanted != part {
+            return None;
+        }
+    }
+    parts.next().is_none().then_some(id)
+}

@@ -1,0 +1,35 @@
+//! All operations there are.
+
+use crate::operation::Operation;
+use crate::{
+    authorize, bulk_events, bulk_profiles, connections, dead_letters, events, imports, lists, metrics,
+    parity, platforms, predictions, profiles, segment_explain, segment_history, segment_jobs,
+    segment_preview, segments,
+};
+
+/// By module: a further one is a further line.
+static ALL: &[&[Operation]] = &[
+    events::OPERATIONS,
+    bulk_events::OPERATIONS,
+    metrics::OPERATIONS,
+    profiles::OPERATIONS,
+    bulk_profiles::OPERATIONS,
+    lists::OPERATIONS,
+    segments::OPERATIONS,
+    segment_preview::OPERATIONS,
+    segment_explain::OPERATIONS,
+    segment_history::OPERATIONS,
+    segment_jobs::OPERATIONS,
+    predictions::OPERATIONS,
+    connections::OPERATIONS,
+    authorize::OPERATIONS,
+    imports::OPERATIONS,
+    parity::OPERATIONS,
+    platforms::OPERATIONS,
+    dead_letters::OPERATIONS,
+];
+
+/// All of them.
+pub(crate) fn all() -> impl Iterator<Item = &'static Operation> {
+    ALL.iter().copied().flatten()
+}

@@ -1,0 +1,64 @@
+//! Many at once.
+
+use utoipa::ToSchema;
+
+use super::{Object, Time};
+
+/// Many events.
+#[derive(ToSchema)]
+pub(crate) struct NewEvents {
+    /// Profiles, each with its events: 1000 events at most.
+    #[schema(rename = "events-bulk-create")]
+    events_bulk_create: Object,
+}
+
+/// Many profiles.
+#[derive(ToSchema)]
+pub(crate) struct NewProfiles {
+    /// 10 000 at most.
+    profiles: Object,
+}
+
+/// What became of many profiles.
+#[derive(ToSchema)]
+pub(crate) struct ProfileImport {
+    status: ImportStatus,
+    created_at: Time,
+    total_count: u64,
+    completed_count: u64,
+    failed_count: u64,
+    started_at: Option<Time>,
+    completed_at: Option<Time>,
+    expires_at: Time,
+}
+
+/// What became of a file of events; of JSON nothing is said.
+#[derive(ToSchema)]
+pub(crate) struct EventImport {
+    status: ImportStatus,
+    created_at: Time,
+    total_count: u64,
+    completed_count: u64,
+    failed_count: u64,
+}
+
+/// How far an import is.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum ImportStatus {
+    Queued,
+    Processing,
+    Complete,
+    Cancelled,
+}
+
+/// Why a row was not taken.
+#[derive(ToSchema)]
+pub(crate) struct ImportError {
+    code: String,
+    title: String,
+    detail: String,
+    source: Object,
+    /// Always null: rows are not kept.
+    original_payload: Option<Object>,
+}

@@ -238,7 +238,6 @@ fn resource(kind: &'static str, shape: Shape) -> ObjectBuilder {
         .property("relationships", ObjectBuilder::new())
         .property("links", links)
         .required("attributes")
-        .required("links")
 }
 
 fn refusal(meaning: &str) -> Response {

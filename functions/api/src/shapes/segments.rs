@@ -69,7 +69,13 @@ pub(crate) struct NewPreview {
 #[derive(ToSchema)]
 pub(crate) struct Preview {
     is_complete: bool,
-    profile_count: u64,
+    count: u64,
+    /// Ids of some of them.
+    #[schema(max_items = 10)]
+    sample: Vec<String>,
+    profiles_seen: u64,
+    /// What to send to go on.
+    r#continue: Option<String>,
 }
 
 /// Why somebody belongs to a segment, or does not.

@@ -262,7 +262,7 @@ pub(crate) fn profile(resource: &Fields<'_>) -> ApiResult<ProfileInput> {
     Ok(input)
 }
 
-fn identifier(name: &str, node: &Node<'_>) -> ApiResult<String> {
+pub(crate) fn identifier(name: &str, node: &Node<'_>) -> ApiResult<String> {
     match name {
         "email" => {
             let email = normalize_email(node.text_of(MAX_EMAIL)?);

@@ -266,11 +266,30 @@ impl Stop {
 }
 
 /// A page without anything but text.
-fn page(status: StatusCode, title: &str, text: &str) -> Response<Body> {
+pub(crate) fn page(status: StatusCode, title: &str, text: &str) -> Response<Body> {
+    page_with(status, title, text, "")
+}
+
+/// A page with a button that sends the browser to its own address again, to do what opening it does not.
+pub(crate) fn page_with_button(title: &str, text: &str, button: &str) -> Response<Body> {
+    let button = format!("<form method=\"post\"><button>{}</button></form>", escaped(button));
+    let mut response = page_with(StatusCode::OK, title, text, &button);
+    response.headers_mut().insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+        ),
+    );
+    response
+}
+
+/// `more` is HTML.
+fn page_with(status: StatusCode, title: &str, text: &str, more: &str) -> Response<Body> {
     let (title, text) = (escaped(title), escaped(text));
     let html = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
-         content=\"width=device-width\"><title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>\n"
+         content=\"width=device-width\"><title>{title}</title></head><body><h1>{title}</h1><p>{text}</p>{more}</body>\
+         </html>\n"
     );
     let mut response = Response::new(Body::from(html));
     *response.status_mut() = status;

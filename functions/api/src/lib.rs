@@ -7,6 +7,7 @@ mod browser;
 mod bulk_events;
 mod bulk_profiles;
 mod connections;
+mod consent;
 mod dead_letters;
 mod document;
 mod error;
@@ -50,7 +51,7 @@ use oauth::Grants;
 use platform::{Platform, SecretStore};
 use runtime::{Clients, Clock, Config};
 use serde_json::json;
-use store::Store;
+use store::{OptIn, Store};
 
 pub use auth::key_digest;
 pub use authorize::Authorizing;
@@ -78,6 +79,8 @@ pub struct Api {
     zone: TimeZone,
     extractor: Option<Extractor>,
     authorizing: Option<Authorizing>,
+    /// What somebody must do who subscribes without a list.
+    opt_in: OptIn,
     keys: Keys,
 }
 
@@ -118,6 +121,7 @@ impl Api {
             zone,
             extractor: None,
             authorizing: None,
+            opt_in: OptIn::DoubleOptIn,
             keys: Keys::default(),
         }
     }
@@ -160,7 +164,12 @@ impl Api {
             public_url: config.optional("PUBLIC_URL"),
             zone,
         });
-        Ok(api.asking(extractor).authorizing_with(authorizing))
+        let opt_in = match config.optional("OPT_IN_PROCESS").as_deref() {
+            None | Some("double_opt_in") => OptIn::DoubleOptIn,
+            Some("single_opt_in") => OptIn::SingleOptIn,
+            Some(_) => anyhow::bail!("OPT_IN_PROCESS is neither double_opt_in nor single_opt_in"),
+        };
+        Ok(api.asking(extractor).authorizing_with(authorizing).opting_in(opt_in))
     }
 
     /// With a way to ask platforms.
@@ -173,6 +182,12 @@ impl Api {
     #[must_use]
     pub fn authorizing_with(self, authorizing: Authorizing) -> Self {
         Self { authorizing: Some(authorizing), ..self }
+    }
+
+    /// With what somebody must do who subscribes without a list.
+    #[must_use]
+    pub fn opting_in(self, opt_in: OptIn) -> Self {
+        Self { opt_in, ..self }
     }
 
     fn extractor(&self) -> ApiResult<&Extractor> {
@@ -209,6 +224,9 @@ pub fn router(api: Arc<Api>) -> Router {
     async fn handle(State(api): State<Arc<Api>>, request: Request<Body>) -> Response<Body> {
         if browser::is_meant(request.uri().path()) {
             return Box::pin(api.browse(&request.map(drop))).await;
+        }
+        if consent::is_meant(request.uri().path()) {
+            return Box::pin(api.confirm_in_browser(&request.map(drop))).await;
         }
         let outcome = Box::pin(api.answer(request)).await;
         match outcome {

@@ -2,8 +2,8 @@
 
 use crate::operation::Operation;
 use crate::{
-    authorize, bulk_events, bulk_profiles, connections, dead_letters, events, imports, lists, metrics,
-    parity, platforms, predictions, profiles, segment_explain, segment_history, segment_jobs,
+    authorize, bulk_events, bulk_profiles, connections, consent, dead_letters, events, imports, lists,
+    metrics, parity, platforms, predictions, profiles, segment_explain, segment_history, segment_jobs,
     segment_preview, segments,
 };
 
@@ -15,6 +15,7 @@ static ALL: &[&[Operation]] = &[
     profiles::OPERATIONS,
     bulk_profiles::OPERATIONS,
     lists::OPERATIONS,
+    consent::OPERATIONS,
     segments::OPERATIONS,
     segment_preview::OPERATIONS,
     segment_explain::OPERATIONS,

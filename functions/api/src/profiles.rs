@@ -1,14 +1,15 @@
 //! Profiles: read, created and changed at once.
 
-use canonical::fact::{Channel, ConsentStatus};
 use canonical::identity::{Identifier, Identifiers};
-use canonical::profile::Consent;
 use canonical::{Instant, Profile};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use store::{Error, ProfileSort, Resolved, Versioned};
 
 use crate::Api;
 use crate::body::{self, Fields, ProfileInput};
+use crate::consent::{
+    SUPPRESSED_AT, SUPPRESSION_FILTERS, UNLISTED_AT, WantedSuppressions, newest_ms, subscriptions,
+};
 use crate::document::{Answer, Resource, collection, fill_page, identifier, page_of, single, time};
 use crate::error::{ApiError, ApiResult};
 use crate::filter::Filter;
@@ -36,6 +37,7 @@ struct Wanted {
     lookups: Vec<Lookup>,
     created: Bounds,
     updated: Bounds,
+    suppressions: WantedSuppressions,
 }
 
 /// A condition on an identifier.
@@ -77,6 +79,9 @@ impl Wanted {
     fn of(filters: &[Filter]) -> ApiResult<Self> {
         let mut wanted = Self::default();
         for filter in filters {
+            if wanted.suppressions.take(filter)? {
+                continue;
+            }
             match filter.field.as_str() {
                 "created" => wanted.created.narrow_by_instant(filter)?,
                 "updated" => wanted.updated.narrow_by_instant(filter)?,
@@ -90,6 +95,7 @@ impl Wanted {
         self.lookups.iter().all(|lookup| lookup.matches(profile))
             && self.created.contain(profile.created_at.as_millis())
             && self.updated.contain(profile.updated_at.as_millis())
+            && self.suppressions.matches(profile)
     }
 }
 
@@ -102,8 +108,13 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             ("external_id", ANY),
             ("created", COMPARED),
             ("updated", COMPARED),
+            SUPPRESSION_FILTERS[0],
+            SUPPRESSION_FILTERS[1],
+            SUPPRESSION_FILTERS[2],
+            SUPPRESSION_FILTERS[3],
+            SUPPRESSION_FILTERS[4],
         ])
-        .sorts(&["id", "created", "updated", "email"])
+        .sorts(&["id", "created", "updated", "email", SUPPRESSED_AT, UNLISTED_AT])
         .additional(&[("profile", &ADDITIONAL)])
         .fields(&["profile"])
         .pages(PAGE, MAX_PAGE)
@@ -328,7 +339,9 @@ impl Api {
         sort: Option<(&str, bool)>,
         size: usize,
     ) -> ApiResult<(Vec<Profile>, Option<String>)> {
-        let default = if wanted.updated != Bounds::default() {
+        let default = if let Some(listing) = wanted.suppressions.listing() {
+            listing
+        } else if wanted.updated != Bounds::default() {
             "updated"
         } else if wanted.created != Bounds::default() {
             "created"
@@ -340,6 +353,8 @@ impl Api {
             "created" => (ProfileSort::Created, wanted.created.pair()),
             "updated" => (ProfileSort::Updated, wanted.updated.pair()),
             "email" => (ProfileSort::Email, (None, None)),
+            SUPPRESSED_AT => (ProfileSort::Suppressed, wanted.suppressions.bounds(ProfileSort::Suppressed)),
+            UNLISTED_AT => (ProfileSort::Unlisted, wanted.suppressions.bounds(ProfileSort::Unlisted)),
             _ => (ProfileSort::Id, (None, None)),
         };
         let page = fill_page(asked.cursor()?, size, ROUNDS, async |cursor, size| {
@@ -519,44 +534,8 @@ fn sort_key(profile: &Profile, field: &str) -> String {
     match field {
         "created" => timed(profile.created_at),
         "updated" => timed(profile.updated_at),
+        SUPPRESSED_AT | UNLISTED_AT => format!("{:014}#{}", newest_ms(profile, field).max(0), profile.id),
         "email" => format!("{}#{}", profile.email.as_deref().unwrap_or_default(), profile.id),
         _ => profile.id.clone(),
     }
-}
-
-fn subscriptions(profile: &Profile) -> Value {
-    let never = Consent::default();
-    let email = profile.consent.get(&Channel::Email).unwrap_or(&never);
-    let sms = profile.consent.get(&Channel::Sms).unwrap_or(&never);
-    let suppression: Vec<Value> = email
-        .suppressions
-        .iter()
-        .map(|suppression| json!({"reason": suppression.reason, "timestamp": time(suppression.at)}))
-        .collect();
-    let at = |consent: &Consent| consent.at.map(time);
-    json!({
-        "email": {"marketing": {
-            // Implicit consent: whoever has an address and is not suppressed.
-            "can_receive_email_marketing": profile.email.is_some() && suppression.is_empty(),
-            "consent": email.status,
-            "consent_timestamp": at(email),
-            "last_updated": at(email),
-            "method": email.method,
-            "method_detail": "",
-            "custom_method_detail": email.source,
-            "double_optin": email.double_opt_in,
-            "suppression": suppression,
-            "list_suppressions": [],
-        }},
-        "sms": {"marketing": {
-            "can_receive_sms_marketing": profile.phone_number.is_some()
-                && sms.status == ConsentStatus::Subscribed
-                && sms.suppressions.is_empty(),
-            "consent": sms.status,
-            "consent_timestamp": at(sms),
-            "method": sms.method,
-            "method_detail": "",
-            "last_updated": at(sms),
-        }},
-    })
 }

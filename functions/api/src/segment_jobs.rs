@@ -150,6 +150,7 @@ fn is_of_segments(job: &Job) -> bool {
             | JobKind::EmptyList { .. }
             | JobKind::EraseConnection { .. }
             | JobKind::ImportProfiles
+            | JobKind::Suppress
     )
 }
 

@@ -2,6 +2,7 @@
 
 mod predictions;
 mod profiles;
+mod suppress;
 
 use std::time::Duration;
 
@@ -141,7 +142,8 @@ impl Jobs {
             | JobKind::EraseConnection { .. }
             | JobKind::FitPredictions
             | JobKind::Predict { .. }
-            | JobKind::ImportProfiles => false,
+            | JobKind::ImportProfiles
+            | JobKind::Suppress => false,
         })
     }
 
@@ -180,6 +182,10 @@ impl Jobs {
             JobKind::ImportProfiles => {
                 let (rows, more) = self.import_chunk(&job.id).await?;
                 Ok((rows, more.then(next)))
+            }
+            JobKind::Suppress => {
+                let (members, more) = self.suppress_chunk(&job.id).await?;
+                Ok((members, more.then(next)))
             }
             // Those removed leave the index, so the first page is always what is left.
             JobKind::RemoveMembers { segment } => {
@@ -248,7 +254,8 @@ impl Jobs {
             JobKind::RemoveMembers { .. }
             | JobKind::EmptyList { .. }
             | JobKind::FitPredictions
-            | JobKind::ImportProfiles => {}
+            | JobKind::ImportProfiles
+            | JobKind::Suppress => {}
         }
         Ok(())
     }
@@ -261,6 +268,7 @@ impl Jobs {
                 | JobKind::EmptyList { .. }
                 | JobKind::FitPredictions
                 | JobKind::ImportProfiles
+                | JobKind::Suppress
         );
         if is_of_all {
             let mut after = None;
@@ -293,7 +301,8 @@ impl Jobs {
             JobKind::RemoveMembers { .. }
             | JobKind::EmptyList { .. }
             | JobKind::Predict { .. }
-            | JobKind::ImportProfiles => {}
+            | JobKind::ImportProfiles
+            | JobKind::Suppress => {}
         }
         Ok(())
     }

@@ -371,12 +371,20 @@ pub struct CustomerSnapshot {
 pub enum Channel {
     /// E-mail.
     Email,
-    /// Text messages.
+    /// Text messages that advertise.
     Sms,
+    /// Text messages about what was bought.
+    SmsTransactional,
     /// `WhatsApp` messages that advertise.
     WhatsappMarketing,
     /// `WhatsApp` messages about what was bought.
     WhatsappTransactional,
+    /// `WhatsApp` messages that answer.
+    WhatsappConversational,
+    /// Notifications of an app.
+    Push,
+    /// That opening an e-mail is noticed: no way to reach anybody, but decided on like one.
+    OpenTracking,
 }
 
 /// A person's word on marketing.

@@ -15,7 +15,7 @@ mod merge;
 mod patch;
 
 pub use attributes::{AttributeOutcome, MAX_ARRAY_ITEMS, MAX_NESTING, MAX_PROPERTIES, MAX_TEXT_BYTES};
-pub use consent::consent_event;
+pub use consent::{USER_SUPPRESSED, consent_event};
 pub use patch::PropertyPatch;
 
 /// The most lists that one profile is on.
@@ -84,6 +84,9 @@ pub struct Consent {
     /// Reasons why nothing may be sent, whatever the decision.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub suppressions: Vec<Suppression>,
+    /// The lists whose mail is not wanted any more, by their ids. At most [`MAX_LISTS`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub list_suppressions: BTreeMap<String, Suppression>,
 }
 
 /// A reason not to send.

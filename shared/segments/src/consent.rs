@@ -10,33 +10,25 @@ use crate::definition::{
 };
 use crate::property::Operand;
 
-/// The consent on a channel. Nothing is stored about push.
-fn consent(channel: Channel, profile: &Profile) -> Option<&Consent> {
+/// The channel as profiles know it.
+fn of_profiles(channel: Channel) -> canonical::fact::Channel {
     match channel {
-        Channel::Email => profile.consent.get(&canonical::fact::Channel::Email),
-        Channel::Sms => profile.consent.get(&canonical::fact::Channel::Sms),
-        Channel::WhatsappMarketing => profile.consent.get(&canonical::fact::Channel::WhatsappMarketing),
-        Channel::WhatsappTransactional => {
-            profile.consent.get(&canonical::fact::Channel::WhatsappTransactional)
-        }
-        Channel::Push => None,
+        Channel::Email => canonical::fact::Channel::Email,
+        Channel::Sms => canonical::fact::Channel::Sms,
+        Channel::WhatsappMarketing => canonical::fact::Channel::WhatsappMarketing,
+        Channel::WhatsappTransactional => canonical::fact::Channel::WhatsappTransactional,
+        Channel::Push => canonical::fact::Channel::Push,
     }
 }
 
-/// Whether marketing may be sent: e-mail to everybody who did not object, text messages only to
-/// those who agreed, and nothing where a suppression stands in the way.
+/// The consent on a channel.
+fn consent(channel: Channel, profile: &Profile) -> Option<&Consent> {
+    profile.consent.get(&of_profiles(channel))
+}
+
+/// Whether marketing may be sent.
 pub(crate) fn can_receive(channel: Channel, profile: &Profile) -> bool {
-    let consent = consent(channel, profile);
-    let status = consent.map_or(ConsentStatus::NeverSubscribed, |consent| consent.status);
-    let suppressed = consent.is_some_and(|consent| !consent.suppressions.is_empty());
-    !suppressed
-        && match channel {
-            Channel::Email => profile.email.is_some() && status != ConsentStatus::Unsubscribed,
-            Channel::Sms | Channel::WhatsappMarketing | Channel::WhatsappTransactional => {
-                profile.phone_number.is_some() && status == ConsentStatus::Subscribed
-            }
-            Channel::Push => false,
-        }
+    profile.can_receive(of_profiles(channel))
 }
 
 /// The date of a decision or a suppression, in milliseconds.

@@ -247,11 +247,12 @@ impl Store {
             }
         }
         let created = main.version == 0;
+        let lists_before = main.value.lists.clone();
         if change(&mut main.value) || main.value != before || created {
             if !created {
                 main.value.updated_at = now.max(before.updated_at);
             }
-            main = self.put_profile(&main.value, main.version).await?;
+            main = self.put_profile_and_lists(&main.value, &lists_before, main.version).await?;
         }
         let unlinked = customer_key(identifiers).is_some_and(|customer| {
             items.get(&customer).and_then(|item| item.profile.as_deref()) != Some(main.value.id.as_str())

@@ -3,6 +3,7 @@
 mod authorizations;
 mod bulk;
 mod claims;
+mod confirmations;
 mod erase;
 mod error;
 mod events;
@@ -22,12 +23,14 @@ mod predictions;
 mod profiles;
 mod registry;
 mod segments;
+mod suppressions;
 mod table;
 mod tags;
 mod trust;
 
 pub use authorizations::{Authorization, GrantLease, Ticket};
 pub use bulk::{BulkError, BulkImport, BulkOutcome, BulkPlace, BulkProgress, BulkRow};
+pub use confirmations::Confirmation;
 pub use error::{Error, Result};
 pub use events::{EventFilter, EventKey, EventOrder, Put, StoredEvent, read_event_image};
 pub use health::{Health, OTHER};
@@ -48,6 +51,7 @@ pub use registry::{
     MetricRecord, ProgramRecord, SegmentRecord,
 };
 pub use segments::{Evaluation, Member, MembershipChange, StateRecord, read_tick_image};
+pub use suppressions::{SuppressedGroup, SuppressionJob, SuppressionProgress};
 pub use table::Item;
 pub use tags::{Tag, TagBook, TagGroup, Taggable};
 

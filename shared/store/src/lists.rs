@@ -3,6 +3,8 @@
 //! Who is on which list since when is part of the profile, so that conditions on lists need nothing else. Beside the
 //! profile lies an item for each of its lists, written with it, by which the members of a list are found.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem};
 use canonical::profile::MAX_LISTS;
 use canonical::{Instant, Profile};
@@ -16,8 +18,6 @@ use crate::table::{self, Item, Unless, from_item, item_text, number, to_item};
 use crate::{Cursor, Error, Job, Result, Store, Taggable, Versioned, keys};
 
 pub(crate) const LIST: &str = "list";
-/// How often a write that lost a race is tried again.
-const ATTEMPTS: u32 = 8;
 /// Profiles that are written at the same time.
 const CONCURRENCY: usize = 8;
 
@@ -66,6 +66,20 @@ pub enum Joined {
     Full,
     /// There is no such profile.
     Nobody,
+}
+
+impl Joined {
+    /// Puts a profile on a list that lies before the caller, who writes it then.
+    pub fn of(profile: &mut Profile, list: &str, now: Instant) -> Self {
+        if profile.lists.contains_key(list) {
+            return Self::Already;
+        }
+        if profile.lists.len() >= MAX_LISTS {
+            return Self::Full;
+        }
+        profile.lists.insert(list.to_owned(), now);
+        Self::Added
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -118,55 +132,24 @@ impl Store {
 
     /// Puts a profile on a list.
     pub async fn join_list(&self, profile_id: &str, list: &str, now: Instant) -> Result<Joined> {
-        let mut attempt = 0;
-        loop {
-            match self.try_join_list(profile_id, list, now).await {
-                Err(Error::Conflict) if attempt < ATTEMPTS => attempt += 1,
-                outcome => return outcome,
-            }
-        }
-    }
-
-    async fn try_join_list(&self, profile_id: &str, list: &str, now: Instant) -> Result<Joined> {
-        let Some(Versioned { value: mut profile, version }) = self.profile(profile_id).await? else {
-            return Ok(Joined::Nobody);
+        let mut joined = Joined::Nobody;
+        let join = |profile: &mut Profile| {
+            joined = Joined::of(profile, list, now);
+            joined == Joined::Added
         };
-        if profile.lists.contains_key(list) {
-            return Ok(Joined::Already);
-        }
-        if profile.lists.len() >= MAX_LISTS {
-            return Ok(Joined::Full);
-        }
-        profile.lists.insert(list.to_owned(), now);
-        profile.updated_at = now.max(profile.updated_at);
-        let put = table::put_of(&self.profiles, to_item(&listed_item(&profile.id, list, now))?)?;
-        self.transact(vec![self.put_profile_write(&profile, version)?, put]).await?;
-        Ok(Joined::Added)
+        self.update_profile(profile_id, now, join).await?;
+        Ok(joined)
     }
 
     /// Takes a profile off a list; whether it was on it.
     pub async fn leave_list(&self, profile_id: &str, list: &str, now: Instant) -> Result<bool> {
-        let mut attempt = 0;
-        loop {
-            match self.try_leave_list(profile_id, list, now).await {
-                Err(Error::Conflict) if attempt < ATTEMPTS => attempt += 1,
-                outcome => return outcome,
-            }
-        }
-    }
-
-    async fn try_leave_list(&self, profile_id: &str, list: &str, now: Instant) -> Result<bool> {
-        let Some(Versioned { value: mut profile, version }) = self.profile(profile_id).await? else {
-            return Ok(false);
+        let mut left = false;
+        let leave = |profile: &mut Profile| {
+            left = profile.lists.remove(list).is_some();
+            left
         };
-        if profile.lists.remove(list).is_none() {
-            return Ok(false);
-        }
-        profile.updated_at = now.max(profile.updated_at);
-        let key = table::key(&keys::profile(&profile.id), &keys::listed(list));
-        let delete = table::delete_of(&self.profiles, key)?;
-        self.transact(vec![self.put_profile_write(&profile, version)?, delete]).await?;
-        Ok(true)
+        self.update_profile(profile_id, now, leave).await?;
+        Ok(left)
     }
 
     /// A page of who is on a list, by the time they joined.
@@ -231,15 +214,42 @@ impl Store {
         self.batch_delete(&self.profiles, items.iter().filter_map(table::key_of).collect()).await
     }
 
+    /// Writes a profile over the version it was read from, and with it what lies beside it of the lists it has joined
+    /// and left since.
+    pub(crate) async fn put_profile_and_lists(
+        &self,
+        profile: &Profile,
+        lists_before: &BTreeMap<String, Instant>,
+        read_version: u64,
+    ) -> Result<Versioned<Profile>> {
+        if profile.lists == *lists_before {
+            return self.put_profile(profile, read_version).await;
+        }
+        let mut writes = vec![self.put_profile_write(profile, read_version)?];
+        for (list, joined) in &profile.lists {
+            if lists_before.get(list) != Some(joined) {
+                let item = to_item(&listed_item(&profile.id, list, *joined))?;
+                writes.push(table::put_of(&self.profiles, item)?);
+            }
+        }
+        for list in lists_before.keys().filter(|list| !profile.lists.contains_key(*list)) {
+            let key = table::key(&keys::profile(&profile.id), &keys::listed(list));
+            writes.push(table::delete_of(&self.profiles, key)?);
+        }
+        self.transact(writes).await?;
+        Ok(Versioned { value: profile.clone(), version: read_version + 1 })
+    }
+
     /// The writing of a profile over the version it was read from, as a part of a transaction.
     fn put_profile_write(&self, profile: &Profile, read_version: u64) -> Result<TransactWriteItem> {
         let put = Put::builder()
             .table_name(&self.profiles)
-            .set_item(Some(profile_item(profile, read_version + 1)?))
-            .condition_expression("v = :v")
-            .expression_attribute_values(":v", number(read_version))
-            .build()
-            .map_err(|error| Error::corrupt("transaction", error))?;
+            .set_item(Some(profile_item(profile, read_version + 1)?));
+        let put = match read_version {
+            0 => put.condition_expression("attribute_not_exists(pk)"),
+            version => put.condition_expression("v = :v").expression_attribute_values(":v", number(version)),
+        };
+        let put = put.build().map_err(|error| Error::corrupt("transaction", error))?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 }

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
-use canonical::Profile;
+use canonical::fact::Channel;
+use canonical::{Instant, Profile};
 use serde::{Deserialize, Serialize};
 
 use crate::page::{Listing, Page};
 use crate::table::{self, Item, Unless, from_item, from_json, item_text, to_item, to_json};
 use crate::{Cursor, Error, PROFILE_SHARDS, Result, Store, keys};
 
+/// How often a write that lost a race is tried again.
+const ATTEMPTS: u32 = 8;
 /// Aliases followed before a chain counts as broken.
 pub(crate) const MAX_ALIASES: usize = 16;
 
@@ -32,6 +35,10 @@ pub enum ProfileSort {
     Updated,
     /// By e-mail; profiles without one are left out.
     Email,
+    /// By when e-mail was last suppressed; profiles of whom it is not are left out.
+    Suppressed,
+    /// By when they last left a list for good; profiles that have left none are left out.
+    Unlisted,
 }
 
 /// A profile item as a stream record shows it.
@@ -61,6 +68,10 @@ struct ProfileItem {
     updated: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     email: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    suppressed: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unlisted: Option<String>,
     /// The profile as JSON; absent once it merged or was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     doc: Option<String>,
@@ -158,6 +169,30 @@ impl Store {
         Ok(Versioned { value: profile.clone(), version })
     }
 
+    /// Lets `change` alter a profile, following merges, and stores what it makes of attributes, consent and lists;
+    /// identifiers are not its to change. It says whether it did, and is asked again after a lost race. `None` if there
+    /// is no such profile.
+    pub async fn update_profile(
+        &self,
+        id: &str,
+        now: Instant,
+        mut change: impl FnMut(&mut Profile) -> bool,
+    ) -> Result<Option<Profile>> {
+        let mut attempt = 0;
+        loop {
+            let Some(Versioned { value: before, version }) = self.profile(id).await? else { return Ok(None) };
+            let mut after = before.clone();
+            if !change(&mut after) {
+                return Ok(Some(after));
+            }
+            after.updated_at = now.max(before.updated_at);
+            match self.put_profile_and_lists(&after, &before.lists, version).await {
+                Err(Error::Conflict) if attempt < ATTEMPTS => attempt += 1,
+                outcome => return Ok(Some(outcome?.value)),
+            }
+        }
+    }
+
     /// Leaves an alias where a profile was.
     pub(crate) async fn put_alias(
         &self,
@@ -208,7 +243,7 @@ impl Store {
         Ok(Page { items, next: page.next })
     }
 
-    /// A page of the ids of all profiles. `bounds` are inclusive milliseconds, for the two sorts by time.
+    /// A page of the ids of all profiles. `bounds` are inclusive milliseconds, for the sorts by time.
     pub async fn list_profile_ids(
         &self,
         sort: ProfileSort,
@@ -246,6 +281,8 @@ impl Store {
             ProfileSort::Created => ("profiles-by-created", "created"),
             ProfileSort::Updated => ("profiles-by-updated", "updated"),
             ProfileSort::Email => ("profiles-by-email", "email"),
+            ProfileSort::Suppressed => ("profiles-by-suppressed", "suppressed"),
+            ProfileSort::Unlisted => ("profiles-by-unlisted", "unlisted"),
         };
         let listing = Listing {
             index: Some(index),
@@ -270,6 +307,10 @@ impl Store {
 
 /// A profile as it is stored.
 pub(crate) fn profile_item(profile: &Profile, version: u64) -> Result<Item> {
+    let timed = |at: Option<Instant>| at.map(|at| keys::timed(at.as_millis(), &profile.id));
+    let email = profile.consent.get(&Channel::Email);
+    let suppressed = email.and_then(|email| email.suppressions.iter().map(|one| one.at).max());
+    let unlisted = email.and_then(|email| email.list_suppressions.values().map(|one| one.at).max());
     let item = ProfileItem {
         pk: keys::profile(&profile.id),
         sk: keys::PROFILE.to_owned(),
@@ -279,6 +320,8 @@ pub(crate) fn profile_item(profile: &Profile, version: u64) -> Result<Item> {
         created: Some(keys::timed(profile.created_at.as_millis(), &profile.id)),
         updated: Some(keys::timed(profile.updated_at.as_millis(), &profile.id)),
         email: profile.email.clone(),
+        suppressed: timed(suppressed),
+        unlisted: timed(unlisted),
         doc: Some(to_json(profile)?),
         merged_into: None,
         moving: false,
@@ -301,6 +344,8 @@ fn tombstone(id: &str, version: u64) -> ProfileItem {
         created: None,
         updated: None,
         email: None,
+        suppressed: None,
+        unlisted: None,
         doc: None,
         merged_into: None,
         moving: false,

@@ -182,6 +182,9 @@ pub enum JobKind {
     },
     /// Writes the profiles of a bulk import, which has the job's id.
     ImportProfiles,
+    /// Suppresses the members of a list or a segment, or takes that back: what [`crate::SuppressionJob`] of the job's id
+    /// says.
+    Suppress,
 }
 
 /// What the queue of jobs carries: one part of a job, to be worked on from the cursor on.

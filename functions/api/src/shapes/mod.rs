@@ -5,6 +5,7 @@
 
 mod bulk;
 mod connections;
+mod consent;
 mod events;
 mod lists;
 mod profiles;
@@ -17,6 +18,7 @@ use utoipa::ToSchema;
 
 pub(crate) use bulk::*;
 pub(crate) use connections::*;
+pub(crate) use consent::*;
 pub(crate) use events::*;
 pub(crate) use lists::*;
 pub(crate) use profiles::*;

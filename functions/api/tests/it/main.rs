@@ -6,6 +6,7 @@ mod auth;
 mod authorize;
 mod bulk;
 mod connections;
+mod consent;
 mod dead_letters;
 mod events;
 mod filter;
@@ -40,7 +41,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use runtime::Clock;
 use serde_json::{Value, json};
-use store::{ApiKey, MetricRecord, Store, StoredEvent};
+use store::{ApiKey, MetricRecord, OptIn, Store, StoredEvent};
 use tower::ServiceExt;
 
 const KEY: &str = "pk_test";
@@ -208,6 +209,15 @@ impl Reply {
 
 impl World {
     async fn new() -> Self {
+        Self::with(|api| api).await
+    }
+
+    /// With what somebody must do who subscribes without a list.
+    async fn opting_in(process: OptIn) -> Self {
+        Self::with(|api| api.opting_in(process)).await
+    }
+
+    async fn with(change: impl FnOnce(Api) -> Api) -> Self {
         static PLATFORMS: &[&dyn Platform] = &[&AnyShop];
         let store = tables::store().await;
         let world = Self {
@@ -234,7 +244,7 @@ impl World {
             zone: TimeZone::UTC,
         });
         world.add_key(KEY, &["*"]).await;
-        Self { router: router(Arc::new(api)), ..world }
+        Self { router: router(Arc::new(change(api))), ..world }
     }
 
     async fn add_key(&self, key: &str, scopes: &[&str]) {

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{
 use runtime::{Clients, Endpoints};
 use store::Store;
 
-const GLOBAL_INDEXES: [(&str, &str, &str, ProjectionType); 7] = [
+const GLOBAL_INDEXES: [(&str, &str, &str, ProjectionType); 9] = [
     ("events-by-metric", "ms", "at", ProjectionType::KeysOnly),
     ("members-by-segment", "seg", "joined", ProjectionType::All),
     ("due", "due", "due_at", ProjectionType::KeysOnly),
@@ -16,6 +16,8 @@ const GLOBAL_INDEXES: [(&str, &str, &str, ProjectionType); 7] = [
     ("profiles-by-created", "ps", "created", ProjectionType::KeysOnly),
     ("profiles-by-updated", "ps", "updated", ProjectionType::KeysOnly),
     ("profiles-by-email", "ps", "email", ProjectionType::KeysOnly),
+    ("profiles-by-suppressed", "ps", "suppressed", ProjectionType::KeysOnly),
+    ("profiles-by-unlisted", "ps", "unlisted", ProjectionType::KeysOnly),
 ];
 
 /// An embedded DynamoDB with empty tables.
@@ -41,8 +43,9 @@ async fn create(client: &Client, name: &str, is_profiles: bool) {
         .attribute_definitions(attribute("pk"))
         .attribute_definitions(attribute("sk"));
     if is_profiles {
-        for name in ["at", "ms", "seg", "joined", "due", "due_at", "ps", "id", "created", "updated", "email"]
-        {
+        let of_events_and_members = ["at", "ms", "seg", "joined", "due", "due_at"];
+        let of_profiles = ["ps", "id", "created", "updated", "email", "suppressed", "unlisted"];
+        for name in of_events_and_members.into_iter().chain(of_profiles) {
             request = request.attribute_definitions(attribute(name));
         }
         request = request.local_secondary_indexes(

@@ -64,7 +64,8 @@ impl Consent {
     fn merge(&mut self, other: &Consent) {
         let mine = std::mem::take(&mut self.suppressions);
         if self.status == ConsentStatus::NeverSubscribed {
-            *self = other.clone();
+            let lists = std::mem::take(&mut self.list_suppressions);
+            *self = Self { list_suppressions: lists, ..other.clone() };
         } else {
             self.suppressions.clone_from(&other.suppressions);
         }
@@ -74,6 +75,9 @@ impl Consent {
                 Some(known) => known.at = known.at.max(suppression.at),
                 None => self.suppressions.push(suppression),
             }
+        }
+        for (list, suppression) in &other.list_suppressions {
+            self.suppress_list(list, suppression);
         }
     }
 }

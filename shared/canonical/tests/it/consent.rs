@@ -66,6 +66,57 @@ fn a_no_suppresses_and_a_newer_yes_lifts_what_a_person_can_lift() {
 }
 
 #[test]
+fn what_the_owner_suppresses_changes_no_decision_and_only_that_is_taken_back() {
+    let mut profile = Profile { email: Some("ada@example.com".into()), ..profile() };
+    assert!(profile.can_receive(Channel::Email) && !profile.can_receive(Channel::Sms));
+    assert!(!profile.unsuppress());
+    assert!(profile.suppress(minute(1)) && !profile.suppress(minute(2)));
+    assert_eq!(profile.consent[&Channel::Email].status, ConsentStatus::NeverSubscribed);
+    assert!(!profile.can_receive(Channel::Email));
+    profile.apply_consent(&no(3));
+    assert!(profile.unsuppress() && !profile.unsuppress());
+    assert_eq!(reasons(&profile), ["UNSUBSCRIBE"]);
+    profile.suppress(minute(4));
+    profile.apply_consent(&yes(5));
+    assert!(profile.can_receive(Channel::Email));
+    let push = ConsentChange { channel: Channel::Push, ..yes(1) };
+    assert!(!profile.can_receive(Channel::Push));
+    profile.apply_consent(&push);
+    assert!(profile.can_receive(Channel::Push));
+}
+
+#[test]
+fn who_leaves_a_list_for_good_is_still_subscribed_to_everything_else() {
+    let mut profile = Profile { email: Some("ada@example.com".into()), ..profile() };
+    profile.apply_consent(&yes(1));
+    assert!(profile.suppress_list("L1", minute(2)));
+    assert!(profile.can_receive(Channel::Email));
+    let left = |profile: &Profile| {
+        let lists = &profile.consent[&Channel::Email].list_suppressions;
+        lists.iter().map(|(list, one)| (list.clone(), one.reason.clone(), one.at)).collect::<Vec<_>>()
+    };
+    let once = vec![("L1".to_owned(), "UNSUBSCRIBE".to_owned(), minute(2))];
+    assert_eq!(left(&profile), once);
+    // Decisions about everything leave it alone, and so do merges, of which the later one stays.
+    profile.apply_consent(&no(3));
+    profile.apply_consent(&yes(4));
+    assert_eq!(left(&profile), once);
+    let mut other = Profile::new("q".into(), minute(0));
+    other.suppress_list("L1", minute(1));
+    other.suppress_list("L2", minute(1));
+    other.merge(&profile);
+    assert_eq!(other.consent[&Channel::Email].status, ConsentStatus::Subscribed);
+    assert_eq!(left(&other).iter().map(|(_, _, at)| *at).collect::<Vec<_>>(), [minute(2), minute(1)]);
+    profile.unsuppress_list("L1");
+    assert!(left(&profile).is_empty());
+    for number in 0..canonical::profile::MAX_LISTS {
+        assert!(profile.suppress_list(&number.to_string(), minute(5)));
+    }
+    assert!(!profile.suppress_list("one too many", minute(5)));
+    assert!(profile.suppress_list("0", minute(6)));
+}
+
+#[test]
 fn the_absence_of_a_decision_takes_none_back() {
     let mut profile = profile();
     assert_eq!(profile.apply_consent(&change(ConsentStatus::NeverSubscribed, 1)), None);

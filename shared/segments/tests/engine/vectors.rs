@@ -300,17 +300,20 @@ fn consent_is_what_the_profile_says() {
     assert!(!says(&profile, &consent("email", true, "subscribed", json!(null))));
     assert!(says(&profile, &consent("sms", false, "any", json!(null))));
     assert!(says(&profile, &consent("push", false, "any", json!(null))));
+    profile
+        .consent
+        .insert(Channel::Push, Consent { status: ConsentStatus::Subscribed, ..Consent::default() });
+    assert!(says(&profile, &consent("push", true, "subscribed", json!(null))));
 
     profile.consent.insert(
         Channel::Email,
         Consent {
             status: ConsentStatus::Subscribed,
             at: Some(instant("2023-06-15T10:00:00Z")),
-            recorded_at: None,
             method: Some("form".to_owned()),
             source: Some("Footer".to_owned()),
             double_opt_in: true,
-            suppressions: Vec::new(),
+            ..Consent::default()
         },
     );
     let recent = json!({"field": "status_date", "filter": window("in-the-last", "day", 3)});

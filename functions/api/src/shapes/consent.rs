@@ -1,0 +1,145 @@
+//! Consent.
+
+use utoipa::ToSchema;
+
+use super::{Day, Time};
+
+/// People who subscribe, and perhaps, as a relationship, the list that they join.
+#[derive(ToSchema)]
+pub(crate) struct Subscribing {
+    /// What is noted with the consent.
+    #[schema(max_length = 255)]
+    custom_source: Option<String>,
+    /// They have agreed before: each time is in `consented_at`, and nothing has to be confirmed.
+    historical_import: Option<bool>,
+    profiles: Subscribers,
+}
+
+/// 1 to 1000.
+#[derive(ToSchema)]
+pub(crate) struct Subscribers {
+    #[schema(min_items = 1, max_items = 1000)]
+    data: Vec<Subscriber>,
+}
+
+/// Somebody who subscribes.
+#[derive(ToSchema)]
+pub(crate) struct Subscriber {
+    r#type: String,
+    /// The profile's id, if it is named by it.
+    #[schema(required = false)]
+    id: Option<String>,
+    attributes: Subscription,
+}
+
+/// To what.
+#[derive(ToSchema)]
+pub(crate) struct Subscription {
+    #[schema(max_length = 100)]
+    email: Option<String>,
+    /// As E.164 has it.
+    phone_number: Option<String>,
+    subscriptions: Channels,
+    /// Checked to be a date; not kept.
+    age_gated_date_of_birth: Option<Day>,
+}
+
+/// At least one.
+#[derive(ToSchema)]
+pub(crate) struct Channels {
+    email: Option<EmailChannel>,
+    sms: Option<SmsChannel>,
+    whatsapp: Option<WhatsappChannel>,
+    push: Option<PushChannel>,
+}
+
+/// E-mail.
+#[derive(ToSchema)]
+pub(crate) struct EmailChannel {
+    marketing: Option<Decision>,
+    open_tracking: Option<Decision>,
+}
+
+/// Text messages.
+#[derive(ToSchema)]
+pub(crate) struct SmsChannel {
+    marketing: Option<Decision>,
+    transactional: Option<Decision>,
+}
+
+/// `WhatsApp`.
+#[derive(ToSchema)]
+pub(crate) struct WhatsappChannel {
+    marketing: Option<Decision>,
+    transactional: Option<Decision>,
+    /// Only to unsubscribe.
+    conversational: Option<Decision>,
+}
+
+/// Notifications of an app.
+#[derive(ToSchema)]
+pub(crate) struct PushChannel {
+    marketing: Decision,
+    anonymous_id: Option<String>,
+}
+
+/// Yes or no.
+#[derive(ToSchema)]
+pub(crate) struct Decision {
+    /// `SUBSCRIBED`, or `UNSUBSCRIBED` where people unsubscribe.
+    consent: String,
+    /// Since when, in a historical import alone.
+    consented_at: Option<Time>,
+}
+
+/// People who unsubscribe, and perhaps, as a relationship, the list that they leave.
+#[derive(ToSchema)]
+pub(crate) struct Unsubscribing {
+    profiles: Unsubscribers,
+}
+
+/// 1 to 100.
+#[derive(ToSchema)]
+pub(crate) struct Unsubscribers {
+    #[schema(min_items = 1, max_items = 100)]
+    data: Vec<Subscriber>,
+}
+
+/// People who are suppressed, or are no longer; or else, as a relationship, a list or a segment.
+#[derive(ToSchema)]
+pub(crate) struct Suppressing {
+    profiles: Option<Suppressed>,
+}
+
+/// 1 to 100.
+#[derive(ToSchema)]
+pub(crate) struct Suppressed {
+    #[schema(min_items = 1, max_items = 100)]
+    data: Vec<SuppressedProfile>,
+}
+
+/// Somebody.
+#[derive(ToSchema)]
+pub(crate) struct SuppressedProfile {
+    r#type: String,
+    attributes: SuppressedAddress,
+}
+
+/// By their address.
+#[derive(ToSchema)]
+pub(crate) struct SuppressedAddress {
+    email: String,
+}
+
+/// How far suppressing is.
+#[derive(ToSchema)]
+pub(crate) struct SuppressionJob {
+    status: super::ImportStatus,
+    created_at: Time,
+    total_count: u64,
+    /// Those that were changed.
+    completed_count: u64,
+    completed_at: Option<Time>,
+    /// Those with which there was nothing to do.
+    skipped_count: u64,
+}

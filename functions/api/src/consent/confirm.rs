@@ -21,7 +21,8 @@ use crate::error::{ApiError, ApiResult};
 use crate::request::Asked;
 
 use super::read::{is_by_email, is_by_phone};
-use super::{Terms, address_digest, decide, decided_events, decision, is_subscribed, join, list_event};
+use super::told::{decided_events, list_event, list_properties};
+use super::{Terms, address_digest, decide, decision, is_subscribed, join};
 
 /// The metric of the events that ask for a confirmation.
 const METRIC: &str = "Requested Subscription Confirmation";
@@ -183,7 +184,7 @@ fn request_event(confirmation: &Confirmation, link: String, terms: &Terms, now: 
     let mut parts = vec!["confirmation", &confirmation.profile_id, &confirmation.address, list, &window];
     parts.extend(words.iter().map(String::as_str));
     let unique_id = hash::long_id(&parts);
-    let mut properties = terms.list.as_ref().map(super::list_properties).unwrap_or_default();
+    let mut properties = terms.list.as_ref().map(list_properties).unwrap_or_default();
     let mut set = |name: &str, value: Value| properties.insert(name.to_owned(), value);
     set("Confirmation URL", link.into());
     set("Expires", time(confirmation.expires_at));

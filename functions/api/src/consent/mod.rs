@@ -1,111 +1,39 @@
 //! Consent: who is subscribed and unsubscribed, at once unless it has to be confirmed.
 
 mod confirm;
+mod operations;
 mod read;
 mod shown;
 mod suppress;
+mod told;
 mod wanted;
 
 use std::collections::HashMap;
 
 use canonical::fact::{Channel, ConsentChange, ConsentStatus};
 use canonical::identity::{Identifier, Identifiers};
-use canonical::profile::consent_event;
-use canonical::{ApiEvent, DEFAULT_SERVICE, Event, Instant, Metric, Person, Profile, Source, hash};
+use canonical::{ApiEvent, Instant, Metric, Person, Profile, hash};
 use futures::{StreamExt, stream};
 use http::StatusCode;
-use serde_json::{Map, Value};
 use store::{Error, Joined, ListRecord, OptIn, Resolved};
 
 use crate::Api;
 use crate::body::{self, Node};
 use crate::document::Answer;
 use crate::error::{ApiError, ApiResult};
-use crate::operation::{EQUALS, Operation};
 use crate::ports::Queue;
 use crate::request::Asked;
-use crate::shapes;
 
 pub(crate) use confirm::is_meant;
+pub(crate) use operations::OPERATIONS;
 pub(crate) use read::Subscriber;
 pub(crate) use shown::subscriptions;
 pub(crate) use wanted::FILTERS as SUPPRESSION_FILTERS;
 pub(crate) use wanted::{SUPPRESSED_AT, UNLISTED_AT, WantedSuppressions, newest_ms};
 
 use read::{is_by_email, is_by_phone};
-use suppress::Direction::{Suppress, Unsuppress};
+use told::{decided_events, list_event};
 
-pub(crate) static OPERATIONS: &[Operation] = &[
-    Operation::post("bulk_subscribe_profiles", "/api/profile-subscription-bulk-create-jobs", WRITES)
-        .takes::<shapes::Subscribing>("profile-subscription-bulk-create-job")
-        .gives_nothing(202)
-        .by(|call| Box::pin(call.api.subscribe_profiles(call.asked, call.body))),
-    Operation::post("bulk_unsubscribe_profiles", "/api/profile-subscription-bulk-delete-jobs", WRITES)
-        .takes::<shapes::Unsubscribing>("profile-subscription-bulk-delete-job")
-        .gives_nothing(202)
-        .by(|call| Box::pin(call.api.unsubscribe_profiles(call.body))),
-    // As it was called until 2023-06-15.
-    Operation::post("unsubscribe_profiles", "/api/profile-unsubscription-bulk-create-jobs", WRITES)
-        .takes::<shapes::Unsubscribing>("profile-unsubscription-bulk-create-job")
-        .gives_nothing(202)
-        .by(|call| Box::pin(call.api.unsubscribe_profiles(call.body))),
-    Operation::get("get_bulk_suppress_profiles_jobs", "/api/profile-suppression-bulk-create-jobs", READS)
-        .filters(&[("status", EQUALS), ("list_id", EQUALS), ("segment_id", EQUALS)])
-        .sorts(&["created"])
-        .fields(&["profile-suppression-bulk-create-job"])
-        .gives_page::<shapes::SuppressionJob>("profile-suppression-bulk-create-job")
-        .by(|call| Box::pin(call.api.list_suppression_jobs(call.asked, Suppress))),
-    Operation::post(
-        "bulk_suppress_profiles",
-        "/api/profile-suppression-bulk-create-jobs",
-        &["profiles:write", "subscriptions:write"],
-    )
-    .takes::<shapes::Suppressing>("profile-suppression-bulk-create-job")
-    .gives_one::<shapes::SuppressionJob>(202, "profile-suppression-bulk-create-job")
-    .by(|call| Box::pin(call.api.create_suppression_job(call.asked, Suppress, call.body))),
-    Operation::get(
-        "get_bulk_suppress_profiles_job",
-        "/api/profile-suppression-bulk-create-jobs/{job_id}",
-        READS,
-    )
-    .fields(&["profile-suppression-bulk-create-job"])
-    .gives_one::<shapes::SuppressionJob>(200, "profile-suppression-bulk-create-job")
-    .by(|call| Box::pin(call.api.get_suppression_job(call.asked, Suppress, call.id))),
-    Operation::get("get_bulk_unsuppress_profiles_jobs", "/api/profile-suppression-bulk-delete-jobs", READS)
-        .filters(&[("status", EQUALS), ("list_id", EQUALS), ("segment_id", EQUALS)])
-        .sorts(&["created"])
-        .fields(&["profile-suppression-bulk-delete-job"])
-        .gives_page::<shapes::SuppressionJob>("profile-suppression-bulk-delete-job")
-        .by(|call| Box::pin(call.api.list_suppression_jobs(call.asked, Unsuppress))),
-    Operation::post(
-        "bulk_unsuppress_profiles",
-        "/api/profile-suppression-bulk-delete-jobs",
-        &["subscriptions:write"],
-    )
-    .takes::<shapes::Suppressing>("profile-suppression-bulk-delete-job")
-    .gives_one::<shapes::SuppressionJob>(202, "profile-suppression-bulk-delete-job")
-    .by(|call| Box::pin(call.api.create_suppression_job(call.asked, Unsuppress, call.body))),
-    // As it was called until 2023-06-15.
-    Operation::post(
-        "unsuppress_profiles",
-        "/api/profile-unsuppression-bulk-create-jobs",
-        &["subscriptions:write"],
-    )
-    .takes::<shapes::Suppressing>("profile-unsuppression-bulk-create-job")
-    .gives_one::<shapes::SuppressionJob>(202, "profile-suppression-bulk-delete-job")
-    .by(|call| Box::pin(call.api.create_suppression_job(call.asked, Unsuppress, call.body))),
-    Operation::get(
-        "get_bulk_unsuppress_profiles_job",
-        "/api/profile-suppression-bulk-delete-jobs/{job_id}",
-        READS,
-    )
-    .fields(&["profile-suppression-bulk-delete-job"])
-    .gives_one::<shapes::SuppressionJob>(200, "profile-suppression-bulk-delete-job")
-    .by(|call| Box::pin(call.api.get_suppression_job(call.asked, Unsuppress, call.id))),
-];
-
-const READS: &[&str] = &["subscriptions:read"];
-const WRITES: &[&str] = &["lists:write", "profiles:write", "subscriptions:write"];
 /// Klaviyo's word for a decision that came through the API.
 pub(crate) const METHOD: &str = "api";
 /// Profiles that are written at the same time.
@@ -487,63 +415,6 @@ fn has_just_left(profile: &Profile, list: &str, now: Instant) -> bool {
     let consent = profile.consent.get(&Channel::Email);
     let left = consent.and_then(|consent| consent.list_suppressions.get(list));
     left.is_some_and(|left| now.as_millis() - left.at.as_millis() <= AGAIN_MS)
-}
-
-fn source() -> Source {
-    Source {
-        platform: DEFAULT_SERVICE.to_owned(),
-        connection: String::new(),
-        topic: "consent".to_owned(),
-        delivery_id: String::new(),
-    }
-}
-
-/// The events of decisions that are in force. Told whether or not they changed the profile just now: after a crash
-/// between the two the request comes again, and an event's id makes it one.
-fn decided_events(
-    profile: &Profile,
-    changes: impl Iterator<Item = ConsentChange>,
-    backfill: bool,
-) -> Vec<ApiEvent> {
-    let person = Person {
-        external_id: profile.external_id.clone(),
-        email: profile.email.clone(),
-        phone: profile.phone_number.clone(),
-        ..Person::default()
-    };
-    let in_force = changes.filter(|change| {
-        let consent = profile.consent.get(&change.channel);
-        consent.is_some_and(|consent| consent.at == Some(change.at) && consent.status == change.status)
-    });
-    let events = in_force.filter_map(|change| {
-        let event = consent_event(&ConsentChange { person: person.clone(), ..change }, &source())?;
-        Some(as_sent(profile, event, backfill))
-    });
-    events.collect()
-}
-
-fn list_event(metric: Metric, profile: &Profile, list: &ListRecord, at: Instant, backfill: bool) -> ApiEvent {
-    let millis = at.as_millis().to_string();
-    let event = Event::new(&source(), metric, &[&profile.id, &list.id, &millis], at);
-    as_sent(profile, Event { properties: list_properties(list), ..event }, backfill)
-}
-
-fn list_properties(list: &ListRecord) -> Map<String, Value> {
-    let properties = [("List", list.name.as_str()), ("List ID", list.id.as_str())];
-    properties.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
-}
-
-/// An event of a profile, as the queue takes it.
-fn as_sent(profile: &Profile, event: Event, backfill: bool) -> ApiEvent {
-    ApiEvent {
-        profile_id: Some(profile.id.clone()),
-        metric: event.metric,
-        unique_id: Some(event.id),
-        time: Some(event.occurred_at),
-        properties: event.properties,
-        backfill,
-        ..ApiEvent::default()
-    }
 }
 
 /// What an address is remembered by where it must not be read.

@@ -68,6 +68,9 @@ impl Calendar {
                 .compatible()
                 .map_or(LAST, Timestamp::as_millisecond);
         }
+        if let [(_, only)] = self.runs[..] {
+            return local - only;
+        }
         let first = self.runs.partition_point(|(at, _)| *at <= local - MAX_OFFSET).saturating_sub(1);
         let mut previous = self.runs[first].1;
         for (index, (at, offset)) in self.runs.iter().enumerate().skip(first) {
@@ -146,11 +149,17 @@ impl Span {
 
     /// The first day whose [`Self::before`] is later than a day.
     pub(crate) fn first_past(self, day: i64) -> i64 {
+        if self.unit != Unit::Month {
+            return self.after(day) + 1;
+        }
         first(self.after(day), |candidate| self.before(candidate) > day)
     }
 
     /// The first day whose [`Self::after`] is not earlier than a day.
     pub(crate) fn first_reaching(self, day: i64) -> i64 {
+        if self.unit != Unit::Month {
+            return self.before(day);
+        }
         first(self.before(day), |candidate| self.after(candidate) >= day)
     }
 }

@@ -6,18 +6,25 @@ use crate::window::NEVER;
 /// No amount is larger; keeps arithmetic on decoded states in bounds.
 const MAX_AMOUNT: u128 = 1 << 124;
 /// Most instants at which something is due are midnights: a quarter of an hour past the hour somewhere.
-const QUARTER: i64 = 900_000;
+pub(crate) const QUARTER: i64 = 900_000;
 
 pub(crate) struct Writer(pub(crate) Vec<u8>);
 
 impl Writer {
     pub(crate) fn unsigned(&mut self, value: u128) {
-        let Ok(mut small) = u64::try_from(value) else { return self.large(value) };
-        while small >= 0x80 {
-            self.0.push((small & 0x7f) as u8 | 0x80);
-            small >>= 7;
+        if value < 0x80 {
+            return self.0.push((value & 0x7f) as u8);
         }
-        self.0.push((small & 0x7f) as u8);
+        let Ok(mut small) = u64::try_from(value) else { return self.large(value) };
+        let mut bytes = [0; 10];
+        let mut length = 0;
+        while small >= 0x80 {
+            bytes[length] = (small & 0x7f) as u8 | 0x80;
+            small >>= 7;
+            length += 1;
+        }
+        bytes[length] = (small & 0x7f) as u8;
+        self.0.extend_from_slice(&bytes[..=length]);
     }
 
     fn large(&mut self, mut value: u128) {

@@ -101,8 +101,9 @@ impl Program {
             ConditionKind::Metric(series, measure, threshold) => {
                 let plan = &self.series[*series];
                 let window = plan.measures[*measure].window;
-                let Ok(found) = state.place_of(plan.fingerprint) else { return (Some(Decimal::ZERO), NEVER) };
-                let series = state.series_at(found);
+                let Some(series) = state.series.get(plan.fingerprint) else {
+                    return (Some(Decimal::ZERO), NEVER);
+                };
                 let present = Present::new(now, &self.calendar);
                 series.settle(plan, present);
                 let view = series.view(plan, present);

@@ -24,6 +24,7 @@ mod property;
 mod selector;
 mod series;
 mod state;
+mod table;
 mod window;
 
 pub use definition::{Definition, DefinitionError};

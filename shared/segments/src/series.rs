@@ -7,6 +7,7 @@ use jiff::civil::{Date, DateTime, Time};
 
 use crate::amount::Threshold;
 use crate::calendar::{self, Calendar, DAY, FIRST, HOUR, LAST, Present};
+use crate::codec::{Reader, Writer};
 use crate::definition::{Span, Unit, Window};
 use crate::property::Path;
 use crate::window::{Moment, NEVER, Yearly};
@@ -17,8 +18,6 @@ pub(crate) type Amounts = Vec<(i64, i128)>;
 /// A series, as a state keeps it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Series {
-    /// What identifies it, across versions of the program: 48 bits.
-    pub(crate) fingerprint: u64,
     /// A sum of values, not a count.
     pub(crate) is_sum: bool,
     /// All that is older than every window.
@@ -45,6 +44,7 @@ pub(crate) enum Detail {
 /// A series, as a program asks for it.
 #[derive(Debug)]
 pub(crate) struct Plan {
+    /// What identifies the series, across versions of the program: 48 bits.
     pub(crate) fingerprint: u64,
     pub(crate) is_sum: bool,
     /// Events are counted by this date of theirs, not by when they occurred.
@@ -200,7 +200,62 @@ impl Series {
         }
     }
 
-    /// A look at the series, which must have been settled.
+    /// What is known of it, as bytes. Its fingerprint and when it is due are kept beside them.
+    pub(crate) fn encode(&self, out: &mut Writer) {
+        let flags = [self.is_sum, self.base != 0, !self.entries.is_empty(), !self.pending.is_empty()];
+        out.0.push(flags.iter().enumerate().map(|(bit, set)| u8::from(*set) << bit).sum());
+        if self.base != 0 {
+            out.amount(self.base, self.is_sum);
+        }
+        for amounts in [&self.entries, &self.pending].into_iter().filter(|amounts| !amounts.is_empty()) {
+            out.count(amounts.len());
+            let mut previous = 0;
+            for (key, amount) in amounts {
+                out.signed(i128::from(*key) - previous);
+                previous = (*key).into();
+                out.amount(*amount, self.is_sum);
+            }
+        }
+    }
+
+    /// Reads what [`Self::encode`] wrote.
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        let mut series = Self::default();
+        let flags = reader.bytes(1)?[0];
+        if flags > 0b1111 {
+            return None;
+        }
+        series.is_sum = flags & 1 != 0;
+        if flags & 0b10 != 0 {
+            series.base = reader.amount(series.is_sum)?;
+        }
+        for (bit, amounts) in [(0b100, &mut series.entries), (0b1000, &mut series.pending)] {
+            if flags & bit == 0 {
+                continue;
+            }
+            let count = reader.count(2)?;
+            amounts.reserve(count + 1);
+            let mut previous = None;
+            for _ in 0..count {
+                let key = reader.key(previous.unwrap_or(0))?;
+                if previous.is_some_and(|previous| key <= previous) {
+                    return None;
+                }
+                previous = Some(key);
+                amounts.push((key, reader.amount(series.is_sum)?));
+            }
+        }
+        reader.0.is_empty().then_some(series)
+    }
+
+    /// A look at one window over the series, which must have been settled.
+    pub(crate) fn glance<'a>(&'a self, plan: &Plan, present: Present<'a>) -> View<'a> {
+        let by_day = matches!(plan.detail, Detail::Days(_));
+        View { series: self, by_day, sums: Vec::new(), is_positive: false, present }
+    }
+
+    /// A look at many windows, and at when they change.
     pub(crate) fn view<'a>(&'a self, plan: &Plan, present: Present<'a>) -> View<'a> {
         let mut sums = Vec::with_capacity(self.entries.len() + 1);
         let mut sum = 0_i128;
@@ -219,7 +274,7 @@ impl Series {
 pub(crate) struct View<'a> {
     series: &'a Series,
     by_day: bool,
-    /// The sum of all entries before each place.
+    /// The sum of all entries before each place; empty at a glance.
     sums: Vec<i128>,
     /// Whether every entry adds.
     is_positive: bool,
@@ -233,6 +288,9 @@ impl View<'_> {
     }
 
     fn sum(&self, from: usize, until: usize) -> i128 {
+        if self.sums.is_empty() {
+            return total(&self.series.entries[from.min(until)..until]);
+        }
         self.sums[until].wrapping_sub(self.sums[from.min(until)])
     }
 

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 use predictions::Orders;
 
@@ -14,11 +15,12 @@ use crate::funnel::{self, Log};
 use crate::members::{Id, Members};
 use crate::orders::Summary;
 use crate::program::Program;
-use crate::series::{Series, is_possible_key};
+use crate::series::is_possible_key;
+use crate::table::Table;
 use crate::window::NEVER;
 
 /// The first byte of every encoded state.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// What is known of one profile: enough to carry its memberships on without its history.
 ///
@@ -36,8 +38,7 @@ pub struct State {
     pub(crate) now: i64,
     /// `NEVER` if time changes nothing.
     pub(crate) due: i64,
-    /// In the order of their fingerprints, none of them zero.
-    pub(crate) series: Vec<Slot>,
+    pub(crate) series: Table,
     /// In the order of their fingerprints.
     answers: Lazy<Vec<Answer>>,
     /// Not later than when the first of the answers changes.
@@ -48,20 +49,10 @@ pub struct State {
     members: Lazy<Members>,
     /// Events that the last rebuild counted and that may still come: hash and when they arrived.
     pub(crate) ahead: Vec<(u64, i64)>,
-    /// What has not been read yet.
-    raw: Vec<u8>,
-    /// Whether a part turned out to be unreadable.
+    /// What it was read from.
+    raw: Arc<[u8]>,
+    /// Whether the answers or the memberships turned out to be unreadable.
     is_broken: bool,
-}
-
-/// A series, and when it is due.
-#[derive(Clone, Debug)]
-pub(crate) struct Slot {
-    /// The series'.
-    pub(crate) fingerprint: u64,
-    /// Not later than the next instant at which time alone changes what conditions say of it.
-    pub(crate) due: i64,
-    series: Lazy<Series>,
 }
 
 /// What may not have been read yet.
@@ -100,6 +91,18 @@ impl<T: Default> Lazy<T> {
             Some(value) => out.framed(|out| write(value, out)),
         }
     }
+
+    fn is_same(&self, raw: &[u8], other: (&Self, &[u8]), write: impl Fn(&T, &mut Writer)) -> bool {
+        let bytes = |one: &Self, raw| {
+            let mut out = Writer(Vec::new());
+            one.write(raw, &mut out, &write);
+            out.0
+        };
+        match (&self.read, &other.0.read) {
+            (None, None) => raw[self.raw.clone()] == other.1[other.0.raw.clone()],
+            _ => bytes(self, raw) == bytes(other.0, other.1),
+        }
+    }
 }
 
 /// The bytes are not an encoded state.
@@ -121,25 +124,18 @@ impl Default for State {
 
 impl PartialEq for State {
     fn eq(&self, other: &Self) -> bool {
-        let parts = |state: &Self| {
-            let mut out = Writer(Vec::new());
-            for slot in &state.series {
-                out.fingerprint(slot.fingerprint);
-                slot.series.write(&state.raw, &mut out, write_series);
-            }
-            state.answers.write(&state.raw, &mut out, |answers, out| write_answers(answers, out));
-            state.members.write(&state.raw, &mut out, Members::encode);
-            out.0
+        let funnels = |state: &Self| {
+            state.funnels.iter().map(|log| (log.fingerprint, log.entries.clone())).collect::<Vec<_>>()
         };
         (self.version, self.zone, self.due) == (other.version, other.zone, other.due)
             && self.ahead == other.ahead
             && self.orders == other.orders
-            && self
-                .funnels
-                .iter()
-                .map(|log| (log.fingerprint, &log.entries))
-                .eq(other.funnels.iter().map(|log| (log.fingerprint, &log.entries)))
-            && parts(self) == parts(other)
+            && funnels(self) == funnels(other)
+            && self.answers.is_same(&self.raw, (&other.answers, &other.raw), |answers, out| {
+                write_answers(answers, out);
+            })
+            && self.members.is_same(&self.raw, (&other.members, &other.raw), Members::encode)
+            && self.series == other.series
     }
 }
 
@@ -152,14 +148,14 @@ impl State {
             position: 0,
             now: i64::MIN,
             due: NEVER,
-            series: Vec::new(),
+            series: Table::default(),
             answers: Lazy::known(Vec::new()),
             answers_due: NEVER,
             funnels: Vec::new(),
             orders: Summary::default(),
             members: Lazy::known(Members::default()),
             ahead: Vec::new(),
-            raw: Vec::new(),
+            raw: Arc::default(),
             is_broken: false,
         }
     }
@@ -209,22 +205,6 @@ impl State {
         self.position = position;
     }
 
-    /// Where a series is, or would be.
-    pub(crate) fn place_of(&self, fingerprint: u64) -> Result<usize, usize> {
-        self.series.binary_search_by_key(&fingerprint, |slot| slot.fingerprint)
-    }
-
-    pub(crate) fn series_at(&mut self, place: usize) -> &mut Series {
-        let slot = &mut self.series[place];
-        let fingerprint = slot.fingerprint;
-        slot.series.open(&self.raw, &mut self.is_broken, |bytes| read_series(bytes, fingerprint))
-    }
-
-    pub(crate) fn insert_series(&mut self, place: usize, series: Series, due: i64) {
-        let slot = Slot { fingerprint: series.fingerprint, due, series: Lazy::known(series) };
-        self.series.insert(place, slot);
-    }
-
     pub(crate) fn answers(&mut self) -> &mut Vec<Answer> {
         self.answers.open(&self.raw, &mut self.is_broken, |bytes| read_answers(&mut Reader(bytes)))
     }
@@ -235,7 +215,7 @@ impl State {
 
     /// Whether a part of it could not be read: then it is to be made anew, from history.
     pub(crate) fn is_broken(&self) -> bool {
-        self.is_broken
+        self.is_broken || self.series.is_broken()
     }
 
     /// Forgets all but the position and the clock, so that it is made anew.
@@ -245,10 +225,9 @@ impl State {
 
     /// Says anew when time is due.
     pub(crate) fn settle_due(&mut self) {
-        let series = self.series.iter().map(|slot| slot.due);
         let funnels = self.funnels.iter().map(|log| log.due);
-        let due = series.chain(funnels).chain([self.answers_due, self.orders.due]).min();
-        self.due = due.unwrap_or(NEVER);
+        let others = [self.series.settle_due(), self.answers_due, self.orders.due];
+        self.due = funnels.chain(others).min().unwrap_or(NEVER);
     }
 
     /// The state as bytes.
@@ -260,12 +239,7 @@ impl State {
         out.unsigned(self.position);
         out.signed(self.now.into());
         out.due(self.answers_due);
-        out.count(self.series.len());
-        for slot in &self.series {
-            out.fingerprint(slot.fingerprint);
-            out.due(slot.due);
-            slot.series.write(&self.raw, &mut out, write_series);
-        }
+        self.series.encode(&mut out);
         self.answers.write(&self.raw, &mut out, |answers, out| write_answers(answers, out));
         self.members.write(&self.raw, &mut out, Members::encode);
         out.count(self.ahead.len());
@@ -318,53 +292,6 @@ impl State {
     }
 }
 
-fn write_series(series: &Series, out: &mut Writer) {
-    let flags = [series.is_sum, series.base != 0, !series.entries.is_empty(), !series.pending.is_empty()];
-    out.0.push(flags.iter().enumerate().map(|(bit, set)| u8::from(*set) << bit).sum());
-    if series.base != 0 {
-        out.amount(series.base, series.is_sum);
-    }
-    for amounts in [&series.entries, &series.pending].into_iter().filter(|amounts| !amounts.is_empty()) {
-        out.count(amounts.len());
-        let mut previous = 0;
-        for (key, amount) in amounts {
-            out.signed(i128::from(*key) - previous);
-            previous = (*key).into();
-            out.amount(*amount, series.is_sum);
-        }
-    }
-}
-
-fn read_series(bytes: &[u8], fingerprint: u64) -> Option<Series> {
-    let mut reader = Reader(bytes);
-    let mut series = Series { fingerprint, ..Series::default() };
-    let flags = reader.bytes(1)?[0];
-    if flags > 0b1111 {
-        return None;
-    }
-    series.is_sum = flags & 1 != 0;
-    if flags & 0b10 != 0 {
-        series.base = reader.amount(series.is_sum)?;
-    }
-    for (bit, amounts) in [(0b100, &mut series.entries), (0b1000, &mut series.pending)] {
-        if flags & bit == 0 {
-            continue;
-        }
-        let count = reader.count(2)?;
-        amounts.reserve(count + 1);
-        let mut previous = None;
-        for _ in 0..count {
-            let key = reader.key(previous.unwrap_or(0))?;
-            if previous.is_some_and(|previous| key <= previous) {
-                return None;
-            }
-            previous = Some(key);
-            amounts.push((key, reader.amount(series.is_sum)?));
-        }
-    }
-    reader.0.is_empty().then_some(series)
-}
-
 fn write_answers(answers: &[Answer], out: &mut Writer) {
     let (dated, plain): (Vec<&Answer>, Vec<&Answer>) =
         answers.iter().partition(|answer| answer.date.is_some());
@@ -394,7 +321,7 @@ fn read_answers(reader: &mut Reader<'_>) -> Option<Vec<Answer>> {
 
 fn read_state(bytes: &[u8], rest: &[u8]) -> Option<State> {
     let mut reader = Reader(rest);
-    let mut state = State::new();
+    let mut state = State { raw: Arc::from(bytes), ..State::new() };
     state.version = reader.unsigned()?.try_into().ok()?;
     state.zone = reader.unsigned()?.try_into().ok()?;
     state.position = reader.unsigned()?;
@@ -403,21 +330,13 @@ fn read_state(bytes: &[u8], rest: &[u8]) -> Option<State> {
         return None;
     }
     state.answers_due = reader.due()?;
+    state.series = Table::decode(&state.raw, &mut reader)?;
     let frame = |reader: &mut Reader<'_>| -> Option<Range<usize>> {
         let length = reader.count(1)?;
         let start = bytes.len() - reader.0.len();
         reader.bytes(length)?;
         Some(start..start + length)
     };
-    let count = reader.count(9)?;
-    state.series.reserve(count + 1);
-    for _ in 0..count {
-        let (fingerprint, due) = (reader.fingerprint()?, reader.due()?);
-        if state.series.last().is_some_and(|last| last.fingerprint >= fingerprint) {
-            return None;
-        }
-        state.series.push(Slot { fingerprint, due, series: Lazy::raw(frame(&mut reader)?) });
-    }
     state.answers = Lazy::raw(frame(&mut reader)?);
     state.members = Lazy::raw(frame(&mut reader)?);
     for _ in 0..reader.count(9)? {
@@ -432,7 +351,6 @@ fn read_state(bytes: &[u8], rest: &[u8]) -> Option<State> {
         read_rare(&mut reader, &mut state)?;
     }
     state.settle_due();
-    state.raw = bytes.to_vec();
     reader.0.is_empty().then_some(state)
 }
 
@@ -484,8 +402,9 @@ mod tests {
             bytes.insert(0, FORMAT);
             if let Ok(mut state) = State::decode(&bytes) {
                 prop_assert_eq!(State::decode(&state.encode()), Ok(state.clone()));
-                for place in 0..state.series.len() {
-                    state.series_at(place);
+                state.series.late(0);
+                for fingerprint in state.series.fingerprints() {
+                    state.series.get(fingerprint);
                 }
                 state.answers();
                 state.membership();

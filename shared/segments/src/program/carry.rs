@@ -14,14 +14,15 @@ use crate::event::{Cause, Event, Transition};
 use crate::funnel::{self, Log};
 use crate::members::Members;
 use crate::orders::{self, Summary};
-use crate::series::{self, Series};
+use crate::series;
 use crate::state::State;
+use crate::table::Table;
 use crate::window::NEVER;
 
 impl Program {
     /// Counts all events anew.
     pub(super) fn recount(&self, state: &mut State, history: &[Event<'_>]) {
-        state.series.clear();
+        state.series = Table::default();
         state.funnels.clear();
         state.orders = Summary::default();
         state.ahead.clear();
@@ -111,23 +112,7 @@ impl Program {
     }
 
     fn add(state: &mut State, plan: &series::Plan, occurred: i64, amount: i128, present: Present<'_>) {
-        match state.place_of(plan.fingerprint) {
-            Ok(place) => {
-                let series = state.series_at(place);
-                series.add(plan, occurred, amount, present);
-                if series.is_zero() {
-                    state.series.remove(place);
-                }
-            }
-            Err(place) => {
-                let (fingerprint, is_sum) = (plan.fingerprint, plan.is_sum);
-                let mut series = Series { fingerprint, is_sum, ..Series::default() };
-                series.add(plan, occurred, amount, present);
-                if !series.is_zero() {
-                    state.insert_series(place, series, NEVER);
-                }
-            }
-        }
+        state.series.get_or_insert(plan.fingerprint, plan.is_sum).add(plan, occurred, amount, present);
     }
 
     fn log_of(state: &mut State, fingerprint: u64) -> &mut Log {
@@ -142,20 +127,16 @@ impl Program {
     /// What the conditions on a series say, in their order.
     fn truths_of(state: &mut State, plan: &series::Plan, present: Present<'_>) -> Vec<bool> {
         let mut truths = Vec::with_capacity(8);
-        match state.place_of(plan.fingerprint) {
-            Ok(place) => {
-                let series = state.series_at(place);
-                series.settle(plan, present);
-                let view = series.view(plan, present);
-                for measure in &plan.measures {
-                    let amount = view.measure(measure.window);
-                    truths.extend(measure.conditions.iter().map(|(_, threshold)| threshold.holds(amount)));
-                }
+        if let Some(series) = state.series.get(plan.fingerprint) {
+            series.settle(plan, present);
+            let view = series.view(plan, present);
+            for measure in &plan.measures {
+                let amount = view.measure(measure.window);
+                truths.extend(measure.conditions.iter().map(|(_, threshold)| threshold.holds(amount)));
             }
-            Err(_) => {
-                for measure in &plan.measures {
-                    truths.extend(measure.conditions.iter().map(|(_, threshold)| threshold.holds(0)));
-                }
+        } else {
+            for measure in &plan.measures {
+                truths.extend(measure.conditions.iter().map(|(_, threshold)| threshold.holds(0)));
             }
         }
         truths
@@ -208,11 +189,10 @@ impl Program {
         present: Present<'_>,
         mut look: impl FnMut(&series::Measure, i128),
     ) {
-        let Ok(place) = state.place_of(plan.fingerprint) else {
+        let Some(series) = state.series.get(plan.fingerprint) else {
             plan.measures.iter().for_each(|measure| look(measure, 0));
             return;
         };
-        let series = state.series_at(place);
         series.settle(plan, present);
         let view = series.view(plan, present);
         let mut due = NEVER;
@@ -221,11 +201,7 @@ impl Program {
             look(measure, amount);
             due = due.min(view.next_flip(measure.window, amount, &measure.conditions));
         }
-        if series.is_zero() {
-            state.series.remove(place);
-        } else {
-            state.series[place].due = due;
-        }
+        state.series.settle(plan.fingerprint, due);
     }
 
     fn compare_funnel(
@@ -272,7 +248,7 @@ impl Program {
 
     /// Makes what a state keeps this program's: drops what it does not ask for, and says anew when each part is due.
     pub(super) fn take_over(&self, state: &mut State) {
-        state.series.retain(|slot| self.plan_of(slot.fingerprint).is_some());
+        state.series.retain(|fingerprint| self.plan_of(fingerprint).is_some());
         state.funnels.retain(|log| self.funnel_of(log.fingerprint).is_some());
         state.answers().retain(|answer| self.question_of(answer).is_some());
         if self.predictions.is_empty() {
@@ -280,8 +256,9 @@ impl Program {
         }
         let present = Present::new(state.now, &self.calendar);
         let unseen = &mut Vec::new();
-        let all: Vec<u64> = state.series.iter().map(|slot| slot.fingerprint).collect();
-        for plan in all.into_iter().filter_map(|fingerprint| self.plan_of(fingerprint)) {
+        for plan in
+            state.series.fingerprints().into_iter().filter_map(|fingerprint| self.plan_of(fingerprint))
+        {
             Self::compare_series(state, plan, &[], present, unseen);
         }
         let all: Vec<u64> = state.funnels.iter().map(|log| log.fingerprint).collect();
@@ -315,8 +292,9 @@ impl Program {
     fn truths(&self, state: &mut State) -> Bits {
         let mut truths = self.initially.clone();
         let present = Present::new(state.now, &self.calendar);
-        let all: Vec<u64> = state.series.iter().map(|slot| slot.fingerprint).collect();
-        for plan in all.into_iter().filter_map(|fingerprint| self.plan_of(fingerprint)) {
+        for plan in
+            state.series.fingerprints().into_iter().filter_map(|fingerprint| self.plan_of(fingerprint))
+        {
             let conditions = plan.measures.iter().flat_map(|measure| &measure.conditions);
             for ((condition, _), holds) in conditions.zip(Self::truths_of(state, plan, present)) {
                 truths.set(*condition, holds);
@@ -358,10 +336,9 @@ impl Program {
         match &self.conditions[condition as usize].kind {
             ConditionKind::Metric(series, measure, threshold) => {
                 let plan = &self.series[*series];
-                let Ok(place) = state.place_of(plan.fingerprint) else { return threshold.holds(0) };
-                let series = state.series_at(place);
+                let Some(series) = state.series.get(plan.fingerprint) else { return threshold.holds(0) };
                 series.settle(plan, present);
-                threshold.holds(series.view(plan, present).measure(plan.measures[*measure].window))
+                threshold.holds(series.glance(plan, present).measure(plan.measures[*measure].window))
             }
             ConditionKind::Profile(questions) => questions.iter().all(|place| self.answered(state, *place)),
             ConditionKind::Group { questions, segments, is_member } => {
@@ -428,7 +405,8 @@ impl Program {
 
     fn settle_answers(&self, state: &mut State) {
         let now = state.now;
-        let due = state.answers().iter().map(|answer| {
+        let dated = state.answers().iter().filter(|answer| answer.date.is_some());
+        let due = dated.map(|answer| {
             self.question_of(answer).map_or(NEVER, |plan| plan.next_change(*answer, now, &self.calendar))
         });
         state.answers_due = due.min().unwrap_or(NEVER);
@@ -462,9 +440,7 @@ impl Program {
     fn pass(&self, state: &mut State, next: i64, flipped: &mut Vec<u32>) {
         let (due, then) = (state.due, Present::new(state.now, &self.calendar));
         let present = Present::new(next, &self.calendar);
-        let late: Vec<u64> =
-            state.series.iter().filter(|slot| slot.due <= due).map(|slot| slot.fingerprint).collect();
-        for fingerprint in late {
+        for fingerprint in state.series.late(due) {
             if let Some(plan) = self.plan_of(fingerprint) {
                 let before = Self::truths_of(state, plan, then);
                 Self::compare_series(state, plan, &before, present, flipped);
@@ -483,9 +459,13 @@ impl Program {
             self.compare_predictions(state, &before, present, flipped);
         }
         if state.answers_due <= due {
-            let dated: Vec<Answer> =
-                state.answers().iter().copied().filter(|answer| answer.date.is_some()).collect();
-            let asking = self.conditions_of(dated.iter());
+            let holds = |plan: &atom::Plan, answer: Answer, now| plan.holds(answer, now, &self.calendar);
+            let is_other = |answer: &Answer| {
+                let plan = self.question_of(answer).filter(|_| answer.date.is_some());
+                plan.is_some_and(|plan| holds(plan, *answer, then.now) != holds(plan, *answer, next))
+            };
+            let others: Vec<Answer> = state.answers().iter().copied().filter(is_other).collect();
+            let asking = self.conditions_of(others.iter());
             let before = self.hold_all(state, &asking);
             state.now = next;
             self.compare_all(state, &asking, &before, flipped);

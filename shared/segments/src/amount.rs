@@ -55,40 +55,11 @@ impl Threshold {
     }
 
     /// On which side of the number the amount lies.
-    fn side(&self, amount: i128) -> Ordering {
+    pub(crate) fn side(&self, amount: i128) -> Ordering {
         match amount.cmp(&self.floor) {
             Ordering::Equal if !self.is_exact => Ordering::Less,
             side => side,
         }
-    }
-
-    /// Of a row of amounts that only fall or only rise, the first of which the comparison says something
-    /// else than of the current amount, from which the row starts.
-    pub(crate) fn first_flip(
-        &self,
-        current: i128,
-        count: usize,
-        amount_at: impl Fn(usize) -> i128,
-    ) -> Option<usize> {
-        let held = self.holds(current);
-        let (mut side, mut from) = (self.side(current), 0);
-        // An amount changes sides at most twice: onto the number, and away from it.
-        for _ in 0..2 {
-            let (mut low, mut high) = (from, count);
-            while low < high {
-                let middle = low.midpoint(high);
-                if self.side(amount_at(middle)) == side { low = middle + 1 } else { high = middle }
-            }
-            if low == count {
-                return None;
-            }
-            let amount = amount_at(low);
-            if self.holds(amount) != held {
-                return Some(low);
-            }
-            (side, from) = (self.side(amount), low);
-        }
-        None
     }
 }
 

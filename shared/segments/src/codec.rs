@@ -8,23 +8,44 @@ const MAX_AMOUNT: u128 = 1 << 124;
 /// Most instants at which something is due are midnights: a quarter of an hour past the hour somewhere.
 pub(crate) const QUARTER: i64 = 900_000;
 
+/// Of ten.
+const POWERS: [i64; 16] = {
+    let mut powers = [1; 16];
+    let mut place = 1;
+    while place < 16 {
+        powers[place] = 10 * powers[place - 1];
+        place += 1;
+    }
+    powers
+};
+
 pub(crate) struct Writer(pub(crate) Vec<u8>);
 
 impl Writer {
     pub(crate) fn unsigned(&mut self, value: u128) {
-        if value < 0x80 {
-            return self.0.push((value & 0x7f) as u8);
+        match u64::try_from(value) {
+            Ok(small) => self.small(small),
+            Err(_) => self.large(value),
         }
-        let Ok(mut small) = u64::try_from(value) else { return self.large(value) };
+    }
+
+    fn small(&mut self, mut value: u64) {
         let mut bytes = [0; 10];
         let mut length = 0;
-        while small >= 0x80 {
-            bytes[length] = (small & 0x7f) as u8 | 0x80;
-            small >>= 7;
+        while value >= 0x80 {
+            bytes[length] = (value & 0x7f) as u8 | 0x80;
+            value >>= 7;
             length += 1;
         }
-        bytes[length] = (small & 0x7f) as u8;
+        bytes[length] = (value & 0x7f) as u8;
+        if length == 0 {
+            return self.0.push(bytes[0]);
+        }
         self.0.extend_from_slice(&bytes[..=length]);
+    }
+
+    pub(crate) fn small_signed(&mut self, value: i64) {
+        self.small((value << 1 ^ value >> 63).cast_unsigned());
     }
 
     fn large(&mut self, mut value: u128) {
@@ -36,6 +57,9 @@ impl Writer {
     }
 
     pub(crate) fn signed(&mut self, value: i128) {
+        if let Ok(small) = i64::try_from(value) {
+            return self.small_signed(small);
+        }
         self.unsigned((value << 1 ^ value >> 127).cast_unsigned());
     }
 
@@ -71,19 +95,20 @@ impl Writer {
             return self.signed(amount);
         }
         // Sums have ten decimals, most of them zeros: their number takes four bits.
-        let zeros = match i64::try_from(amount) {
-            Ok(0) => 0,
-            Ok(mut digits) => {
-                let mut zeros = 0;
-                while zeros < 15 && digits % 10 == 0 {
-                    digits /= 10;
-                    zeros += 1;
-                }
-                zeros
+        let (mut digits, mut zeros) = (amount, 0);
+        if let Ok(mut small) = i64::try_from(amount) {
+            while zeros < 15 && small % 10 == 0 {
+                small /= 10;
+                zeros += 1;
             }
-            Err(_) => (1..=15).take_while(|zeros| amount % 10_i128.pow(*zeros) == 0).last().unwrap_or(0),
-        };
-        self.signed((amount / 10_i128.pow(zeros)) << 4 | i128::from(zeros));
+            digits = small.into();
+        } else {
+            while zeros < 15 && digits % 10 == 0 {
+                digits /= 10;
+                zeros += 1;
+            }
+        }
+        self.signed(digits << 4 | zeros);
     }
 }
 
@@ -97,16 +122,25 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn unsigned(&mut self) -> Option<u128> {
-        // Nearly all take less than nine bytes.
+        self.small().map(u128::from).or_else(|| self.large())
+    }
+
+    /// A number of less than ten bytes, as nearly all are.
+    fn small(&mut self) -> Option<u64> {
         let mut value = 0_u64;
         for (place, byte) in self.0.iter().take(9).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * place);
             if *byte < 0x80 {
                 self.0 = &self.0[place + 1..];
-                return Some(value.into());
+                return Some(value);
             }
         }
-        self.large()
+        None
+    }
+
+    fn small_signed(&mut self) -> Option<i64> {
+        let value = self.small()?;
+        Some((value >> 1).cast_signed() ^ -((value & 1).cast_signed()))
     }
 
     fn large(&mut self) -> Option<u128> {
@@ -151,7 +185,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn key(&mut self, previous: i64) -> Option<i64> {
-        let key = i64::try_from(self.signed()?.checked_add(previous.into())?).ok()?;
+        let key = match self.small_signed() {
+            Some(change) => previous.checked_add(change)?,
+            None => i64::try_from(self.signed()?.checked_add(previous.into())?).ok()?,
+        };
         is_possible_key(key).then_some(key)
     }
 
@@ -161,10 +198,13 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn amount(&mut self, is_sum: bool) -> Option<i128> {
-        let value = self.signed()?;
+        let value = match self.small_signed() {
+            Some(small) => small.into(),
+            None => self.signed()?,
+        };
         let amount = if is_sum {
-            let zeros = u32::try_from(value & 0xf).ok()?;
-            (value >> 4).checked_mul(10_i128.pow(zeros))?
+            let power = POWERS[usize::try_from(value & 0xf).ok()?];
+            (value >> 4).checked_mul(power.into())?
         } else {
             value
         };

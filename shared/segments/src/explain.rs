@@ -107,8 +107,8 @@ impl Program {
                 let present = Present::new(now, &self.calendar);
                 series.settle(plan, present);
                 let view = series.view(plan, present);
-                let amount = view.measure(window);
-                let next = view.next_flip(window, amount, &[(condition, *threshold)]);
+                let (amount, held) = view.look(window);
+                let next = view.next_flip(window, (amount, held), &[(condition, *threshold)], NEVER);
                 let measure = if plan.is_sum {
                     amount::to_decimal(amount)
                 } else {

@@ -223,11 +223,8 @@ impl Program {
             return transitions;
         }
         self.advance(state, now_ms, None, &mut transitions);
-        if !state.ahead.is_empty() {
-            let hash = event_hash(event.id);
-            if state.ahead.binary_search_by_key(&hash, |(hash, _)| *hash).is_ok() {
-                return transitions;
-            }
+        if state.has_ahead() && state.is_ahead(event_hash(event.id)) {
+            return Self::unless_broken(state, transitions);
         }
         let mut flipped = Vec::new();
         if self.record(state, event, &mut flipped) {
@@ -330,7 +327,7 @@ impl Program {
             self.recount(state, history);
         }
         if let Some(profile) = profile {
-            *state.answers() = self.answers(profile);
+            state.set_answers(self.answers(profile));
         }
         self.take_over(state);
         let at = match (cause, profile) {

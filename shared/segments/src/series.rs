@@ -3,6 +3,8 @@
 //! A series is what happened of one metric under one set of filters, as a count or a sum. It keeps only
 //! what a window of its program can still tell apart: everything older is one number.
 
+use std::ops::Range;
+
 use jiff::civil::{Date, DateTime, Time};
 
 use crate::amount::Threshold;
@@ -14,6 +16,9 @@ use crate::window::{Moment, NEVER, Yearly};
 
 /// Amounts by key, in the order of the keys, none of them zero.
 pub(crate) type Amounts = Vec<(i64, i128)>;
+
+/// So many are added up as fast as looked up.
+const FEW: usize = 8;
 
 /// A series, as a state keeps it.
 #[derive(Clone, Debug, Default)]
@@ -211,8 +216,8 @@ impl Series {
             out.count(amounts.len());
             let mut previous = 0;
             for (key, amount) in amounts {
-                out.signed(i128::from(*key) - previous);
-                previous = (*key).into();
+                out.small_signed(*key - previous);
+                previous = *key;
                 out.amount(*amount, self.is_sum);
             }
         }
@@ -257,16 +262,19 @@ impl Series {
 
     /// A look at many windows, and at when they change.
     pub(crate) fn view<'a>(&'a self, plan: &Plan, present: Present<'a>) -> View<'a> {
-        let mut sums = Vec::with_capacity(self.entries.len() + 1);
-        let mut sum = 0_i128;
-        let mut is_positive = true;
-        sums.push(sum);
-        for (_, amount) in &self.entries {
-            sum = sum.wrapping_add(*amount);
-            is_positive &= *amount > 0;
-            sums.push(sum);
+        let mut view = self.glance(plan, present);
+        let items = || self.entries.iter().chain(&self.pending);
+        view.is_positive = items().all(|(_, amount)| *amount > 0);
+        if self.entries.len() + self.pending.len() > FEW {
+            view.sums.reserve(self.entries.len() + self.pending.len() + 1);
+            let mut sum = 0_i128;
+            view.sums.push(sum);
+            for (_, amount) in items() {
+                sum = sum.wrapping_add(*amount);
+                view.sums.push(sum);
+            }
         }
-        View { series: self, by_day: matches!(plan.detail, Detail::Days(_)), sums, is_positive, present }
+        view
     }
 }
 
@@ -274,9 +282,9 @@ impl Series {
 pub(crate) struct View<'a> {
     series: &'a Series,
     by_day: bool,
-    /// The sum of all entries before each place; empty at a glance.
+    /// The sum of all items before each place; empty at a glance, and where there are few.
     sums: Vec<i128>,
-    /// Whether every entry adds.
+    /// Whether every item adds.
     is_positive: bool,
     present: Present<'a>,
 }
@@ -287,159 +295,162 @@ impl View<'_> {
         self.series.entries.partition_point(|(found, _)| *found < key)
     }
 
+    /// Items are the entries and, after them, what is pending: in the order of time.
+    fn items(&self) -> usize {
+        self.series.entries.len() + self.series.pending.len()
+    }
+
+    /// The sum of the items from a place up to and excluding another.
     fn sum(&self, from: usize, until: usize) -> i128 {
-        if self.sums.is_empty() {
-            return total(&self.series.entries[from.min(until)..until]);
+        let from = from.min(until);
+        if !self.sums.is_empty() {
+            return self.sums[until].wrapping_sub(self.sums[from]);
         }
-        self.sums[until].wrapping_sub(self.sums[from.min(until)])
+        let Series { entries, pending, .. } = self.series;
+        let happened = entries.len();
+        let past = total(&entries[from.min(happened)..until.min(happened)]);
+        past.wrapping_add(total(&pending[from.max(happened) - happened..until.max(happened) - happened]))
     }
 
-    /// The sum of the entries from a key up to and excluding another.
-    fn between(&self, from: i64, until: i64) -> i128 {
-        self.sum(self.below(from), self.below(until))
-    }
-
-    fn since(&self, key: i64) -> i128 {
-        self.sum(self.below(key), self.series.entries.len())
-    }
-
-    fn before(&self, key: i64) -> i128 {
-        self.series.base.wrapping_add(self.sum(0, self.below(key)))
+    /// The places of the entries that a window holds now: those that have come into it and not left it.
+    fn held(&self, window: MeasureWindow) -> Range<usize> {
+        let Present { now, today, calendar } = self.present;
+        let happened = self.series.entries.len();
+        let MeasureWindow::Window(window) = window else { return 0..happened };
+        match window {
+            Window::InTheLast(Span { unit: Unit::Hour, quantity }) => {
+                self.below(now - quantity * HOUR)..happened
+            }
+            Window::InTheLast(span) => self.below(span.before(today))..happened,
+            Window::AtLeast(Span { unit: Unit::Hour, quantity }) => 0..self.below(now - quantity * HOUR),
+            Window::AtLeast(span) => 0..self.below(span.before(today)),
+            Window::InTheNext(Span { unit: Unit::Hour, quantity }) => {
+                self.below(now)..self.below(now + quantity * HOUR + 1)
+            }
+            Window::InTheNext(span) => self.below(now)..self.below(calendar.start_of(span.after(today) + 1)),
+            Window::Between { unit: Unit::Hour, from, to } => {
+                self.below(now - to * HOUR)..self.below(now - from * HOUR + 1)
+            }
+            Window::Between { unit, from, to } => {
+                let (from, to) = (Span { unit, quantity: from }, Span { unit, quantity: to });
+                self.below(to.before(today))..self.below(from.before(today) + 1)
+            }
+        }
     }
 
     /// What the window holds now.
     pub(crate) fn measure(&self, window: MeasureWindow) -> i128 {
-        let Present { now, today, calendar } = self.present;
-        let window = match window {
-            MeasureWindow::Alltime => return self.before(NEVER),
-            MeasureWindow::Window(window) => window,
-            MeasureWindow::Yearly(yearly) => {
-                let holds = |key| in_some_year(key).is_some_and(|local| yearly.holds(local, now, calendar));
-                let entries = self.series.entries.iter().filter(|(key, _)| holds(*key));
-                return entries.fold(0, |sum, (_, amount)| sum.wrapping_add(*amount));
-            }
-        };
-        match window {
-            Window::InTheLast(Span { unit: Unit::Hour, quantity }) => self.since(now - quantity * HOUR),
-            Window::InTheLast(span) => self.since(span.before(today)),
-            Window::AtLeast(Span { unit: Unit::Hour, quantity }) => self.before(now - quantity * HOUR),
-            Window::AtLeast(span) => self.before(span.before(today)),
-            Window::InTheNext(Span { unit: Unit::Hour, quantity }) => {
-                self.between(now, now + quantity * HOUR + 1)
-            }
-            Window::InTheNext(span) => self.between(now, calendar.start_of(span.after(today) + 1)),
-            Window::Between { unit: Unit::Hour, from, to } => {
-                self.between(now - to * HOUR, now - from * HOUR + 1)
-            }
-            Window::Between { unit, from, to } => {
-                let (from, to) = (Span { unit, quantity: from }, Span { unit, quantity: to });
-                self.between(to.before(today), from.before(today) + 1)
-            }
-        }
+        self.look(window).0
     }
 
-    /// An instant after the present, not later than the next at which time alone changes what the
-    /// conditions say of the amount the window holds.
+    /// The same, with the places of the entries.
+    pub(crate) fn look(&self, window: MeasureWindow) -> (i128, Range<usize>) {
+        let Present { now, calendar, .. } = self.present;
+        if let MeasureWindow::Yearly(yearly) = window {
+            let holds = |key| in_some_year(key).is_some_and(|local| yearly.holds(local, now, calendar));
+            let entries = self.series.entries.iter().filter(|(key, _)| holds(*key));
+            return (entries.fold(0, |sum, (_, amount)| sum.wrapping_add(*amount)), 0..0);
+        }
+        let held = self.held(window);
+        let sum = self.sum(held.start, held.end);
+        let has_base = matches!(window, MeasureWindow::Alltime | MeasureWindow::Window(Window::AtLeast(_)));
+        (if has_base { self.series.base.wrapping_add(sum) } else { sum }, held)
+    }
+
+    /// An instant after the present, not later than the next at which time alone changes what the conditions say of
+    /// the amount that the window holds; or `limit`, if that is not later.
     pub(crate) fn next_flip(
         &self,
         window: MeasureWindow,
-        amount: i128,
+        (amount, held): (i128, Range<usize>),
         conditions: &[(u32, Threshold)],
+        limit: i64,
     ) -> i64 {
         let Present { now, calendar, .. } = self.present;
         let Series { entries, pending, .. } = self.series;
         if pending.is_empty() && (entries.is_empty() || window == MeasureWindow::Alltime) {
-            return NEVER;
+            return limit;
         }
         if let MeasureWindow::Yearly(yearly) = window {
-            let next = pending.first().map_or(NEVER, |(at, _)| *at);
+            let next = pending.first().map_or(limit, |(at, _)| limit.min(*at));
             return entries
                 .iter()
                 .filter_map(|(key, _)| in_some_year(*key))
                 .map(|local| yearly.next_change(local, now, calendar))
                 .fold(next, i64::min);
         }
-        if let Some(next) = self.next_flip_by_day(window, amount, conditions) {
-            return next;
-        }
-        let held: Vec<bool> = conditions.iter().map(|(_, threshold)| threshold.holds(amount)).collect();
-        let changes = self.changes(window);
-        let (mut amount, mut index) = (amount, 0);
-        while let Some((at, _)) = changes.get(index).copied() {
-            while let Some((_, change)) = changes.get(index).filter(|(other, _)| *other == at) {
-                amount = amount.wrapping_add(*change);
-                index += 1;
+        let items = self.items();
+        let come = |place: usize| self.when(window, place).0;
+        let gone = |place: usize| self.when(window, place).1;
+        let Range { start: mut first, mut end } = held;
+        let says = |amount: i128| conditions.iter().map(move |(_, threshold)| threshold.holds(amount));
+        let mut then = amount;
+        loop {
+            // Items come in their order, and go in it. Until the first of these two places nothing flips: what comes adds
+            // no more than all before it do, and what goes takes no more.
+            let (mut rises, mut falls) = (items, items);
+            if self.is_positive {
+                for (_, threshold) in conditions {
+                    let side = threshold.side(then);
+                    let is_same = |change: i128| threshold.side(then.wrapping_add(change)) == side;
+                    rises = partition(end..rises, |place| is_same(self.sum(end, place + 1)));
+                    falls =
+                        partition(first..falls, |place| is_same(self.sum(first, place + 1).wrapping_neg()));
+                }
+            } else {
+                (rises, falls) = (end, first);
             }
-            let flips = |((_, threshold), held): (&(u32, Threshold), &bool)| threshold.holds(amount) != *held;
-            if conditions.iter().zip(&held).any(flips) {
-                return at;
+            let rise = if rises < items { come(rises) } else { NEVER };
+            let fall = if falls < items { gone(falls) } else { NEVER };
+            let next = rise.min(fall);
+            if next >= limit {
+                return limit;
+            }
+            let came = if rise == next { rises + 1..items } else { end..rises };
+            let went = if fall == next { falls + 1..items } else { first..falls };
+            let came = partition(came, |place| come(place) <= next);
+            let went = partition(went, |place| gone(place) <= next);
+            then = then.wrapping_add(self.sum(end, came)).wrapping_sub(self.sum(first, went));
+            (first, end) = (went, came);
+            if !says(then).eq(says(amount)) {
+                return next;
             }
         }
-        NEVER
     }
 
-    /// The same, for the most common case: days leave a window, or enter one, in their own order, and
-    /// each changes the amount in the same direction. `None` if it is not that case.
-    fn next_flip_by_day(
-        &self,
-        window: MeasureWindow,
-        amount: i128,
-        conditions: &[(u32, Threshold)],
-    ) -> Option<i64> {
-        let Present { today, calendar, .. } = self.present;
-        let entries = &self.series.entries;
-        if !(self.by_day && self.is_positive && self.series.pending.is_empty()) {
-            return None;
-        }
-        let (span, is_falling) = match window {
-            MeasureWindow::Window(Window::InTheLast(span)) => (span, true),
-            MeasureWindow::Window(Window::AtLeast(span)) => (span, false),
-            _ => return None,
-        };
-        let first = self.below(span.before(today));
-        let amount_at = |place: usize| {
-            let change = self.sum(first, first + place + 1);
-            if is_falling { amount.wrapping_sub(change) } else { amount.wrapping_add(change) }
-        };
-        let flips = conditions
-            .iter()
-            .filter_map(|(_, threshold)| threshold.first_flip(amount, entries.len() - first, amount_at));
-        Some(flips.min().map_or(NEVER, |place| calendar.start_of(span.first_past(entries[first + place].0))))
-    }
-
-    /// How the amount will change, in the order of time, if nothing but time happens.
-    fn changes(&self, window: MeasureWindow) -> Amounts {
-        let Present { now, calendar, .. } = self.present;
+    /// From when until when a window holds an item.
+    fn when(&self, window: MeasureWindow, place: usize) -> (i64, i64) {
         let Series { entries, pending, .. } = self.series;
-        let mut changes = Vec::with_capacity(2 * (entries.len() + pending.len()));
-        let mut change = |from: i64, until: i64, amount: i128| {
-            if from >= until {
-                return;
-            }
-            if from > now {
-                changes.push((from, amount));
-            }
-            if until > now && until != NEVER {
-                changes.push((until, amount.wrapping_neg()));
+        let (moment, happens) = match entries.get(place) {
+            Some((day, _)) if self.by_day => (Moment::Day(*day), i64::MIN),
+            Some((at, _)) => (Moment::At(*at), i64::MIN),
+            None => {
+                let at = pending[place - entries.len()].0;
+                (Moment::At(at), at)
             }
         };
-        if let MeasureWindow::Window(window) = window {
-            for (key, amount) in entries {
-                let moment = if self.by_day { Moment::Day(*key) } else { Moment::At(*key) };
-                let (from, until) = window.holds_during(moment, calendar);
-                change(from, until, *amount);
+        match window {
+            MeasureWindow::Window(window) => {
+                let (from, until) = window.holds_during(moment, self.present.calendar);
+                (from.max(happens), until)
             }
+            MeasureWindow::Alltime | MeasureWindow::Yearly(_) => (happens, NEVER),
         }
-        for (at, amount) in pending {
-            let (from, until) = match window {
-                MeasureWindow::Window(window) => window.holds_during(Moment::At(*at), calendar),
-                MeasureWindow::Alltime | MeasureWindow::Yearly(_) => (*at, NEVER),
-            };
-            change(from.max(*at), until, *amount);
-        }
-        changes.sort_unstable_by_key(|(at, _)| *at);
-        changes
     }
+}
+
+/// The first of the places for which something does not hold that holds for all before.
+pub(crate) fn partition(places: Range<usize>, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (places.start, places.end);
+    // Often it is the first.
+    if low < high && !holds(low) {
+        return low;
+    }
+    while low < high {
+        let middle = low.midpoint(high);
+        if holds(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
 }
 
 /// Month, day and time of an instant as one number.

@@ -47,8 +47,10 @@ pub struct State {
     pub(crate) funnels: Vec<Log>,
     pub(crate) orders: Summary,
     members: Lazy<Members>,
-    /// Events that the last rebuild counted and that may still come: hash and when they arrived.
-    pub(crate) ahead: Vec<(u64, i64)>,
+    /// Events that the last rebuild counted and that may still come: hash, in their order, and when they arrived.
+    ahead: Lazy<Vec<(u64, i64)>>,
+    /// When the first of them arrived; `NEVER` if there are none.
+    ahead_since: i64,
     /// What it was read from.
     raw: Arc<[u8]>,
     /// Whether the answers or the memberships turned out to be unreadable.
@@ -61,19 +63,21 @@ struct Lazy<T> {
     /// Where its bytes are.
     raw: Range<usize>,
     read: Option<T>,
+    /// Whether it may be another than its bytes say.
+    is_changed: bool,
 }
 
 impl<T: Default> Lazy<T> {
     fn raw(raw: Range<usize>) -> Self {
-        Self { raw, read: None }
+        Self { raw, read: None, is_changed: false }
     }
 
     fn known(value: T) -> Self {
-        Self { raw: 0..0, read: Some(value) }
+        Self { raw: 0..0, read: Some(value), is_changed: true }
     }
 
     fn open(&mut self, raw: &[u8], is_broken: &mut bool, read: impl FnOnce(&[u8]) -> Option<T>) -> &mut T {
-        let Self { raw: range, read: value } = self;
+        let Self { raw: range, read: value, .. } = self;
         value.get_or_insert_with(|| {
             let read = read(&raw[range.clone()]);
             *is_broken |= read.is_none();
@@ -84,11 +88,11 @@ impl<T: Default> Lazy<T> {
     /// With the number of bytes before them.
     fn write(&self, raw: &[u8], out: &mut Writer, write: impl FnOnce(&T, &mut Writer)) {
         match &self.read {
-            None => {
+            Some(value) if self.is_changed => out.framed(|out| write(value, out)),
+            _ => {
                 out.count(self.raw.len());
                 out.0.extend_from_slice(&raw[self.raw.clone()]);
             }
-            Some(value) => out.framed(|out| write(value, out)),
         }
     }
 
@@ -98,10 +102,10 @@ impl<T: Default> Lazy<T> {
             one.write(raw, &mut out, &write);
             out.0
         };
-        match (&self.read, &other.0.read) {
-            (None, None) => raw[self.raw.clone()] == other.1[other.0.raw.clone()],
-            _ => bytes(self, raw) == bytes(other.0, other.1),
+        if self.is_changed || other.0.is_changed {
+            return bytes(self, raw) == bytes(other.0, other.1);
         }
+        raw[self.raw.clone()] == other.1[other.0.raw.clone()]
     }
 }
 
@@ -128,13 +132,13 @@ impl PartialEq for State {
             state.funnels.iter().map(|log| (log.fingerprint, log.entries.clone())).collect::<Vec<_>>()
         };
         (self.version, self.zone, self.due) == (other.version, other.zone, other.due)
-            && self.ahead == other.ahead
             && self.orders == other.orders
             && funnels(self) == funnels(other)
             && self.answers.is_same(&self.raw, (&other.answers, &other.raw), |answers, out| {
                 write_answers(answers, out);
             })
             && self.members.is_same(&self.raw, (&other.members, &other.raw), Members::encode)
+            && self.ahead.is_same(&self.raw, (&other.ahead, &other.raw), |ahead, out| write_ahead(ahead, out))
             && self.series == other.series
     }
 }
@@ -154,7 +158,8 @@ impl State {
             funnels: Vec::new(),
             orders: Summary::default(),
             members: Lazy::known(Members::default()),
-            ahead: Vec::new(),
+            ahead: Lazy::known(Vec::new()),
+            ahead_since: NEVER,
             raw: Arc::default(),
             is_broken: false,
         }
@@ -205,12 +210,63 @@ impl State {
         self.position = position;
     }
 
-    pub(crate) fn answers(&mut self) -> &mut Vec<Answer> {
+    pub(crate) fn answers(&mut self) -> &[Answer] {
         self.answers.open(&self.raw, &mut self.is_broken, |bytes| read_answers(&mut Reader(bytes)))
     }
 
-    pub(crate) fn membership(&mut self) -> &mut Members {
+    pub(crate) fn set_answers(&mut self, answers: Vec<Answer>) {
+        self.answers = Lazy::known(answers);
+    }
+
+    pub(crate) fn membership(&mut self) -> &Members {
         self.members.open(&self.raw, &mut self.is_broken, |bytes| Members::decode(&mut Reader(bytes)))
+    }
+
+    pub(crate) fn set_membership(&mut self, members: Members) {
+        self.members = Lazy::known(members);
+    }
+
+    /// Makes somebody a member of a segment or not.
+    pub(crate) fn set_member(&mut self, id: &Id, belongs: bool) {
+        self.membership();
+        self.members.is_changed = true;
+        if let Some(members) = &mut self.members.read {
+            members.set(id, belongs);
+        }
+    }
+
+    /// Notes the events that may still come, by their hashes.
+    pub(crate) fn set_ahead(&mut self, mut ahead: Vec<(u64, i64)>) {
+        ahead.sort_unstable();
+        ahead.dedup_by_key(|(hash, _)| *hash);
+        self.ahead_since = ahead.iter().map(|(_, ingested)| *ingested).min().unwrap_or(NEVER);
+        self.ahead = Lazy::known(ahead);
+    }
+
+    /// Forgets those of them that arrived before an instant.
+    pub(crate) fn forget_ahead(&mut self, oldest: i64) {
+        if self.ahead_since >= oldest {
+            return;
+        }
+        let ahead = self.ahead.open(&self.raw, &mut self.is_broken, |bytes| read_ahead(&mut Reader(bytes)));
+        let left = ahead.iter().copied().filter(|(_, ingested)| *ingested >= oldest).collect();
+        self.set_ahead(left);
+    }
+
+    /// Whether there are any.
+    pub(crate) fn has_ahead(&self) -> bool {
+        self.ahead_since != NEVER
+    }
+
+    pub(crate) fn is_ahead(&self, hash: u64) -> bool {
+        if let Some(ahead) = &self.ahead.read {
+            return ahead.binary_search_by_key(&hash, |(hash, _)| *hash).is_ok();
+        }
+        // Not read: they are looked for in the bytes.
+        let mut reader = Reader(&self.raw[self.ahead.raw.clone()]);
+        let hashes = reader.count(8).and_then(|count| reader.bytes(8 * count)).unwrap_or_default();
+        let (hashes, _) = hashes.as_chunks();
+        hashes.binary_search_by_key(&hash, |bytes| u64::from_le_bytes(*bytes)).is_ok()
     }
 
     /// Whether a part of it could not be read: then it is to be made anew, from history.
@@ -242,11 +298,8 @@ impl State {
         self.series.encode(&mut out);
         self.answers.write(&self.raw, &mut out, |answers, out| write_answers(answers, out));
         self.members.write(&self.raw, &mut out, Members::encode);
-        out.count(self.ahead.len());
-        for (hash, ingested) in &self.ahead {
-            out.0.extend_from_slice(&hash.to_le_bytes());
-            out.signed(i128::from(self.now) - i128::from(*ingested));
-        }
+        out.due(self.ahead_since);
+        self.ahead.write(&self.raw, &mut out, |ahead, out| write_ahead(ahead, out));
         if !self.funnels.is_empty() || !self.orders.is_empty() {
             self.encode_rare(&mut out);
         }
@@ -290,6 +343,30 @@ impl State {
             None => Err(DecodeError::Malformed),
         }
     }
+}
+
+fn write_ahead(ahead: &[(u64, i64)], out: &mut Writer) {
+    out.count(ahead.len());
+    for (hash, _) in ahead {
+        out.0.extend_from_slice(&hash.to_le_bytes());
+    }
+    let mut previous = 0;
+    for (_, ingested) in ahead {
+        out.signed(i128::from(*ingested) - previous);
+        previous = (*ingested).into();
+    }
+}
+
+fn read_ahead(reader: &mut Reader<'_>) -> Option<Vec<(u64, i64)>> {
+    let count = reader.count(9)?;
+    let (hashes, _) = reader.bytes(8 * count)?.as_chunks();
+    let mut ahead = Vec::with_capacity(count);
+    let mut previous = 0;
+    for hash in hashes {
+        previous = i64::try_from(reader.signed()?.checked_add(previous.into())?).ok()?;
+        ahead.push((u64::from_le_bytes(*hash), previous));
+    }
+    (reader.0.is_empty() && ahead.is_sorted_by(|one, next| one.0 < next.0)).then_some(ahead)
 }
 
 fn write_answers(answers: &[Answer], out: &mut Writer) {
@@ -339,14 +416,8 @@ fn read_state(bytes: &[u8], rest: &[u8]) -> Option<State> {
     };
     state.answers = Lazy::raw(frame(&mut reader)?);
     state.members = Lazy::raw(frame(&mut reader)?);
-    for _ in 0..reader.count(9)? {
-        let hash = u64::from_le_bytes(reader.bytes(8)?.try_into().ok()?);
-        let ingested = i128::from(state.now).checked_sub(reader.signed()?)?;
-        state.ahead.push((hash, ingested.try_into().ok()?));
-    }
-    if !state.ahead.is_sorted_by(|one, next| one.0 < next.0) {
-        return None;
-    }
+    state.ahead_since = reader.due()?;
+    state.ahead = Lazy::raw(frame(&mut reader)?);
     if !reader.0.is_empty() {
         read_rare(&mut reader, &mut state)?;
     }
@@ -402,7 +473,6 @@ mod tests {
             bytes.insert(0, FORMAT);
             if let Ok(mut state) = State::decode(&bytes) {
                 prop_assert_eq!(State::decode(&state.encode()), Ok(state.clone()));
-                state.series.late(0);
                 for fingerprint in state.series.fingerprints() {
                     state.series.get(fingerprint);
                 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::calendar::FIRST;
 use crate::codec::{QUARTER, Reader, Writer};
-use crate::series::Series;
+use crate::series::{Series, partition};
 use crate::window::NEVER;
 
 /// Six bytes of a fingerprint and four that say when it is due; then where its body ends.
@@ -16,6 +16,8 @@ const ROW: usize = 10;
 /// Where bodies are longer than two bytes can say, all ends take four.
 const NARROW: usize = 2;
 const WIDE: usize = 4;
+/// Most bodies take less.
+const BODY: usize = 128;
 /// In a row: time changes nothing.
 const NEVER_CODE: u32 = u32::MAX;
 
@@ -39,6 +41,8 @@ struct Slot {
     due: i64,
     /// None of them is zero: then there is none.
     series: Option<Series>,
+    /// Whether it may be another than what is stored.
+    is_changed: bool,
 }
 
 /// The series as they were read.
@@ -74,6 +78,11 @@ impl Stored {
         &self.raw[start..start + self.width]
     }
 
+    fn rows(&self, places: Range<usize>) -> impl Iterator<Item = &[u8]> {
+        let bytes = places.start * self.width..places.end * self.width;
+        self.raw[self.rows.clone()][bytes].chunks_exact(self.width)
+    }
+
     fn fingerprint(&self, place: usize) -> u64 {
         let mut bytes = [0; 8];
         bytes[..6].copy_from_slice(&self.row(place)[..6]);
@@ -81,12 +90,9 @@ impl Stored {
     }
 
     fn find(&self, fingerprint: u64) -> Result<usize, usize> {
-        let (mut low, mut high) = (0, self.count());
-        while low < high {
-            let middle = low.midpoint(high);
-            if self.fingerprint(middle) < fingerprint { low = middle + 1 } else { high = middle }
-        }
-        if low < self.count() && self.fingerprint(low) == fingerprint { Ok(low) } else { Err(low) }
+        let place = partition(0..self.count(), |place| self.fingerprint(place) < fingerprint);
+        let is_there = place < self.count() && self.fingerprint(place) == fingerprint;
+        if is_there { Ok(place) } else { Err(place) }
     }
 
     /// Where the bodies of the rows before a place end, counted from the first.
@@ -100,23 +106,34 @@ impl Stored {
         self.raw[self.bodies.clone()].get(self.end(places.start)..self.end(places.end)).unwrap_or_default()
     }
 
-    /// When a series is due, and its bytes.
-    fn body(&self, place: usize) -> Option<(i64, &[u8])> {
-        let code = u32::from_le_bytes(self.row(place)[6..ROW].try_into().ok()?);
-        let mut reader = Reader(self.bodies(place..place + 1));
-        let due = match code {
-            NEVER_CODE => NEVER,
-            code => {
-                let quarter = FIRST + i64::from(code >> 1) * QUARTER;
-                let rest = if code & 1 == 0 { 0 } else { i64::try_from(reader.unsigned()?).ok()? };
-                quarter.checked_add(rest)?
-            }
-        };
-        Some((due, reader.0))
+    /// When a series is due; if that is no quarter of an hour, the rest is before its bytes.
+    fn due(&self, place: usize) -> i64 {
+        let row = self.row(place);
+        let code = u32::from_le_bytes([row[6], row[7], row[8], row[9]]);
+        if code == NEVER_CODE {
+            return NEVER;
+        }
+        let quarter = FIRST + i64::from(code >> 1) * QUARTER;
+        if code & 1 == 0 {
+            return quarter;
+        }
+        let rest = Reader(self.bodies(place..place + 1)).unsigned();
+        rest.and_then(|rest| quarter.checked_add(i64::try_from(rest).ok()?)).unwrap_or(quarter)
     }
 
-    fn due(&self, place: usize) -> i64 {
-        self.body(place).map_or(NEVER, |(due, _)| due)
+    /// A series' bytes.
+    fn body(&self, place: usize) -> Option<&[u8]> {
+        let mut reader = Reader(self.bodies(place..place + 1));
+        if self.row(place)[6] & 1 != 0 && self.due(place) != NEVER {
+            reader.unsigned()?;
+        }
+        Some(reader.0)
+    }
+
+    fn read(&self, place: usize, is_broken: &mut bool) -> Slot {
+        let series = self.body(place).and_then(Series::decode);
+        *is_broken |= series.is_none();
+        Slot { place: Ok(place), due: self.due(place), series, is_changed: false }
     }
 }
 
@@ -160,10 +177,9 @@ impl Table {
     }
 
     pub(crate) fn encode(&self, out: &mut Writer) {
-        let mut bodies = Writer(Vec::new());
+        let mut bodies = Writer(Vec::with_capacity(4 * BODY));
         let pieces = self.pieces(&mut bodies);
-        let mut count = 0;
-        let mut length = 0;
+        let (mut count, mut length) = (0, 0);
         for piece in &pieces {
             match piece {
                 Piece::Stored(places) => {
@@ -182,15 +198,14 @@ impl Table {
         out.due(self.next_due());
         out.0.push(u8::from(is_wide));
         out.count(count);
-        let mut end = 0;
+        let mut end = 0_usize;
         for piece in &pieces {
             match piece {
                 Piece::Stored(places) => {
-                    let before = self.stored.end(places.start);
-                    for place in places.clone() {
-                        let moved = (self.stored.end(place + 1).wrapping_sub(before)).wrapping_add(end);
-                        out.0.extend_from_slice(&self.stored.row(place)[..ROW]);
-                        out.0.extend_from_slice(&moved.to_le_bytes()[..bytes]);
+                    let moved = end.wrapping_sub(self.stored.end(places.start));
+                    for row in self.stored.rows(places.clone()) {
+                        out.0.extend_from_slice(&row[..ROW]);
+                        out.0.extend_from_slice(&end_of(row).wrapping_add(moved).to_le_bytes()[..bytes]);
                     }
                     end += self.stored.bodies(places.clone()).len();
                 }
@@ -210,10 +225,14 @@ impl Table {
         }
     }
 
+    fn changed(&self) -> impl Iterator<Item = (&u64, &Slot)> {
+        self.open.iter().filter(|(_, slot)| slot.is_changed)
+    }
+
     fn pieces(&self, bodies: &mut Writer) -> Vec<Piece> {
         let mut pieces = Vec::with_capacity(2 * self.open.len() + 1);
         let mut from = 0;
-        for (fingerprint, slot) in &self.open {
+        for (fingerprint, slot) in self.changed() {
             let (Ok(until) | Err(until)) = slot.place;
             pieces.push(Piece::Stored(from..until.max(from)));
             from = from.max(until + usize::from(slot.place.is_ok()));
@@ -232,23 +251,19 @@ impl Table {
 
     fn slot(&mut self, fingerprint: u64) -> &mut Slot {
         let Self { stored, open, is_broken, .. } = self;
-        open.entry(fingerprint).or_insert_with(|| {
-            let place = stored.find(fingerprint);
-            let Ok(found) = place else { return Slot { place, due: NEVER, series: None } };
-            let read = stored.body(found).and_then(|(due, bytes)| {
-                let series = Series::decode(bytes)?;
-                Some(Slot { place, due, series: Some(series) })
-            });
-            *is_broken |= read.is_none();
-            read.unwrap_or(Slot { place, due: NEVER, series: None })
+        open.entry(fingerprint).or_insert_with(|| match stored.find(fingerprint) {
+            Ok(place) => stored.read(place, is_broken),
+            place => Slot { place, due: NEVER, series: None, is_changed: false },
         })
     }
 
+    /// One that is there. What is changed of it is not written, unless it is settled.
     pub(crate) fn get(&mut self, fingerprint: u64) -> Option<&mut Series> {
         self.slot(fingerprint).series.as_mut()
     }
 
     /// The one there is, or one of nothing.
+    /// It must be settled.
     pub(crate) fn get_or_insert(&mut self, fingerprint: u64, is_sum: bool) -> &mut Series {
         let new = || Series { is_sum, ..Series::default() };
         self.slot(fingerprint).series.get_or_insert_with(new)
@@ -257,6 +272,7 @@ impl Table {
     /// Says when a series is due. One of nothing goes.
     pub(crate) fn settle(&mut self, fingerprint: u64, due: i64) {
         let slot = self.slot(fingerprint);
+        slot.is_changed = true;
         slot.series.take_if(|series| series.is_zero());
         let due = if slot.series.is_some() { due } else { NEVER };
         let before = std::mem::replace(&mut slot.due, due);
@@ -286,18 +302,14 @@ impl Table {
         self.due
     }
 
-    /// Those that are due, in their order.
+    /// Those that are due, in their order. Whoever asks makes that all are due later.
     pub(crate) fn late(&mut self, due: i64) -> Vec<u64> {
-        // Whoever asks makes that all are due later.
-        self.is_stale = true;
-        let rows = 0..self.stored.count();
-        self.is_broken |=
-            !rows.map(|place| self.stored.fingerprint(place)).is_sorted_by(|one, next| one < next);
-        let stored = &self.stored;
-        let late = (0..stored.count()).filter(|place| stored.due(*place) <= due);
-        let late = late.map(|place| stored.fingerprint(place)).filter(|it| !self.open.contains_key(it));
-        let open = self.open.iter().filter(|(_, slot)| slot.due <= due).map(|(fingerprint, _)| *fingerprint);
-        late.chain(open).collect::<BTreeSet<u64>>().into_iter().collect()
+        let Self { stored, open, is_stale, is_broken, .. } = self;
+        *is_stale = true;
+        for place in (0..stored.count()).filter(|place| stored.due(*place) <= due) {
+            open.entry(stored.fingerprint(place)).or_insert_with(|| stored.read(place, is_broken));
+        }
+        open.iter().filter(|(_, slot)| slot.due <= due).map(|(fingerprint, _)| *fingerprint).collect()
     }
 
     /// All of them, in their order.
@@ -321,13 +333,13 @@ impl Table {
 
     /// What is known of one, as bytes.
     fn bytes_of(&self, fingerprint: u64) -> Option<Cow<'_, [u8]>> {
-        if let Some(slot) = self.open.get(&fingerprint) {
-            let mut out = Writer(Vec::new());
+        if let Some(slot) = self.open.get(&fingerprint).filter(|slot| slot.is_changed) {
+            let mut out = Writer(Vec::with_capacity(BODY));
             slot.series.as_ref()?.encode(&mut out);
             return Some(Cow::Owned(out.0));
         }
         let place = self.stored.find(fingerprint).ok()?;
-        Some(Cow::Borrowed(self.stored.body(place)?.1))
+        Some(Cow::Borrowed(self.stored.body(place)?))
     }
 }
 
@@ -336,7 +348,8 @@ impl PartialEq for Table {
     fn eq(&self, other: &Self) -> bool {
         let is_same = |fingerprint: &u64| self.bytes_of(*fingerprint) == other.bytes_of(*fingerprint);
         if Arc::ptr_eq(&self.stored.raw, &other.stored.raw) {
-            return self.open.keys().chain(other.open.keys()).all(is_same);
+            let changed = self.changed().chain(other.changed());
+            return changed.map(|(fingerprint, _)| fingerprint).all(is_same);
         }
         let all = self.fingerprints();
         all == other.fingerprints() && all.iter().all(is_same)

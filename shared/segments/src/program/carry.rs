@@ -25,7 +25,7 @@ impl Program {
         state.series = Table::default();
         state.funnels.clear();
         state.orders = Summary::default();
-        state.ahead.clear();
+        let mut ahead = Vec::new();
         let oldest = state.now - AHEAD_MS;
         let mut seen = HashSet::with_capacity(history.len());
         let present = Present::new(state.now, &self.calendar);
@@ -34,7 +34,7 @@ impl Program {
                 continue;
             }
             if event.ingested_ms >= oldest {
-                state.ahead.push((event_hash(event.id), event.ingested_ms));
+                ahead.push((event_hash(event.id), event.ingested_ms));
             }
             self.each_count(event, |count| match count {
                 Count::Series(plan, occurred, amount) => Self::add(state, plan, occurred, amount, present),
@@ -42,8 +42,7 @@ impl Program {
                 Count::Orders(occurred, amount) => state.orders.add(occurred, amount, present.now),
             });
         }
-        state.ahead.sort_unstable();
-        state.ahead.dedup_by_key(|(hash, _)| *hash);
+        state.set_ahead(ahead);
     }
 
     /// Adds an event to everything that counts it, and says which conditions flip. Whether anything counts it.
@@ -197,9 +196,9 @@ impl Program {
         let view = series.view(plan, present);
         let mut due = NEVER;
         for measure in &plan.measures {
-            let amount = view.measure(measure.window);
+            let (amount, held) = view.look(measure.window);
             look(measure, amount);
-            due = due.min(view.next_flip(measure.window, amount, &measure.conditions));
+            due = view.next_flip(measure.window, (amount, held), &measure.conditions, due);
         }
         state.series.settle(plan.fingerprint, due);
     }
@@ -250,7 +249,9 @@ impl Program {
     pub(super) fn take_over(&self, state: &mut State) {
         state.series.retain(|fingerprint| self.plan_of(fingerprint).is_some());
         state.funnels.retain(|log| self.funnel_of(log.fingerprint).is_some());
-        state.answers().retain(|answer| self.question_of(answer).is_some());
+        let is_asked = |answer: &&Answer| self.question_of(answer).is_some();
+        let answers = state.answers().iter().filter(is_asked).copied().collect();
+        state.set_answers(answers);
         if self.predictions.is_empty() {
             state.orders = Summary::default();
         }
@@ -274,12 +275,12 @@ impl Program {
     pub(super) fn members_anew(&self, state: &mut State) -> BTreeSet<String> {
         let mut truths = self.truths(state);
         let mut members = BTreeSet::new();
-        *state.membership() = Members::default();
+        state.set_membership(Members::default());
         for place in &self.by_rank {
             let segment = &self.segments[*place as usize];
             if segment.holds(|condition| truths.get(condition)) {
                 members.insert(segment.id.clone());
-                state.membership().set(&segment.key, true);
+                state.set_member(&segment.key, true);
                 for condition in &segment.asked_by {
                     truths.set(*condition, self.holds(state, *condition));
                 }
@@ -308,7 +309,7 @@ impl Program {
         for (plan, holds) in self.predictions.iter().zip(self.predicted(state, present)) {
             truths.set(plan.condition, holds);
         }
-        let answers = state.answers().clone();
+        let answers = state.answers().to_vec();
         for condition in self.conditions_of(answers.iter()) {
             truths.set(condition, self.holds(state, condition));
         }
@@ -386,7 +387,7 @@ impl Program {
         let after = self.answers(profile);
         let asking = self.conditions_of(state.answers().iter().chain(&after));
         let before = self.hold_all(state, &asking);
-        *state.answers() = after;
+        state.set_answers(after);
         self.compare_all(state, &asking, &before, flipped);
         self.settle_answers(state);
     }
@@ -430,10 +431,7 @@ impl Program {
             state.settle_due();
         }
         state.now = now;
-        if !state.ahead.is_empty() {
-            let oldest = now - AHEAD_MS;
-            state.ahead.retain(|(_, ingested)| *ingested >= oldest);
-        }
+        state.forget_ahead(now - AHEAD_MS);
     }
 
     /// Lets the next instant come at which something is due, and says which conditions flip.
@@ -484,6 +482,9 @@ impl Program {
         cause: impl Fn() -> Cause,
         transitions: &mut Vec<Transition>,
     ) {
+        if flipped.is_empty() {
+            return;
+        }
         // By rank: a segment comes after all those it asks about, and once.
         let mut places = BTreeSet::new();
         loop {
@@ -500,7 +501,7 @@ impl Program {
                 continue;
             }
             let before = self.hold_all(state, &segment.asked_by);
-            state.membership().set(&segment.key, entered);
+            state.set_member(&segment.key, entered);
             transitions.push(Transition { segment_id: segment.id.clone(), entered, at_ms, cause: cause() });
             self.compare_all(state, &segment.asked_by, &before, flipped);
         }

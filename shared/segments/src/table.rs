@@ -78,9 +78,8 @@ impl Stored {
         &self.raw[start..start + self.width]
     }
 
-    fn rows(&self, places: Range<usize>) -> impl Iterator<Item = &[u8]> {
-        let bytes = places.start * self.width..places.end * self.width;
-        self.raw[self.rows.clone()][bytes].chunks_exact(self.width)
+    fn rows(&self, places: Range<usize>) -> &[u8] {
+        &self.raw[self.rows.clone()][places.start * self.width..places.end * self.width]
     }
 
     fn fingerprint(&self, place: usize) -> u64 {
@@ -203,9 +202,17 @@ impl Table {
             match piece {
                 Piece::Stored(places) => {
                     let moved = end.wrapping_sub(self.stored.end(places.start));
-                    for row in self.stored.rows(places.clone()) {
-                        out.0.extend_from_slice(&row[..ROW]);
-                        out.0.extend_from_slice(&end_of(row).wrapping_add(moved).to_le_bytes()[..bytes]);
+                    let rows = self.stored.rows(places.clone());
+                    if moved == 0 && self.stored.width == ROW + bytes {
+                        out.0.extend_from_slice(rows);
+                    } else {
+                        for row in rows.chunks_exact(self.stored.width) {
+                            let mut written = [0; ROW + WIDE];
+                            written[..ROW].copy_from_slice(&row[..ROW]);
+                            let end = u32::try_from(end_of(row).wrapping_add(moved)).unwrap_or(u32::MAX);
+                            written[ROW..].copy_from_slice(&end.to_le_bytes());
+                            out.0.extend_from_slice(&written[..ROW + bytes]);
+                        }
                     }
                     end += self.stored.bodies(places.clone()).len();
                 }

@@ -88,7 +88,11 @@ impl Calendar {
     }
 
     fn offset_at(&self, millis: i64) -> i64 {
-        if self.known.contains(&millis) {
+        if let [(_, only)] = self.runs[..]
+            && self.known.contains(&millis)
+        {
+            only
+        } else if self.known.contains(&millis) {
             let next = self.runs.partition_point(|(at, _)| *at <= millis);
             self.runs[next.saturating_sub(1)].1
         } else {
@@ -100,6 +104,9 @@ impl Calendar {
     pub(crate) fn day_of(&self, millis: i64) -> i64 {
         let millis = clamp(millis);
         let day = (millis + self.offset_at(millis)).div_euclid(DAY);
+        if self.runs.len() == 1 && self.known.contains(&millis) {
+            return day;
+        }
         // A zone that crossed the date line, or a midnight that does not exist, moves it by one. No further: at the
         // ends of what can be represented nothing begins any more.
         if self.start_of(day) > millis {

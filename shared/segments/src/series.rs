@@ -383,6 +383,11 @@ impl View<'_> {
         let come = |place: usize| self.when(window, place).0;
         let gone = |place: usize| self.when(window, place).1;
         let Range { start: mut first, mut end } = held;
+        let next_come = if end < items { come(end) } else { NEVER };
+        let next_gone = if first < items { gone(first) } else { NEVER };
+        if next_come.min(next_gone) >= limit {
+            return limit;
+        }
         let says = |amount: i128| conditions.iter().map(move |(_, threshold)| threshold.holds(amount));
         let mut then = amount;
         loop {

@@ -30,6 +30,9 @@ impl Writer {
     }
 
     fn small(&mut self, mut value: u64) {
+        if value < 0x80 {
+            return self.0.push((value & 0x7f) as u8);
+        }
         let mut bytes = [0; 10];
         let mut length = 0;
         while value >= 0x80 {
@@ -38,9 +41,6 @@ impl Writer {
             length += 1;
         }
         bytes[length] = (value & 0x7f) as u8;
-        if length == 0 {
-            return self.0.push(bytes[0]);
-        }
         self.0.extend_from_slice(&bytes[..=length]);
     }
 
@@ -127,6 +127,12 @@ impl<'a> Reader<'a> {
 
     /// A number of less than ten bytes, as nearly all are.
     fn small(&mut self) -> Option<u64> {
+        if let [byte, rest @ ..] = self.0
+            && *byte < 0x80
+        {
+            self.0 = rest;
+            return Some((*byte).into());
+        }
         let mut value = 0_u64;
         for (place, byte) in self.0.iter().take(9).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * place);

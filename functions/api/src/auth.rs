@@ -21,6 +21,25 @@ pub fn key_digest(key: &str) -> String {
     hash::hex_digest(&["api-key", key])
 }
 
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Holder {
+    pub(crate) digest: String,
+    pub(crate) key: ApiKey,
+}
+
+/// Whether a key may do what takes this scope. Writing does not imply reading: what only sends events should see nobody.
+/// `full` is both, as Klaviyo's settings call it, and `*` everything.
+pub(crate) fn allows(key: &ApiKey, scope: &str) -> bool {
+    let (name, _) = scope.split_once(':').unwrap_or((scope, ""));
+    let is_full = |owned: &str| owned.strip_suffix(":full") == Some(name);
+    let has = |wanted: &str| key.scopes.iter().any(|owned| owned == "*" || owned == wanted || is_full(owned));
+    match scope.strip_suffix(":full") {
+        Some(name) if !has(scope) => has(&format!("{name}:read")) && has(&format!("{name}:write")),
+        _ => has(scope),
+    }
+}
+
 /// Keys that were good a moment ago.
 #[derive(Default)]
 pub(crate) struct Keys(Mutex<HashMap<String, (ApiKey, i64)>>);
@@ -33,7 +52,7 @@ impl Keys {
         scopes: &[&str],
         store: &Store,
         now_ms: i64,
-    ) -> ApiResult<()> {
+    ) -> ApiResult<Holder> {
         let key = key_of(headers).ok_or_else(|| {
             let detail = "Missing or invalid authorization: 'Klaviyo-API-Key <key>' is expected.";
             ApiError::new(StatusCode::UNAUTHORIZED, "not_authenticated", "Authentication failed.", detail)
@@ -50,12 +69,11 @@ impl Keys {
                     "The API key specified is invalid.",
                 )
             })?;
-            self.remember(digest, found.clone(), now_ms);
+            self.remember(digest.clone(), found.clone(), now_ms);
             found
         };
-        let has = |scope: &str| known.scopes.iter().any(|owned| owned == "*" || owned == scope);
-        match scopes.iter().find(|scope| !has(scope)) {
-            None => Ok(()),
+        match scopes.iter().find(|scope| !allows(&known, scope)) {
+            None => Ok(Holder { digest, key: known }),
             Some(missing) => Err(ApiError::new(
                 StatusCode::FORBIDDEN,
                 "permission_denied",
@@ -69,6 +87,11 @@ impl Keys {
         let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (key, read_at_ms) = keys.get(digest)?;
         (now_ms - read_at_ms < FRESH_MS).then(|| key.clone())
+    }
+
+    /// Asks for a key again when it is used next.
+    pub(crate) fn forget(&self, digest: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(digest);
     }
 
     fn remember(&self, digest: String, key: ApiKey, now_ms: i64) {
@@ -98,4 +121,26 @@ pub(crate) fn check_revision(headers: &HeaderMap) -> ApiResult<()> {
     }
     let detail = "The revision header must be a date such as 2026-07-15.";
     Err(ApiError::new(StatusCode::BAD_REQUEST, "invalid", "Invalid input.", detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writing_does_not_imply_reading_and_full_is_both() {
+        for (scopes, allowed, refused) in [
+            (&["events:write"][..], &["events:write"][..], &["events:read", "events:full", "*", "profiles:write"][..]),
+            (&["events:full"], &["events:write", "events:read", "events:full"], &["*", "profiles:read", "event:read"]),
+            (&["events:write", "events:read"], &["events:write", "events:read", "events:full"], &["*"]),
+            (&["*"], &["*", "events:full", "events:read", "lists:write"], &[]),
+            (&[], &[], &["*", "events:read"]),
+        ] {
+            let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+            let created_at = canonical::Instant::default();
+            let key = ApiKey { name: String::new(), scopes, limit: None, created_at };
+            assert!(allowed.iter().all(|scope| allows(&key, scope)), "{key:?}");
+            assert!(!refused.iter().any(|scope| allows(&key, scope)), "{key:?}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Errors as JSON:API has them, in Klaviyo's words.
 
 use axum::body::Body;
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
@@ -20,6 +20,8 @@ pub(crate) struct ApiError {
     pub(crate) meta: Option<Box<Map<String, Value>>>,
     /// The methods that a path knows, with 405.
     pub(crate) allow: Option<Box<str>>,
+    /// In how many seconds it may be tried again, with 429.
+    pub(crate) retry_after_s: Option<u32>,
 }
 
 /// What of the request is to blame.
@@ -42,7 +44,7 @@ impl ApiError {
         detail: impl Into<String>,
     ) -> Self {
         let detail = detail.into();
-        Self { status, code, title, detail, source: None, meta: None, allow: None }
+        Self { status, code, title, detail, source: None, meta: None, allow: None, retry_after_s: None }
     }
 
     /// 400 about a place in the body.
@@ -78,6 +80,13 @@ impl ApiError {
         Self { source, meta: Some(Box::new(meta)), ..error }
     }
 
+    /// 429: too often; may succeed in so many seconds.
+    pub(crate) fn throttled(retry_after_s: u32) -> Self {
+        let detail = format!("Request was throttled. Expected available in {retry_after_s} seconds.");
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "Request was throttled.", detail);
+        Self { retry_after_s: Some(retry_after_s), ..error }
+    }
+
     /// 503: may succeed when tried again.
     pub(crate) fn unavailable(cause: impl std::fmt::Display) -> Self {
         tracing::error!(error = %cause, "a service that the request needs failed");
@@ -110,6 +119,9 @@ impl ApiError {
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if let Some(allow) = self.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
             response.headers_mut().insert(ALLOW, allow);
+        }
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

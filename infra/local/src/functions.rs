@@ -114,6 +114,7 @@ impl ProductFunctions {
         let key = ApiKey {
             name: "Local stack".to_owned(),
             scopes: vec!["*".to_owned()],
+            limit: None,
             created_at: self.clock.now().into(),
         };
         Ok(store.put_api_key(&api::key_digest(LOCAL_KEY), &key).await?)

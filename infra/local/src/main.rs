@@ -1,5 +1,6 @@
 //! `tillstream`: the whole application on this machine.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -13,6 +14,9 @@ use tracing_subscriber::EnvFilter;
 /// What is logged unless `RUST_LOG` says otherwise. A conditional write that fails is an error to the
 /// embedded DynamoDB, not to the functions.
 const QUIET: &str = "warn,dynoxide=error";
+
+/// Parameters of the template that are others on one machine unless they are given: who tries things out need not wait.
+const PARAMETERS: [(&str, &str); 1] = [("RateLimits", "off")];
 
 #[derive(Parser)]
 #[command(version, about = "Tillstream on one machine: the deployed functions, without AWS")]
@@ -99,7 +103,7 @@ async fn run(up: Up) -> anyhow::Result<()> {
         port: up.port,
         data_dir: (!up.in_memory).then_some(up.data_dir),
         template: TEMPLATE.to_owned(),
-        parameters: up.parameters.into_iter().collect(),
+        parameters: local_parameters(up.parameters),
         clock: clock::system(),
     };
     let stack = Stack::start(options, &ProductFunctions::new(runtime::Clock::system())).await?;
@@ -114,10 +118,16 @@ async fn run(up: Up) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn local_parameters(given: Vec<(String, String)>) -> BTreeMap<String, String> {
+    let others = PARAMETERS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    others.into_iter().chain(given).collect()
+}
+
 /// Returns whether what came out is what had to.
 async fn run_demo(options: Demo) -> anyhow::Result<bool> {
     let clock = clock::system();
-    let in_memory = Options { port: options.port, ..Options::in_memory(TEMPLATE) };
+    let parameters = local_parameters(Vec::new());
+    let in_memory = Options { port: options.port, parameters, ..Options::in_memory(TEMPLATE) };
     let stack = Stack::start(in_memory, &ProductFunctions::new(runtime::Clock::system())).await?;
     let mut out = std::io::stdout();
     let passed = demo::run(&stack, &clock, options.seed, &mut out).await;

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 /// | `SECRETS_PATH` | path in Parameter Store under which secrets live | receivers, poller, mapper, api |
 /// | `FETCH_PRIVATE_HOSTS` | `true` lets requests to platforms go to private hosts and by HTTP; only for tests and the local stack | poller, mapper, api |
 /// | `PUBLIC_URL` | address of the API as the outside sees it; the request's own host if absent | api |
+/// | `RATE_LIMITS` | how often one key may call one operation: `klaviyo` (also if absent), `off`, or a factor | api |
 /// | `TIME_ZONE` | the account's IANA time zone for day windows; UTC if absent | segment-evaluator, clock, jobs, api |
 /// | `JOB_PROFILES_PER_SECOND` | profiles that one job goes over in a second at most; 500 if absent | jobs |
 /// | `TICKS_PER_SECOND` | profiles that are touched in a second at most; 1000 if absent | clock |

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod api_keys;
 mod authorizations;
 mod bulk;
 mod claims;
@@ -21,6 +22,7 @@ mod page;
 mod polls;
 mod predictions;
 mod profiles;
+mod quotas;
 mod registry;
 mod segments;
 mod suppressions;
@@ -28,6 +30,7 @@ mod table;
 mod tags;
 mod trust;
 
+pub use api_keys::{Allowance, ApiKey, NoAllowance};
 pub use authorizations::{Authorization, GrantLease, Ticket};
 pub use bulk::{BulkError, BulkImport, BulkOutcome, BulkPlace, BulkProgress, BulkRow};
 pub use confirmations::Confirmation;
@@ -46,8 +49,9 @@ pub use page::{Cursor, Page};
 pub use polls::{MAX_RUNS, Poll, PollRun, Tally};
 pub use predictions::{PredictionsRecord, SamplePart};
 pub use profiles::{ProfileImage, ProfileSort, Versioned, read_profile_image};
+pub use quotas::Quota;
 pub use registry::{
-    ApiKey, CatalogEntry, ConnectionRecord, ConnectionStatus, Job, JobKind, JobMessage, JobStatus,
+    CatalogEntry, ConnectionRecord, ConnectionStatus, Job, JobKind, JobMessage, JobStatus,
     MetricRecord, ProgramRecord, SegmentRecord,
 };
 pub use segments::{Evaluation, Member, MembershipChange, StateRecord, read_tick_image};

@@ -1,4 +1,4 @@
-//! What the account has: connections, metrics, segments, API keys, jobs and the catalog.
+//! What the account has: connections, metrics, segments, jobs and the catalog.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,6 @@ const CONNECTION: &str = "connection";
 const METRIC: &str = "metric";
 pub(crate) const SEGMENT: &str = "segment";
 const PROGRAM: &str = "program";
-const KEY: &str = "key";
 const CATALOG: &str = "catalog#";
 
 /// A connection to one shop on one platform. Its secrets are elsewhere.
@@ -106,17 +105,6 @@ impl SegmentRecord {
     pub fn is_processing(&self) -> bool {
         self.is_active && self.ready_version < self.version
     }
-}
-
-/// A key to the API. Only its digest is known.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ApiKey {
-    /// For people.
-    pub name: String,
-    /// Such as `events:write`; `*` for all.
-    pub scopes: Vec<String>,
-    /// When it was made.
-    pub created_at: Instant,
 }
 
 /// Work that is done piece by piece over all profiles.
@@ -426,16 +414,6 @@ impl Store {
         }
     }
 
-    /// Stores a key under the digest of its secret.
-    pub async fn put_api_key(&self, digest: &str, key: &ApiKey) -> Result<()> {
-        self.put_document(KEY, digest, key, None).await
-    }
-
-    /// The key with this digest.
-    pub async fn api_key(&self, digest: &str) -> Result<Option<ApiKey>> {
-        self.document(KEY, digest).await
-    }
-
     /// Writes a product, unless a newer state of it is there.
     pub async fn put_catalog_item(&self, entry: &CatalogEntry) -> Result<()> {
         let partition = format!("{CATALOG}{}", entry.connection);
@@ -493,7 +471,7 @@ impl Store {
             .expression_attribute_values(":v", number(version))
     }
 
-    async fn put_document(
+    pub(crate) async fn put_document(
         &self,
         kind: &str,
         id: &str,
@@ -503,12 +481,12 @@ impl Store {
         self.put(&self.registry, document_item(kind, id, value)?, unless).await
     }
 
-    async fn document<T: DeserializeOwned>(&self, kind: &'static str, id: &str) -> Result<Option<T>> {
+    pub(crate) async fn document<T: DeserializeOwned>(&self, kind: &'static str, id: &str) -> Result<Option<T>> {
         let item = self.get(&self.registry, kind, id).await?;
         item.as_ref().map(|item| read_document(kind, item)).transpose()
     }
 
-    async fn documents<T: DeserializeOwned>(&self, kind: &'static str) -> Result<Vec<T>> {
+    pub(crate) async fn documents<T: DeserializeOwned>(&self, kind: &'static str) -> Result<Vec<T>> {
         let items = self.partition(&self.registry, kind, "").await?;
         items.iter().map(|item| read_document(kind, item)).collect()
     }

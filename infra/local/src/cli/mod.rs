@@ -8,6 +8,7 @@ mod client;
 mod connections;
 mod explain;
 mod import;
+mod keys;
 mod output;
 mod parity;
 mod replay;
@@ -39,6 +40,9 @@ pub enum Command {
     /// Shops that are connected.
     #[command(subcommand)]
     Connections(connections::Connections),
+    /// Keys to the API: who may ask for what, and how often.
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Reads what a connected platform knew before, and waits until it is in.
     Import(import::Import),
     /// Sends a file of profiles or events, CSV or NDJSON.
@@ -83,6 +87,7 @@ pub(crate) type Done = Result<Outcome, Failure>;
 pub async fn run(command: Command) -> Done {
     match command {
         Command::Connections(command) => command.run().await,
+        Command::Keys(command) => command.run().await,
         Command::Import(command) => command.run().await,
         Command::Upload(command) => command.run().await,
         Command::ReplayDlq(command) => command.run().await,

@@ -12,6 +12,7 @@ mod lists;
 mod merging;
 mod metric_settings;
 mod profiles;
+mod quotas;
 mod registry;
 mod tags;
 mod visitors;

@@ -1,5 +1,9 @@
-use axum::body::Body;
-use http::{Request, StatusCode};
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use futures::stream;
+use http::{Method, Request, StatusCode};
 
 use crate::World;
 
@@ -42,6 +46,41 @@ async fn a_key_that_lacks_a_scope_is_refused_before_the_body_is_read() {
     let reply = world.request(request.body(unread).unwrap()).await;
     assert_eq!(reply.error().0, 403);
     assert_eq!(reply.body["errors"][0]["detail"], "The API key lacks the scope profiles:write.");
+}
+
+#[tokio::test]
+async fn who_may_not_is_told_so_although_the_body_never_ends() {
+    let world = World::new().await;
+    world.add_key("pk_reader", &["profiles:read"]).await;
+    world.add_limited_key("pk_slow", &["*"], Some("0.001".parse().unwrap())).await;
+    let slow = Request::post("/api/profiles").header("authorization", "Bearer pk_slow");
+    assert_eq!(world.request(slow.body(Body::empty()).unwrap()).await.error().0, 400);
+    for (key, status) in [("pk_none", 401), ("pk_reader", 403), ("pk_slow", 429)] {
+        for scheme in ["Klaviyo-API-Key", "Bearer"] {
+            let endless = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
+            let request = Request::post("/api/profiles").header("authorization", format!("{scheme} {key}"));
+            let answer = world.request(request.body(endless).unwrap());
+            let reply = tokio::time::timeout(Duration::from_secs(10), answer).await.unwrap();
+            assert_eq!(reply.error().0, status, "{scheme} {key}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn writing_does_not_imply_reading_and_full_is_both() {
+    let world = World::new().await;
+    for (scope, reads, writes) in
+        [("lists:read", 200, 403), ("lists:write", 403, 201), ("lists:full", 200, 201), ("*", 200, 201), ("list:full", 403, 403)]
+    {
+        world.add_key(scope, &[scope]).await;
+        let list = r#"{"data":{"type":"list","attributes":{"name":"News"}}}"#;
+        for (method, body, status) in [(Method::GET, "", reads), (Method::POST, list, writes)] {
+            let request = Request::builder().method(method).uri("/api/lists");
+            let request = request.header("authorization", format!("Bearer {scope}"));
+            let reply = world.request(request.body(Body::from(body)).unwrap()).await;
+            assert_eq!(reply.status.as_u16(), status, "{scope}: {}", reply.body);
+        }
+    }
 }
 
 #[tokio::test]

@@ -134,8 +134,8 @@ impl Desk {
         let fetcher = Fetcher::new(&config, world.clock());
         let router = router(Arc::new(api.authorizing_with(Authorizing { grants, fetcher })));
         for (key, scope) in [(KEY, "*"), ("pk_reader", "connections:read")] {
-            let record =
-                ApiKey { name: key.to_owned(), scopes: vec![scope.to_owned()], created_at: world.now() };
+            let (name, scopes) = (key.to_owned(), vec![scope.to_owned()]);
+            let record = ApiKey { name, scopes, limit: None, created_at: world.now() };
             world.store.put_api_key(&key_digest(key), &record).await.unwrap();
         }
         Self { world, router, address, office }

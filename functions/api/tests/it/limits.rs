@@ -1,3 +1,6 @@
+use std::sync::Arc;
+
+use api::router;
 use axum::Router;
 use axum::body::Body;
 use http::{Request, StatusCode};
@@ -99,7 +102,8 @@ async fn the_settings_hold_for_keys_that_have_no_limit_of_their_own() {
     let world = World::new().await;
     world.add_limited_key("pk_limited", &["*"], None).await;
     world.add_limited_key("pk_free", &["*"], Some(Allowance::Unlimited)).await;
-    let router = world.instance_with(Some(Allowance::Times("2".parse().unwrap())), world.store.clone());
+    let twice = Allowance::Times("2".parse().unwrap());
+    let router = router(Arc::new(world.api().limited_to(twice)));
     let reply = ask(&router, get(LISTS)).await;
     assert_eq!(standing(&reply), [Some(1500), Some(1499), Some(60)]);
     let free = Request::get(LISTS).header("authorization", "Bearer pk_free").body(Body::empty()).unwrap();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails like a test")]
 #![allow(clippy::needless_pass_by_value, reason = "helpers take `json!` values as they are written")]
 
+mod api_keys;
 mod auth;
 mod authorize;
 mod bulk;
@@ -11,7 +12,9 @@ mod dead_letters;
 mod events;
 mod filter;
 mod imports;
+mod limits;
 mod lists;
+mod obligations;
 mod openapi;
 mod predictions;
 mod profiles;
@@ -41,7 +44,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use runtime::Clock;
 use serde_json::{Value, json};
-use store::{ApiKey, MetricRecord, OptIn, Store, StoredEvent};
+use store::{Allowance, ApiKey, MetricRecord, OptIn, Store, StoredEvent};
 use tower::ServiceExt;
 
 const KEY: &str = "pk_test";
@@ -207,33 +210,60 @@ impl Reply {
     }
 }
 
+/// Asks one process.
+async fn ask(router: &Router, request: Request<Body>) -> Reply {
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let response = router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+        if !bytes.is_empty() {
+            // A schema is a document of its own; everything else, errors included, is JSON:API's.
+            let kind = if body.get("$schema").is_some() { "schema" } else { "vnd.api" };
+            assert_eq!(parts.headers["content-type"], format!("application/{kind}+json"));
+        }
+        openapi::check(&method, &uri, parts.status, &body);
+    Reply { status: parts.status, headers: parts.headers, body }
+}
+
 impl World {
     async fn new() -> Self {
-        Self::with(|api| api).await
+        Self::over(tables::store().await).await
     }
 
     /// With what somebody must do who subscribes without a list.
     async fn opting_in(process: OptIn) -> Self {
-        Self::with(|api| api.opting_in(process)).await
+        let world = Self::new().await;
+        let router = router(Arc::new(world.api().opting_in(process)));
+        Self { router, ..world }
     }
 
-    async fn with(change: impl FnOnce(Api) -> Api) -> Self {
-        static PLATFORMS: &[&dyn Platform] = &[&AnyShop];
-        let store = tables::store().await;
+    async fn over(store: Store) -> Self {
         let world = Self {
             router: Router::new(),
-            store: store.clone(),
+            store,
             outbox: Arc::default(),
             vault: Arc::default(),
             now_ms: Arc::new(AtomicI64::new(NOW_MS)),
             step_ms: Arc::default(),
         };
+        world.add_key(KEY, &["*"]).await;
+        Self { router: world.instance(), ..world }
+    }
+
+    /// A further process with the same tables.
+    fn instance(&self) -> Router {
+        router(Arc::new(self.api()))
+    }
+
+    fn api(&self) -> Api {
+        static PLATFORMS: &[&dyn Platform] = &[&AnyShop];
         let counter = AtomicU64::new(1);
-        let (now_ms, step_ms) = (world.now_ms.clone(), world.step_ms.clone());
-        let api = Api::new(Parts {
-            store,
-            outbox: Box::new(SharedOutbox(world.outbox.clone())),
-            vault: Box::new(SharedVault(world.vault.clone())),
+        let (now_ms, step_ms) = (self.now_ms.clone(), self.step_ms.clone());
+        Api::new(Parts {
+            store: self.store.clone(),
+            outbox: Box::new(SharedOutbox(self.outbox.clone())),
+            vault: Box::new(SharedVault(self.vault.clone())),
             platforms: PLATFORMS,
             clock: Clock::from_fn(move || {
                 let step_ms = step_ms.load(Ordering::SeqCst);
@@ -242,15 +272,18 @@ impl World {
             random: Box::new(move || u128::from(counter.fetch_add(1, Ordering::SeqCst))),
             public_url: None,
             zone: TimeZone::UTC,
-        });
-        world.add_key(KEY, &["*"]).await;
-        Self { router: router(Arc::new(change(api))), ..world }
+        })
     }
 
     async fn add_key(&self, key: &str, scopes: &[&str]) {
+        self.add_limited_key(key, scopes, None).await;
+    }
+
+    async fn add_limited_key(&self, key: &str, scopes: &[&str], limit: Option<Allowance>) {
         let key_record = ApiKey {
             name: key.to_owned(),
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            limit,
             created_at: self.now(),
         };
         self.store.put_api_key(&key_digest(key), &key_record).await.unwrap();
@@ -265,18 +298,7 @@ impl World {
     }
 
     async fn request(&self, request: Request<Body>) -> Reply {
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
-        if !bytes.is_empty() {
-            // A schema is a document of its own; everything else, errors included, is JSON:API's.
-            let kind = if body.get("$schema").is_some() { "schema" } else { "vnd.api" };
-            assert_eq!(parts.headers["content-type"], format!("application/{kind}+json"));
-        }
-        openapi::check(&method, &uri, parts.status, &body);
-        Reply { status: parts.status, headers: parts.headers, body }
+        ask(&self.router, request).await
     }
 
     async fn send(&self, method: Method, path: &str, body: impl Into<Body>) -> Reply {

@@ -279,3 +279,32 @@ async fn dead_letters_go_back_and_memberships_are_explained() {
     let filter = "GET /api/profiles?filter=equals%28email%2C%27ann%40example.com%27%29";
     assert_eq!(server.asked(), [filter, "GET /api/segments/S1/explain?profile=P1"]);
 }
+
+#[tokio::test]
+async fn a_key_is_made_printed_once_listed_and_revoked() {
+    let made = data("K1", json!({"name": "Shop", "scopes": ["events:write", "lists:full"], "limit": "2", "key": "pk_new"}));
+    let other = json!({"id": "K2", "attributes": {"name": "Old", "scopes": ["*"], "limit": null, "created": "2026"}});
+    let listed = json!({"data": [made["data"], other], "links": {"next": null}});
+    let answers = vec![(201, made), (200, listed), (204, Value::Null), (404, Value::Null)];
+    let (server, url) = serve(answers).await;
+    let scopes = ["--scope", "events:write", "--scope", "lists:full", "--limit", "2"];
+    let arguments: Vec<&str> = ["keys", "create", "Shop"].into_iter().chain(scopes).collect();
+    let output = tillstream(&url, &arguments, "").await;
+    assert_eq!((code(&output), output.stdout.as_slice()), (0, &b"pk_new\n"[..]), "{output:?}");
+    let output = tillstream(&url, &["keys", "list"], "").await;
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("K1") && lines[0].ends_with("limits times 2  events:write lists:full"), "{text}");
+    assert!(lines[1].ends_with("Old  limits as everybody  *"), "{text}");
+    assert_eq!(code(&tillstream(&url, &["keys", "revoke", "K/1"], "").await), 0);
+    assert_eq!(code(&tillstream(&url, &["keys", "revoke", "K1"], "").await), 1, "it is there no more");
+    assert_eq!(code(&tillstream(&url, &["keys", "create", "Shop"], "").await), 2, "scopes are not guessed");
+
+    let asked = server.asked();
+    assert_eq!(asked[..3], ["POST /api/api-keys", "GET /api/api-keys", "DELETE /api/api-keys/K%2F1"]);
+    let body: Value = serde_json::from_str(&server.bodies()[0]).unwrap();
+    assert_eq!(
+        body["data"]["attributes"],
+        json!({"name": "Shop", "scopes": ["events:write", "lists:full"], "limit": "2"})
+    );
+}

@@ -65,7 +65,13 @@ async fn single(stack: &Stack, rate: u32, seconds: u32) {
     println!("  answers by status: {by_status:?}");
     times.sort();
     let at = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)];
-    println!("  due → answered: p50 {:.1?}, p95 {:.1?}, p99 {:.1?}, longest {:.1?}", at(50), at(95), at(99), at(100));
+    println!(
+        "  due → answered: p50 {:.1?}, p95 {:.1?}, p99 {:.1?}, longest {:.1?}",
+        at(50),
+        at(95),
+        at(99),
+        at(100)
+    );
     let accepted = by_status.get(&202).copied().unwrap_or_default();
     let there = all_there(stack, "Load", accepted as usize).await;
     println!("  {accepted} accepted, {there} there, {:.1?} after the first was sent", started.elapsed());

@@ -8,14 +8,32 @@ use crate::auth::{Holder, allows, key_digest};
 use crate::body::{self, Fields, Node};
 use crate::document::{Answer, Resource, collection, single, time};
 use crate::error::{ApiError, ApiResult};
-use crate::operations;
+use crate::operation::{Operation, Tier};
 use crate::request::Asked;
-use crate::{Api, klaviyo};
+use crate::{Api, klaviyo, operations, shapes};
 
+const KIND: &str = "api-key";
 const MAX_NAME: usize = 100;
 const MAX_SCOPES: usize = 100;
 /// Keys that an account has at most.
 const MAX_KEYS: usize = 1000;
+
+pub(crate) static OPERATIONS: &[Operation] = &[
+    Operation::get("get_api_keys", "/api/api-keys", &["api-keys:read"])
+        .limited(Tier::Medium)
+        .fields(&[KIND])
+        .gives_page::<shapes::ApiKey>(KIND)
+        .by(|call| Box::pin(call.api.list_api_keys(call.asked))),
+    Operation::post("create_api_key", "/api/api-keys", &["api-keys:write"])
+        .limited(Tier::Small)
+        .takes::<shapes::NewApiKey>(KIND)
+        .gives_one::<shapes::MadeApiKey>(201, KIND)
+        .by(|call| Box::pin(call.api.create_api_key(call.asked, call.holder, call.body))),
+    Operation::delete("revoke_api_key", "/api/api-keys/{id}", &["api-keys:write"])
+        .limited(Tier::Small)
+        .gives_nothing(204)
+        .by(|call| Box::pin(call.api.revoke_api_key(call.holder, call.id))),
+];
 
 impl Api {
     /// `GET /api/api-keys`.
@@ -27,15 +45,20 @@ impl Api {
     }
 
     /// `POST /api/api-keys`. The answer is the only place where the key itself is told.
-    pub(crate) async fn create_api_key(&self, asked: &Asked, own: &Holder, bytes: &[u8]) -> ApiResult<Answer> {
+    pub(crate) async fn create_api_key(
+        &self,
+        asked: &Asked,
+        holder: Option<&Holder>,
+        bytes: &[u8],
+    ) -> ApiResult<Answer> {
         let body = body::parse(bytes)?;
-        let data = body::data(&body, "api-key")?;
+        let data = body::data(&body, KIND)?;
         data.only(&["type", "attributes"])?;
         let attributes = data.required("attributes")?.object()?;
         attributes.only(&["name", "scopes", "limit"])?;
         let key = ApiKey {
             name: attributes.required("name")?.text_of(MAX_NAME)?.to_owned(),
-            scopes: scopes(&attributes.required("scopes")?, own)?,
+            scopes: scopes(&attributes.required("scopes")?, known(holder)?)?,
             limit: limit(&attributes)?,
             created_at: self.now(),
         };
@@ -56,11 +79,11 @@ impl Api {
     }
 
     /// `DELETE /api/api-keys/{id}`.
-    pub(crate) async fn revoke_api_key(&self, own: &Holder, id: &str) -> ApiResult<Answer> {
+    pub(crate) async fn revoke_api_key(&self, holder: Option<&Holder>, id: &str) -> ApiResult<Answer> {
         let keys = self.store.api_keys().await?;
         let found = keys.iter().find(|(digest, _)| id_of(digest) == id);
-        let (digest, _) = found.ok_or_else(|| ApiError::not_found("api-key", id))?;
-        if *digest == own.digest {
+        let (digest, _) = found.ok_or_else(|| ApiError::not_found(KIND, id))?;
+        if *digest == known(holder)?.digest {
             let detail = "A key does not revoke itself: use another one.";
             return Err(ApiError::conflict("key_in_use", detail));
         }
@@ -70,13 +93,18 @@ impl Api {
     }
 }
 
+/// Whose key it is: what is done here is never open.
+fn known(holder: Option<&Holder>) -> ApiResult<&Holder> {
+    holder.ok_or_else(|| ApiError::unavailable("an operation on keys is open"))
+}
+
 /// Shown instead of the digest: whoever sees it cannot try out what the key may be.
 fn id_of(digest: &str) -> String {
     hash::long_id(&["api-key-id", digest])
 }
 
 fn resource<'a>(asked: &'a Asked, digest: &str, key: &ApiKey) -> Resource<'a> {
-    Resource::new(asked, "api-key", "api-keys", &id_of(digest))
+    Resource::new(asked, KIND, "api-keys", &id_of(digest))
         .attribute("name", key.name.as_str())
         .attribute("scopes", key.scopes.as_slice())
         .attribute("limit", key.limit.map(|limit| limit.to_string()))

@@ -130,14 +130,22 @@ mod tests {
     #[test]
     fn writing_does_not_imply_reading_and_full_is_both() {
         for (scopes, allowed, refused) in [
-            (&["events:write"][..], &["events:write"][..], &["events:read", "events:full", "*", "profiles:write"][..]),
-            (&["events:full"], &["events:write", "events:read", "events:full"], &["*", "profiles:read", "event:read"]),
+            (
+                &["events:write"][..],
+                &["events:write"][..],
+                &["events:read", "events:full", "*", "profiles:write"][..],
+            ),
+            (
+                &["events:full"],
+                &["events:write", "events:read", "events:full"],
+                &["*", "profiles:read", "event:read"],
+            ),
             (&["events:write", "events:read"], &["events:write", "events:read", "events:full"], &["*"]),
             (&["*"], &["*", "events:full", "events:read", "lists:write"], &[]),
             (&[], &[], &["*", "events:read"]),
         ] {
             let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-            let created_at = canonical::Instant::default();
+            let created_at = "2026-01-01T00:00:00Z".parse().unwrap();
             let key = ApiKey { name: String::new(), scopes, limit: None, created_at };
             assert!(allowed.iter().all(|scope| allows(&key, scope)), "{key:?}");
             assert!(!refused.iter().any(|scope| allows(&key, scope)), "{key:?}");

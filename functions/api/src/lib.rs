@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod api_keys;
 mod auth;
 mod authorize;
 mod body;
@@ -8,14 +9,19 @@ mod bulk_events;
 mod bulk_profiles;
 mod connections;
 mod consent;
+#[cfg(test)]
+mod coverage;
 mod dead_letters;
 mod document;
 mod error;
 mod events;
 pub mod filter;
 mod imports;
+mod klaviyo;
+mod limits;
 mod lists;
 mod members;
+mod meter;
 mod metrics;
 mod named;
 mod openapi;
@@ -51,7 +57,7 @@ use oauth::Grants;
 use platform::{Platform, SecretStore};
 use runtime::{Clients, Clock, Config};
 use serde_json::json;
-use store::{OptIn, Store};
+use store::{Allowance, OptIn, Store};
 
 pub use auth::key_digest;
 pub use authorize::Authorizing;
@@ -61,6 +67,8 @@ pub use ports::{Outbox, Queue, SendError, Vault};
 use crate::auth::Keys;
 use crate::document::Answer;
 use crate::error::{ApiError, ApiResult};
+use crate::limits::{Caller, Limits};
+use crate::meter::Standing;
 use crate::operation::Call;
 use crate::ports::Sqs;
 use crate::request::Asked;
@@ -82,6 +90,7 @@ pub struct Api {
     /// What somebody must do who subscribes without a list.
     opt_in: OptIn,
     keys: Keys,
+    limits: Limits,
 }
 
 /// What [`Api::new`] needs.
@@ -123,6 +132,7 @@ impl Api {
             authorizing: None,
             opt_in: OptIn::DoubleOptIn,
             keys: Keys::default(),
+            limits: Limits::new(Allowance::Unlimited),
         }
     }
 
@@ -169,7 +179,9 @@ impl Api {
             Some("single_opt_in") => OptIn::SingleOptIn,
             Some(_) => anyhow::bail!("OPT_IN_PROCESS is neither double_opt_in nor single_opt_in"),
         };
-        Ok(api.asking(extractor).authorizing_with(authorizing).opting_in(opt_in))
+        let allowance = limits::setting(config.optional("RATE_LIMITS").as_deref())?;
+        let api = api.asking(extractor).authorizing_with(authorizing);
+        Ok(api.opting_in(opt_in).limited_to(allowance))
     }
 
     /// With a way to ask platforms.
@@ -190,6 +202,12 @@ impl Api {
         Self { opt_in, ..self }
     }
 
+    /// With rate limits: so much of Klaviyo's for each key that has no limit of its own.
+    #[must_use]
+    pub fn limited_to(self, allowance: Allowance) -> Self {
+        Self { limits: Limits::new(allowance), ..self }
+    }
+
     fn extractor(&self) -> ApiResult<&Extractor> {
         self.extractor.as_ref().ok_or_else(|| ApiError::unavailable("this API does not ask platforms"))
     }
@@ -203,18 +221,28 @@ impl Api {
         hash::long_id(&[kind, &(self.random)().to_string()])
     }
 
-    async fn answer(&self, request: Request<Body>) -> ApiResult<Answer> {
+    /// Also says how the caller stands, once that is known.
+    async fn answer(&self, request: Request<Body>, standing: &mut Option<Standing>) -> ApiResult<Answer> {
         let mut asked = Asked::of(&request, self.public_url.as_deref());
         if request.method() == Method::GET && asked.path == ["healthz"] {
             return Ok(Answer::ok(json!({"status": "ok"})));
         }
         let (operation, id) = operation::find(request.method(), &asked.path)?;
         auth::check_revision(request.headers())?;
-        self.keys.authorize(request.headers(), operation.scopes, &self.store, self.clock.now_ms()).await?;
+        let now_ms = self.clock.now_ms();
+        let (caller, own, holder) = if operation.is_open {
+            (Caller::without_key(&request, asked.parameter("company_id")), None, None)
+        } else {
+            let holder =
+                self.keys.authorize(request.headers(), operation.scopes, &self.store, now_ms).await?;
+            (Caller::Key(holder.digest.clone()), holder.key.limit, Some(holder))
+        };
+        *standing = self.limits.admit(caller, operation, own, &self.store, now_ms).await?;
         let id = id.to_owned();
         asked.check(operation)?;
         let body = read_body(request).await?;
-        (operation.run)(Call { api: self, asked: &asked, id: &id, body: &body }).await
+        (operation.run)(Call { api: self, asked: &asked, id: &id, body: &body, holder: holder.as_ref() })
+            .await
     }
 }
 
@@ -228,11 +256,16 @@ pub fn router(api: Arc<Api>) -> Router {
         if consent::is_meant(request.uri().path()) {
             return Box::pin(api.confirm_in_browser(&request.map(drop))).await;
         }
-        let outcome = Box::pin(api.answer(request)).await;
-        match outcome {
+        let mut standing = None;
+        let outcome = Box::pin(api.answer(request, &mut standing)).await;
+        let mut response = match outcome {
             Ok(answer) => answer.into_response(),
             Err(error) => error.into_response(&uuid::Uuid::from_u128((api.random)()).to_string()),
+        };
+        if let Some(standing) = standing {
+            standing.write_to(response.headers_mut());
         }
+        response
     }
     Router::new().fallback(handle).with_state(api)
 }

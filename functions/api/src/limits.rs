@@ -1,17 +1,20 @@
 //! Rate limits: who may go on, and who must wait. What is counted is in [`crate::meter`].
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Request};
+use lambda_http::request::RequestContext;
 use rust_decimal::Decimal;
 use store::{Allowance, Store};
 use tokio::sync;
 
 use crate::error::{ApiError, ApiResult};
 use crate::meter::{Limit, Meter, Share, Standing, Verdict};
+use crate::operation::Operation;
 
 /// Meters remembered before those of past minutes are forgotten, or else all: a bound, not a tuning.
 const MAX_METERS: usize = 10_000;
@@ -25,6 +28,23 @@ pub(crate) enum Caller {
     Key(String),
     /// Counted by this process alone: the company and the address.
     Client(String, String),
+}
+
+impl Caller {
+    /// Who sends without a key: whoever is at the address from which the gateway got the request, with this company. Of a
+    /// long address only the network counts, in which everybody has very many.
+    pub(crate) fn without_key<B>(request: &Request<B>, company: Option<&str>) -> Self {
+        let address = match request.extensions().get::<RequestContext>() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
+            _ => None,
+        };
+        let network = match address.unwrap_or_default().parse() {
+            Ok(IpAddr::V4(address)) => address.to_string(),
+            Ok(IpAddr::V6(address)) => format!("{:x}", address.to_bits() >> 64),
+            Err(_) => String::new(),
+        };
+        Self::Client(company.unwrap_or_default().to_owned(), network)
+    }
 }
 
 /// How often each caller has called each operation.
@@ -43,16 +63,19 @@ impl Limits {
     pub(crate) async fn admit(
         &self,
         caller: Caller,
-        operation: &'static str,
-        limit: Limit,
+        operation: &Operation,
         own: Option<Allowance>,
         store: &Store,
         now_ms: i64,
     ) -> ApiResult<Option<Standing>> {
         let limit = match own.unwrap_or(self.allowance) {
             Allowance::Unlimited => return Ok(None),
-            Allowance::Times(factor) => limit.times(factor),
+            Allowance::Times(factor) => {
+                let limit = Limit { burst: operation.limit.burst(), steady: operation.limit.steady() };
+                limit.times(factor)
+            }
         };
+        let operation = operation.name;
         let meter = self.meter(caller.clone(), operation, now_ms);
         // Held while a share is taken: of this process's requests one asks the counter for all of them.
         let mut meter = meter.lock().await;

@@ -11,11 +11,12 @@ use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
 use crate::Api;
+use crate::auth::Holder;
 use crate::document::Answer;
 use crate::error::{ApiError, ApiResult};
 use crate::filter::Operator;
-use crate::operations;
 use crate::request::Asked;
+use crate::{klaviyo, operations};
 
 /// One operation.
 pub(crate) struct Operation {
@@ -26,6 +27,8 @@ pub(crate) struct Operation {
     pub(crate) path: &'static str,
     /// In Klaviyo's names; the key needs all of them.
     pub(crate) scopes: &'static [&'static str],
+    /// Anybody may use it, without a key.
+    pub(crate) is_open: bool,
     pub(crate) limit: Tier,
     pub(crate) query: Query,
     pub(crate) takes: Option<Taken>,
@@ -45,6 +48,8 @@ pub(crate) struct Call<'a> {
     /// The last `{…}` of the path.
     pub(crate) id: &'a str,
     pub(crate) body: &'a [u8],
+    /// Whose key it is; nobody's if the operation is open.
+    pub(crate) holder: Option<&'a Holder>,
 }
 
 /// How often an operation may be called: requests a second and a minute, as Klaviyo's tiers have them.
@@ -143,6 +148,7 @@ impl Operation {
             method,
             path,
             scopes,
+            is_open: false,
             limit: Tier::Large,
             query: Query {
                 filters: &[],
@@ -186,6 +192,12 @@ impl Operation {
         scopes: &'static [&'static str],
     ) -> Self {
         Self::new(Method::DELETE, name, path, scopes)
+    }
+
+    /// Without a key.
+    pub(crate) const fn open(mut self) -> Self {
+        self.is_open = true;
+        self
     }
 
     /// How often it may be called; [`Tier::Large`] unless this says something else.
@@ -316,8 +328,8 @@ impl Tier {
     }
 }
 
-/// The operation that a request wants, and the id in its path. 404 for a path nobody knows, 405 for a method that its
-/// path does not know.
+/// The operation that a request wants, and the id in its path. 404 for a path nobody knows or of which nothing is covered,
+/// 405 for a method that its path does not have.
 pub(crate) fn find<'a>(method: &Method, path: &'a [String]) -> ApiResult<(&'static Operation, &'a str)> {
     let mut allowed: Vec<&str> = Vec::new();
     for operation in operations::all() {
@@ -327,14 +339,37 @@ pub(crate) fn find<'a>(method: &Method, path: &'a [String]) -> ApiResult<(&'stat
         }
         allowed.push(operation.method.as_str());
     }
-    if allowed.is_empty() {
-        let detail = "There is nothing at this address.";
-        return Err(ApiError::new(StatusCode::NOT_FOUND, "not_found", "Not found.", detail));
+    Err(nothing_for(method, path, &allowed))
+}
+
+/// Why there is nothing for a request at a path, which has these methods.
+fn nothing_for(method: &Method, path: &[String], allowed: &[&str]) -> ApiError {
+    let here = || klaviyo::operations().filter(|known| matches(known.path, path).is_some());
+    let known = here().find(|known| known.method == method.as_str());
+    let uncovered =
+        known.map(|known| format!("This operation of Klaviyo's API ({}) is not covered.", known.name));
+    if !allowed.is_empty() {
+        let detail = uncovered.unwrap_or_else(|| format!("{method} is not allowed here."));
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        let error = ApiError::new(status, "method_not_allowed", "Method not allowed.", detail);
+        return ApiError { allow: Some(allowed.join(", ").into()), ..error };
     }
-    let detail = format!("{method} is not allowed here.");
-    let error =
-        ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed.", detail);
-    Err(ApiError { allow: Some(allowed.join(", ").into()), ..error })
+    if let [api, version, ..] = path
+        && api == "api"
+        && ["v1", "v2"].contains(&version.as_str())
+    {
+        let detail = "Versions 1 and 2 of Klaviyo's API are retired: use the one with a revision, such as POST /api/events.";
+        return ApiError::new(StatusCode::GONE, "gone", "Gone.", detail);
+    }
+    // Whatever the method: of this address nothing is covered.
+    let other = || {
+        here().next().map(|known| format!("This address of Klaviyo's API ({}) is not covered.", known.name))
+    };
+    let (code, detail) = match uncovered.or_else(other) {
+        Some(detail) => ("not_covered", detail),
+        None => ("not_found", "There is nothing at this address.".to_owned()),
+    };
+    ApiError::new(StatusCode::NOT_FOUND, code, "Not found.", detail)
 }
 
 /// The last id in the path, empty if the operation has none; `None` if it is another operation's path.

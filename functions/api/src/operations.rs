@@ -2,8 +2,8 @@
 
 use crate::operation::Operation;
 use crate::{
-    authorize, bulk_events, bulk_profiles, connections, consent, dead_letters, events, imports, lists,
-    metrics, parity, platforms, predictions, profiles, segment_explain, segment_history, segment_jobs,
+    api_keys, authorize, bulk_events, bulk_profiles, connections, consent, dead_letters, events, imports,
+    lists, metrics, parity, platforms, predictions, profiles, segment_explain, segment_history, segment_jobs,
     segment_preview, segments,
 };
 
@@ -28,6 +28,7 @@ static ALL: &[&[Operation]] = &[
     parity::OPERATIONS,
     platforms::OPERATIONS,
     dead_letters::OPERATIONS,
+    api_keys::OPERATIONS,
 ];
 
 /// All of them.

@@ -51,8 +51,8 @@ pub use predictions::{PredictionsRecord, SamplePart};
 pub use profiles::{ProfileImage, ProfileSort, Versioned, read_profile_image};
 pub use quotas::Quota;
 pub use registry::{
-    CatalogEntry, ConnectionRecord, ConnectionStatus, Job, JobKind, JobMessage, JobStatus,
-    MetricRecord, ProgramRecord, SegmentRecord,
+    CatalogEntry, ConnectionRecord, ConnectionStatus, Job, JobKind, JobMessage, JobStatus, MetricRecord,
+    ProgramRecord, SegmentRecord,
 };
 pub use segments::{Evaluation, Member, MembershipChange, StateRecord, read_tick_image};
 pub use suppressions::{SuppressedGroup, SuppressionJob, SuppressionProgress};

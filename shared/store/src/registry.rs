@@ -481,7 +481,11 @@ impl Store {
         self.put(&self.registry, document_item(kind, id, value)?, unless).await
     }
 
-    pub(crate) async fn document<T: DeserializeOwned>(&self, kind: &'static str, id: &str) -> Result<Option<T>> {
+    pub(crate) async fn document<T: DeserializeOwned>(
+        &self,
+        kind: &'static str,
+        id: &str,
+    ) -> Result<Option<T>> {
         let item = self.get(&self.registry, kind, id).await?;
         item.as_ref().map(|item| read_document(kind, item)).transpose()
     }

@@ -3,6 +3,7 @@
 //! Bodies are read and written elsewhere, field by field; tests hold what is really answered against these.
 #![allow(dead_code, reason = "they are never made: only what they look like is asked for")]
 
+mod api_keys;
 mod bulk;
 mod connections;
 mod consent;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+pub(crate) use api_keys::*;
 pub(crate) use bulk::*;
 pub(crate) use connections::*;
 pub(crate) use consent::*;

@@ -9,7 +9,8 @@ fn key(name: &str, scopes: &[&str], limit: Value) -> Value {
 }
 
 async fn with(world: &World, key: &str, method: Method, path: &str, body: Value) -> Reply {
-    let request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {key}"));
+    let request =
+        Request::builder().method(method).uri(path).header("authorization", format!("Bearer {key}"));
     world.request(request.body(Body::from(body.to_string())).unwrap()).await
 }
 
@@ -52,11 +53,17 @@ async fn a_key_makes_none_that_can_do_more_than_itself() {
     let make = async |scopes: &[&str]| {
         with(&world, &admin, Method::POST, "/api/api-keys", key("Other", scopes, Value::Null)).await
     };
-    for allowed in [&["lists:read"][..], &["lists:full"], &["events:read", "events:full"], &["api-keys:write"]] {
+    for allowed in
+        [&["lists:read"][..], &["lists:full"], &["events:read", "events:full"], &["api-keys:write"]]
+    {
         assert_eq!(make(allowed).await.status, StatusCode::CREATED, "{allowed:?}");
     }
     for refused in ["*", "profiles:read", "api-keys:read", "api-keys:full", "connections:write"] {
-        assert_eq!(make(&["lists:read", refused]).await.error(), (400, "/data/attributes/scopes/1"), "{refused}");
+        assert_eq!(
+            make(&["lists:read", refused]).await.error(),
+            (400, "/data/attributes/scopes/1"),
+            "{refused}"
+        );
     }
     assert_eq!(with(&world, &admin, Method::GET, "/api/api-keys", Value::Null).await.error().0, 403);
 }

@@ -69,9 +69,13 @@ async fn who_may_not_is_told_so_although_the_body_never_ends() {
 #[tokio::test]
 async fn writing_does_not_imply_reading_and_full_is_both() {
     let world = World::new().await;
-    for (scope, reads, writes) in
-        [("lists:read", 200, 403), ("lists:write", 403, 201), ("lists:full", 200, 201), ("*", 200, 201), ("list:full", 403, 403)]
-    {
+    for (scope, reads, writes) in [
+        ("lists:read", 200, 403),
+        ("lists:write", 403, 201),
+        ("lists:full", 200, 201),
+        ("*", 200, 201),
+        ("list:full", 403, 403),
+    ] {
         world.add_key(scope, &[scope]).await;
         let list = r#"{"data":{"type":"list","attributes":{"name":"News"}}}"#;
         for (method, body, status) in [(Method::GET, "", reads), (Method::POST, list, writes)] {

@@ -214,15 +214,15 @@ impl Reply {
 async fn ask(router: &Router, request: Request<Body>) -> Reply {
     let (method, uri) = (request.method().clone(), request.uri().clone());
     let response = router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, usize::MAX).await.unwrap();
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
-        if !bytes.is_empty() {
-            // A schema is a document of its own; everything else, errors included, is JSON:API's.
-            let kind = if body.get("$schema").is_some() { "schema" } else { "vnd.api" };
-            assert_eq!(parts.headers["content-type"], format!("application/{kind}+json"));
-        }
-        openapi::check(&method, &uri, parts.status, &body);
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap();
+    let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() };
+    if !bytes.is_empty() {
+        // A schema is a document of its own; everything else, errors included, is JSON:API's.
+        let kind = if body.get("$schema").is_some() { "schema" } else { "vnd.api" };
+        assert_eq!(parts.headers["content-type"], format!("application/{kind}+json"));
+    }
+    openapi::check(&method, &uri, parts.status, &body);
     Reply { status: parts.status, headers: parts.headers, body }
 }
 

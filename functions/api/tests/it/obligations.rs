@@ -65,7 +65,8 @@ async fn n03_what_the_libraries_insist_on_is_there() {
         created(&world, "/api/segments", "segment", json!({"name": "Known", "definition": definition})).await;
     let members = format!("/api/lists/{list}/relationships/profiles");
     world.post(&members, json!({"data": [{"type": "profile", "id": profile}]})).await;
-    let import = json!({"profiles": {"data": [{"type": "profile", "attributes": {"email": "bob@example.com"}}]}});
+    let import =
+        json!({"profiles": {"data": [{"type": "profile", "attributes": {"email": "bob@example.com"}}]}});
     created(&world, "/api/profile-bulk-import-jobs", "profile-bulk-import-job", import).await;
     world.record(&profile, "Placed Order", "1", NOW_S, Some("1")).await;
 
@@ -103,7 +104,8 @@ async fn n04_success_has_the_status_that_is_declared() {
         "metric": {"data": {"type": "metric", "attributes": {"name": "M"}}},
         "profile": {"data": {"type": "profile", "attributes": {"email": "ann@example.com"}}},
     });
-    let import = json!({"profiles": {"data": [{"type": "profile", "attributes": {"email": "bob@example.com"}}]}});
+    let import =
+        json!({"profiles": {"data": [{"type": "profile", "attributes": {"email": "bob@example.com"}}]}});
     let ann = json!({"email": "ann@example.com"});
     let mut ids = Vec::new();
     for (path, kind, attributes, status) in [
@@ -154,7 +156,12 @@ async fn n06_filters_without_any_white_space_and_with_lists_in_single_quotes_are
     for name in ["A", "B", "C"] {
         created(&world, "/api/lists", "list", json!({"name": name})).await;
     }
-    for filter in ["any(name,['A','B'])", "any(name,[\"A\",\"B\"])", "any(name, [ 'A' , \"B\" ])", "any%28name%2C%5B'A'%2C'B'%5D%29"] {
+    for filter in [
+        "any(name,['A','B'])",
+        "any(name,[\"A\",\"B\"])",
+        "any(name, [ 'A' , \"B\" ])",
+        "any%28name%2C%5B'A'%2C'B'%5D%29",
+    ] {
         let filter = filter.replace(' ', "%20").replace('"', "%22");
         let reply = world.get(&format!("/api/lists?filter={filter}")).await;
         assert_eq!(reply.body["data"].as_array().map(Vec::len), Some(2), "{filter}: {}", reply.body);
@@ -242,7 +249,11 @@ async fn n11_what_a_library_cannot_read_is_only_told_to_who_asks_for_it() {
     let profile = world.profile("ann@example.com").await;
     world.record(&profile, "Placed Order", "1", NOW_S, Some("1")).await;
     let metric = world.get("/api/metrics").await.ids()[0].to_owned();
-    for path in ["/api/metrics", &format!("/api/metrics/{metric}"), &format!("/api/metrics/{metric}/metric-properties")] {
+    for path in [
+        "/api/metrics",
+        &format!("/api/metrics/{metric}"),
+        &format!("/api/metrics/{metric}/metric-properties"),
+    ] {
         let text = world.get(path).await.body.to_string();
         assert!(!text.contains("sample_values") && !text.contains("reentry_criteria"), "{path}: {text}");
     }

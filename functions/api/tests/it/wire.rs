@@ -17,6 +17,16 @@ async fn unknown_paths_and_methods_are_json_api_errors() {
     for path in ["/api", "/api/unknown", "/api/profiles/a/b/c", "/api/segments/a/relationships"] {
         assert_eq!(world.get(path).await.error().0, 404, "{path}");
     }
+    for path in ["/api/v1/metrics", "/api/v2/list/ABC/members"] {
+        assert_eq!(world.get(path).await.error().0, 410, "{path}");
+    }
+    for method in [Method::GET, Method::PUT] {
+        // Klaviyo's, of which nothing is covered.
+        let reply = world.send(method, "/client/ip-allowlists/web", "").await;
+        assert_eq!((reply.error().0, &reply.body["errors"][0]["code"]), (404, &json!("not_covered")));
+        let detail = reply.body["errors"][0]["detail"].as_str().unwrap();
+        assert!(detail.contains("get_client_ip_allowlist"), "{detail}");
+    }
     let reply = world.delete("/api/profiles").await;
     assert_eq!(reply.error().0, 405);
     assert_eq!(reply.headers["allow"], "GET, POST");

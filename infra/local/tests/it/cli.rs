@@ -282,8 +282,12 @@ async fn dead_letters_go_back_and_memberships_are_explained() {
 
 #[tokio::test]
 async fn a_key_is_made_printed_once_listed_and_revoked() {
-    let made = data("K1", json!({"name": "Shop", "scopes": ["events:write", "lists:full"], "limit": "2", "key": "pk_new"}));
-    let other = json!({"id": "K2", "attributes": {"name": "Old", "scopes": ["*"], "limit": null, "created": "2026"}});
+    let made = data(
+        "K1",
+        json!({"name": "Shop", "scopes": ["events:write", "lists:full"], "limit": "2", "key": "pk_new"}),
+    );
+    let other =
+        json!({"id": "K2", "attributes": {"name": "Old", "scopes": ["*"], "limit": null, "created": "2026"}});
     let listed = json!({"data": [made["data"], other], "links": {"next": null}});
     let answers = vec![(201, made), (200, listed), (204, Value::Null), (404, Value::Null)];
     let (server, url) = serve(answers).await;
@@ -294,7 +298,10 @@ async fn a_key_is_made_printed_once_listed_and_revoked() {
     let output = tillstream(&url, &["keys", "list"], "").await;
     let text = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    assert!(lines[0].starts_with("K1") && lines[0].ends_with("limits times 2  events:write lists:full"), "{text}");
+    assert!(
+        lines[0].starts_with("K1") && lines[0].ends_with("limits times 2  events:write lists:full"),
+        "{text}"
+    );
     assert!(lines[1].ends_with("Old  limits as everybody  *"), "{text}");
     assert_eq!(code(&tillstream(&url, &["keys", "revoke", "K/1"], "").await), 0);
     assert_eq!(code(&tillstream(&url, &["keys", "revoke", "K1"], "").await), 1, "it is there no more");

@@ -6,7 +6,9 @@ use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 use store::Allowance;
 
-use crate::{Reply, World};
+use crate::{NOW_MS, Reply, World};
+
+const NOW_S: i64 = NOW_MS / 1000;
 
 /// Two lists in pages of one, and the cursor of the second page.
 async fn second_page() -> (World, String, String) {
@@ -20,6 +22,10 @@ async fn second_page() -> (World, String, String) {
     let (_, cursor) = next.split_once("page%5Bcursor%5D=").unwrap();
     let cursor = cursor.to_owned();
     (world, next, cursor)
+}
+
+fn encoded_wholly(text: &str) -> String {
+    text.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02X}"))
 }
 
 fn name(reply: &Reply) -> &Value {
@@ -45,10 +51,11 @@ async fn n01_a_cursor_with_an_equals_sign_in_front_is_the_same_cursor() {
 #[tokio::test]
 async fn n02_a_cursor_that_is_the_whole_address_of_the_next_page_is_the_cursor_in_it() {
     let (world, next, _) = second_page().await;
-    let once: String = next.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
-    let twice = once.replace('%', "%25");
-    let over_http = next.replace("https://", "http://").replace('%', "%25").replace('&', "%26");
-    for sent in [&once, &twice, &over_http] {
+    // As one library sends it, as the other does, and over HTTP, of which the first one understands nothing.
+    let whole = encoded_wholly(&next);
+    let encoded = next.replace('%', "%25").replace('&', "%26").replace('=', "%3D");
+    let over_http = encoded.replace("https://", "http:%2F%2F");
+    for sent in [&whole, &encoded, &over_http] {
         let path = format!("/api/lists?sort=name&page%5Bsize%5D=1&page%5Bcursor%5D={sent}");
         assert_eq!(name(&world.get(&path).await), "B", "{path}");
     }
@@ -207,8 +214,7 @@ async fn n08_a_deletion_may_have_a_body() {
 async fn n09_an_id_in_a_path_may_be_encoded_to_the_last_letter() {
     let world = World::new().await;
     let id = world.profile("ann@example.com").await;
-    let encoded: String = id.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    let reply = world.get(&format!("/api/profiles/{encoded}")).await;
+    let reply = world.get(&format!("/api/profiles/{}", encoded_wholly(&id))).await;
     assert_eq!((reply.status, reply.id()), (StatusCode::OK, id));
     let unknown = world.get("/api/profiles/%24custom%3A%3A%3A%24default%3A%3A%3ASKU-1").await;
     assert_eq!(unknown.error().0, 404);
@@ -283,6 +289,3 @@ async fn n12_any_of_the_libraries_headers_will_do_and_the_answer_is_json_api() {
         assert_eq!(reply.headers.get("content-encoding"), None);
     }
 }
-
-/// 2026-06-17T12:00:00Z
-const NOW_S: i64 = crate::NOW_MS / 1000;

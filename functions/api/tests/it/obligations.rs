@@ -57,7 +57,8 @@ async fn n02_a_cursor_that_is_the_whole_address_of_the_next_page_is_the_cursor_i
     let over_http = encoded.replace("https://", "http:%2F%2F");
     for sent in [&whole, &encoded, &over_http] {
         let path = format!("/api/lists?sort=name&page%5Bsize%5D=1&page%5Bcursor%5D={sent}");
-        assert_eq!(name(&world.get(&path).await), "B", "{path}");
+        let reply = world.send(Method::GET, &path, Body::empty()).await;
+        assert_eq!(name(&reply), "B", "{path}");
     }
 }
 

@@ -37,10 +37,10 @@ async fn a_key_that_lacks_a_scope_is_refused_before_the_body_is_read() {
     let world = World::new().await;
     world.add_key("pk_reader", &["profiles:read"]).await;
     assert_eq!(with(&world, &[("authorization", "Bearer pk_reader")]).await, StatusCode::OK);
-    let unread = Body::from_stream(futures::stream::once(async {
+    let unread = Body::from_stream(stream::once(async {
         panic!("the body was read");
         #[allow(unreachable_code, reason = "names the stream's item")]
-        Ok::<_, std::io::Error>(axum::body::Bytes::new())
+        Ok::<_, std::io::Error>(Bytes::new())
     }));
     let request = Request::post("/api/profiles").header("authorization", "Bearer pk_reader");
     let reply = world.request(request.body(unread).unwrap()).await;

@@ -61,6 +61,11 @@ impl Api {
         Self { http, address, key }
     }
 
+    /// Where it is, and its key: for clients of other languages.
+    pub fn access(&self) -> (&str, &str) {
+        (&self.address, &self.key)
+    }
+
     /// A request of this address, without a key.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.address))

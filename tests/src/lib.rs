@@ -6,6 +6,7 @@
 pub mod api;
 pub mod bigcommerce;
 pub mod past;
+pub mod python;
 pub mod random;
 pub mod shop;
 pub mod stack;

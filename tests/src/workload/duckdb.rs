@@ -7,8 +7,9 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::{Value, json};
 
 use super::{Event, Person};
+use crate::python;
 
-const VERSION: &str = "2.0.0";
+const REQUIREMENTS: &str = "duckdb==2.0.0\n";
 
 /// A Python process with DuckDB in it.
 pub struct DuckDb {
@@ -22,7 +23,7 @@ pub struct DuckDb {
 impl DuckDb {
     /// Starts it; installs it first if `cache` does not have it yet, which needs Python 3 and its registry of packages.
     pub fn start(cache: &Path) -> Self {
-        let python = installed(&cache.join(format!("duckdb-{VERSION}")));
+        let python = python::environment(&cache.join("duckdb"), REQUIREMENTS);
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/workload");
         let mut process = Command::new(python)
             .args([sources.join("oracle.py"), sources.join("segments.sql")])
@@ -100,32 +101,4 @@ fn write_csv(path: &Path, header: &str, rows: impl Iterator<Item = String>) {
         writeln!(file, "{row}").unwrap();
     }
     file.flush().unwrap();
-}
-
-/// The Python of an environment that has DuckDB.
-fn installed(environment: &Path) -> PathBuf {
-    let python = environment.join("bin/python");
-    let has_duckdb = || {
-        let asked = Command::new(&python).args(["-c", "import duckdb"]).stderr(Stdio::null()).status();
-        asked.is_ok_and(|status| status.success())
-    };
-    if !has_duckdb() {
-        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment));
-        let package = format!("duckdb=={VERSION}");
-        run(Command::new(&python).args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            &package,
-        ]));
-        assert!(has_duckdb(), "DuckDB was installed, but cannot be imported");
-    }
-    python
-}
-
-fn run(command: &mut Command) {
-    let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(status.success(), "{command:?}: {status}");
 }

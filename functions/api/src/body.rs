@@ -1,7 +1,7 @@
 //! Reading a request's body strictly: every complaint says where.
 
 use canonical::Person;
-use canonical::identity::{normalize_email, normalize_phone};
+use canonical::identity::{Identifier, IdentifierPatch, normalize_email, normalize_phone};
 use canonical::profile::{MAX_ARRAY_ITEMS, MAX_NESTING, MAX_PROPERTIES, MAX_TEXT_BYTES, PropertyPatch};
 use serde_json::{Map, Value};
 
@@ -11,11 +11,15 @@ use crate::error::{ApiError, ApiResult};
 pub(crate) const MAX_BODY_BYTES: usize = platform::MAX_BODY_BYTES;
 /// The largest profile within a request, in bytes (Klaviyo's limit of 100 KB).
 const MAX_PROFILE_BYTES: usize = 100 * 1024;
-/// The longest e-mail address, in characters (Klaviyo's limit).
-const MAX_EMAIL: usize = 100;
+/// The longest e-mail address, in characters: Klaviyo takes fewer than 100.
+const MAX_EMAIL: usize = 99;
 /// The longest id of the client's own.
 const MAX_EXTERNAL_ID_BYTES: usize = 1024;
 
+/// The most identifiers that are appended, or unappended, at once.
+const MAX_IDENTIFIERS: usize = 20;
+
+const IDENTIFIERS: [&str; 4] = ["email", "phone_number", "external_id", "anonymous_id"];
 const ATTRIBUTES: [&str; 8] =
     ["first_name", "last_name", "organization", "title", "locale", "image", "location", "properties"];
 const LOCATION: [&str; 10] =
@@ -196,6 +200,10 @@ pub(crate) struct ProfileInput {
     /// Identifiers that are given, normalised, and attributes; nulls are kept.
     pub(crate) person: Person,
     pub(crate) patch: PropertyPatch,
+    /// By which identifiers it shall be found, or not any more.
+    pub(crate) identifiers: IdentifierPatch,
+    /// Where that is said.
+    pub(crate) identifiers_at: Option<String>,
     /// Names of identifiers that are given as null.
     pub(crate) cleared: Vec<&'static str>,
 }
@@ -216,21 +224,18 @@ pub(crate) fn profile(resource: &Fields<'_>) -> ApiResult<ProfileInput> {
         ..ProfileInput::default()
     };
     if let Some(meta) = resource.optional("meta") {
-        read_meta(&meta.object()?, &mut input.patch)?;
+        read_meta(&meta.object()?, &mut input)?;
     }
     let Some(attributes) = resource.attributes()? else { return Ok(input) };
     if serde_json::to_vec(attributes.map).is_ok_and(|bytes| bytes.len() > MAX_PROFILE_BYTES) {
         return Err(attributes.invalid("A profile must not be larger than 100 KB."));
     }
-    let known: Vec<&str> = ["email", "phone_number", "external_id", "anonymous_id", "_kx", "meta"]
-        .into_iter()
-        .chain(ATTRIBUTES)
-        .collect();
+    let known: Vec<&str> = IDENTIFIERS.into_iter().chain(["_kx", "meta"]).chain(ATTRIBUTES).collect();
     attributes.only(&known)?;
     if let Some(meta) = attributes.optional("meta") {
-        read_meta(&meta.object()?, &mut input.patch)?;
+        read_meta(&meta.object()?, &mut input)?;
     }
-    for name in ["email", "phone_number", "external_id", "anonymous_id"] {
+    for name in IDENTIFIERS {
         let Some(node) = attributes.given(name) else { continue };
         if node.value.is_null() {
             input.cleared.push(name);
@@ -309,11 +314,44 @@ fn location(node: &Node<'_>) -> ApiResult<Value> {
     Ok(location.map.clone().into())
 }
 
-fn read_meta(meta: &Fields<'_>, patch: &mut PropertyPatch) -> ApiResult<()> {
-    meta.only(&["patch_properties", "patch_identifiers"])?;
-    if let Some(identifiers) = meta.optional("patch_identifiers") {
-        return Err(identifiers.invalid("'patch_identifiers' is not supported."));
+/// Identifiers by their kind: one, or an array of them.
+fn identifiers(node: &Node<'_>) -> ApiResult<Vec<Identifier>> {
+    let kinds = node.object()?;
+    kinds.only(&IDENTIFIERS)?;
+    let mut read = Vec::new();
+    for (name, value) in kinds.map {
+        let given = kinds.at(name, value);
+        let values = if value.is_array() { given.items()?.collect() } else { vec![given] };
+        for node in values {
+            let value = identifier(name, &node)?;
+            read.push(match name.as_str() {
+                "email" => Identifier::Email(value),
+                "phone_number" => Identifier::Phone(value),
+                "external_id" => Identifier::ExternalId(value),
+                _ => Identifier::Anonymous(value),
+            });
+        }
     }
+    if read.len() > MAX_IDENTIFIERS {
+        return Err(node.invalid(format!("There must not be more than {MAX_IDENTIFIERS} identifiers.")));
+    }
+    Ok(read)
+}
+
+fn read_meta(meta: &Fields<'_>, input: &mut ProfileInput) -> ApiResult<()> {
+    meta.only(&["patch_properties", "patch_identifiers"])?;
+    if let Some(patch) = meta.optional("patch_identifiers") {
+        input.identifiers_at = Some(patch.pointer.clone());
+        let patch = patch.object()?;
+        patch.only(&["append", "unappend"])?;
+        let ProfileInput { identifiers: patched, .. } = input;
+        for (name, slot) in [("append", &mut patched.append), ("unappend", &mut patched.unappend)] {
+            if let Some(node) = patch.optional(name) {
+                slot.extend(identifiers(&node)?);
+            }
+        }
+    }
+    let patch = &mut input.patch;
     let Some(properties) = meta.optional("patch_properties") else { return Ok(()) };
     let properties = properties.object()?;
     properties.only(&["append", "unappend", "unset"])?;

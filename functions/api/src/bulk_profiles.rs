@@ -1,10 +1,12 @@
 //! Bulk imports of profiles: read row by row, written down with what is wrong with some, and left to a job.
 
-use canonical::hash;
 use canonical::identity::Identifiers;
+use canonical::{Profile, hash};
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
-use store::{BulkError, BulkImport, BulkOutcome, BulkPlace, BulkProgress, BulkRow, Job, JobKind, JobStatus};
+use store::{
+    BulkError, BulkImport, BulkOutcome, BulkPlace, BulkProgress, BulkRow, Job, JobKind, JobStatus, ListRecord,
+};
 use tabular::ProfileRow;
 
 use crate::Api;
@@ -12,9 +14,10 @@ use crate::body::{self, Fields, Node, ProfileInput};
 use crate::document::{Answer, Resource, collection, identifier, page_of, single, time};
 use crate::error::{ApiError, ApiResult, Source};
 use crate::filter::Operator;
+use crate::lists::list_resource;
 use crate::operation::{ANY, Operation, Tier};
 use crate::profiles::ADDITIONAL;
-use crate::request::{Asked, Format, filter_texts, unsupported};
+use crate::request::{Asked, Format, bad_value, filter_texts, unsupported};
 use crate::shapes;
 
 /// The most profiles of one import (Klaviyo's limit).
@@ -23,12 +26,16 @@ const MAX_PROFILES: usize = 10_000;
 const MAX_PROFILE_BYTES: usize = 100 * 1024;
 /// Rows of a chunk, which is written down as one item and worked on in one go.
 const CHUNK_ROWS: usize = 200;
+/// The most lists that the profiles of one import are put on.
+const MAX_LISTS: usize = 10;
 /// An item of the table holds 400 KB.
 const CHUNK_BYTES: usize = 250 * 1024;
 /// How long an import can be asked about.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The longest text of an error: names of fields are the client's own.
 const MAX_ERROR_CHARS: usize = 300;
+/// Klaviyo's words for how far an import is; none is cancelled here.
+const STATUSES: [&str; 4] = ["cancelled", "complete", "processing", "queued"];
 const PAGE: usize = 20;
 const MAX_PAGE: usize = 100;
 
@@ -60,9 +67,27 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         &["lists:read", "profiles:read"],
     )
     .limited(Tier::Medium)
-    .fields(&["profile-bulk-import-job"])
+    .includes(&["lists"])
+    .fields(&["profile-bulk-import-job", "list"])
     .gives_one::<shapes::ProfileImport>(200, "profile-bulk-import-job")
     .by(|call| Box::pin(call.api.get_bulk_import(call.asked, call.id))),
+    Operation::get(
+        "get_list_for_bulk_import_profiles_job",
+        "/api/profile-bulk-import-jobs/{id}/lists",
+        &["lists:read"],
+    )
+    .limited(Tier::Medium)
+    .fields(&["list"])
+    .gives_page::<shapes::List>("list")
+    .by(|call| Box::pin(call.api.bulk_import_lists(call.asked, call.id, false))),
+    Operation::get(
+        "get_list_ids_for_bulk_import_profiles_job",
+        "/api/profile-bulk-import-jobs/{id}/relationships/lists",
+        &["lists:read"],
+    )
+    .limited(Tier::Medium)
+    .gives_ids("list")
+    .by(|call| Box::pin(call.api.bulk_import_lists(call.asked, call.id, true))),
     Operation::get(
         "get_errors_for_bulk_import_profiles_job",
         "/api/profile-bulk-import-jobs/{id}/import-errors",
@@ -98,23 +123,35 @@ pub(crate) static OPERATIONS: &[Operation] = &[
 impl Api {
     /// `POST /api/profile-bulk-import-jobs`: 202 once every row is written down.
     pub(crate) async fn create_bulk_import(&self, asked: &Asked, bytes: &[u8]) -> ApiResult<Answer> {
-        let rows = match asked.format {
+        let (rows, lists) = match asked.format {
             Format::Json => rows_of_json(bytes)?,
-            Format::Csv => rows_of_csv(bytes)?,
-            Format::Lines => rows_of_lines(bytes),
+            Format::Csv => (rows_of_csv(bytes)?, Vec::new()),
+            Format::Lines => (rows_of_lines(bytes), Vec::new()),
         };
         if rows.is_empty() || rows.len() > MAX_PROFILES {
             let detail = format!("An import has 1 to {MAX_PROFILES} profiles.");
             return Err(ApiError::invalid("/data/attributes/profiles/data", detail));
         }
+        for list in &lists {
+            if self.store.list(&list.id).await?.is_none() {
+                let source = Some(Source::Pointer(list.pointer.clone()));
+                return Err(ApiError { source, ..ApiError::not_found("list", &list.id) });
+            }
+        }
         let now = self.now();
+        let expires_at = now.timestamp().checked_add(KEPT_FOR).map_err(ApiError::unavailable)?.into();
+        // Whoever was erased since the very same request came first is not brought back by it.
+        let digest = hash::long_id(&["bulk import", &String::from_utf8_lossy(bytes)]);
+        let first_sent_at = self.store.first_sent(&digest, now, expires_at).await?;
         let chunks = chunks_of(rows);
         let import = BulkImport {
             id: self.long_id("bulk import"),
             total: chunks.iter().map(|rows| rows.len() as u64).sum(),
             chunks: u32::try_from(chunks.len()).unwrap_or(u32::MAX),
             created_at: now,
-            expires_at: now.timestamp().checked_add(KEPT_FOR).map_err(ApiError::unavailable)?.into(),
+            expires_at,
+            lists: lists.into_iter().map(|list| list.id).collect(),
+            first_sent_at: Some(first_sent_at).filter(|first| *first < now),
             progress: BulkProgress::default(),
         };
         let job = Job {
@@ -125,7 +162,7 @@ impl Api {
         };
         self.store.create_bulk_import(&import, &chunks, &job).await?;
         self.announce(&job).await;
-        Ok(Answer::accepted(single(asked, import_resource(asked, &import), None)))
+        Ok(Answer::accepted(single(asked, import_resource(asked, &import).build(), None)))
     }
 
     /// `GET /api/profile-bulk-import-jobs`.
@@ -138,19 +175,52 @@ impl Api {
                 return Err(unsupported(&filter));
             }
             let wanted = filter_texts(&filter)?;
+            if wanted.iter().any(|wanted| !STATUSES.contains(wanted)) {
+                return Err(bad_value(&filter, &format!("one of {}", STATUSES.join(", "))));
+            }
             imports.retain(|import| wanted.contains(&status(import)));
         }
         let descending = asked.sort().is_some_and(|(_, descending)| descending);
         let key = |import: &BulkImport| format!("{:014}#{}", import.created_at.as_millis(), import.id);
         let (page, next) = page_of(asked, imports, key, descending, asked.page_size())?;
-        let data = page.iter().map(|import| import_resource(asked, import)).collect();
+        let data = page.iter().map(|import| import_resource(asked, import).build()).collect();
         Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
     }
 
     /// `GET /api/profile-bulk-import-jobs/{id}`.
     pub(crate) async fn get_bulk_import(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
         let import = self.bulk_import_by_id(id).await?;
-        Ok(Answer::ok(single(asked, import_resource(asked, &import), None)))
+        let includes = asked.include();
+        if includes.is_empty() {
+            return Ok(Answer::ok(single(asked, import_resource(asked, &import).build(), None)));
+        }
+        let lists = self.lists_of_import(&import).await?;
+        let ids = lists.iter().map(|list| identifier("list", &list.id)).collect();
+        let included = lists.iter().map(|list| list_resource(asked, list).build()).collect();
+        let resource = import_resource(asked, &import).related("lists", ids);
+        Ok(Answer::ok(single(asked, resource.build(), Some(included))))
+    }
+
+    /// `GET /api/profile-bulk-import-jobs/{id}/lists` and its relationship.
+    pub(crate) async fn bulk_import_lists(
+        &self,
+        asked: &Asked,
+        id: &str,
+        only_ids: bool,
+    ) -> ApiResult<Answer> {
+        let import = self.bulk_import_by_id(id).await?;
+        let lists = self.lists_of_import(&import).await?;
+        let data = lists.iter().map(|list| {
+            if only_ids { identifier("list", &list.id) } else { list_resource(asked, list).build() }
+        });
+        Ok(Answer::ok(collection(asked, data.collect(), None, None)))
+    }
+
+    /// The lists of an import that are still there.
+    async fn lists_of_import(&self, import: &BulkImport) -> ApiResult<Vec<ListRecord>> {
+        let lists = import.lists.iter().map(|id| self.store.list(id));
+        let lists = futures::future::try_join_all(lists).await?;
+        Ok(lists.into_iter().flatten().collect())
     }
 
     /// `GET /api/profile-bulk-import-jobs/{id}/import-errors`.
@@ -185,9 +255,8 @@ impl Api {
         } else {
             let found = page.iter().map(|id| self.store.profile(id));
             let found = futures::future::try_join_all(found).await?;
-            let found = found.iter().flatten();
-            let resources = found.map(|found| Ok(self.profile_resource(asked, &found.value).build()));
-            resources.collect::<ApiResult<Vec<Value>>>()?
+            let found: Vec<&Profile> = found.iter().flatten().map(|found| &found.value).collect();
+            self.profile_views(asked, &found).await?.into_iter().map(Resource::build).collect()
         };
         Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
     }
@@ -213,7 +282,7 @@ fn status(import: &BulkImport) -> &'static str {
     }
 }
 
-fn import_resource(asked: &Asked, import: &BulkImport) -> Value {
+fn import_resource<'a>(asked: &'a Asked, import: &BulkImport) -> Resource<'a> {
     let progress = &import.progress;
     Resource::new(asked, "profile-bulk-import-job", "profile-bulk-import-jobs", &import.id)
         .attribute("status", status(import))
@@ -224,9 +293,9 @@ fn import_resource(asked: &Asked, import: &BulkImport) -> Value {
         .attribute("started_at", progress.started_at.map(time))
         .attribute("completed_at", progress.finished_at.map(time))
         .attribute("expires_at", time(import.expires_at))
+        .linked("lists")
         .linked("profiles")
         .linked_only_to("import-errors")
-        .build()
 }
 
 /// A row that was refused, as Klaviyo has it; never with the row's content.
@@ -275,9 +344,9 @@ fn row(place: BulkPlace, input: ApiResult<ProfileInput>) -> BulkRow {
         Ok(input)
     });
     match input {
-        Ok(ProfileInput { id, mut person, patch, .. }) => {
+        Ok(ProfileInput { id, mut person, patch, identifiers, .. }) => {
             clear_nothing(&mut person.attributes);
-            BulkRow::Profile { place, id, person, patch }
+            BulkRow::Profile { place, id, person, patch, identifiers }
         }
         Err(error) => BulkRow::Refused(bulk_error(place, error)),
     }
@@ -293,26 +362,46 @@ fn clear_nothing(attributes: &mut Map<String, Value>) {
     }
 }
 
-fn rows_of_json(bytes: &[u8]) -> ApiResult<Vec<BulkRow>> {
+/// A list that is named in a body, and where.
+struct NamedList {
+    id: String,
+    pointer: String,
+}
+
+fn named_lists(data: &Fields<'_>) -> ApiResult<Vec<NamedList>> {
+    let Some(relationships) = data.optional("relationships") else { return Ok(Vec::new()) };
+    let relationships = relationships.object()?;
+    relationships.only(&["lists"])?;
+    let Some(lists) = relationships.optional("lists") else { return Ok(Vec::new()) };
+    let Some(lists) = lists.object()?.optional("data") else { return Ok(Vec::new()) };
+    let mut named: Vec<NamedList> = Vec::new();
+    for (place, list) in lists.items()?.enumerate() {
+        if place >= MAX_LISTS {
+            return Err(lists.invalid(format!("There must not be more than {MAX_LISTS} lists.")));
+        }
+        let list = list.resource("list")?;
+        list.only(&["type", "id"])?;
+        let id = list.required("id")?;
+        let list = NamedList { id: id.text()?.to_owned(), pointer: id.pointer.clone() };
+        if named.iter().all(|known| known.id != list.id) {
+            named.push(list);
+        }
+    }
+    Ok(named)
+}
+
+fn rows_of_json(bytes: &[u8]) -> ApiResult<(Vec<BulkRow>, Vec<NamedList>)> {
     let body = body::parse(bytes)?;
     let data = body::data(&body, "profile-bulk-import-job")?;
     data.only(&["type", "attributes", "relationships"])?;
-    if let Some(relationships) = data.optional("relationships") {
-        let relationships = relationships.object()?;
-        relationships.only(&["lists"])?;
-        if let Some(lists) = relationships.optional("lists")
-            && let Some(named) = lists.object()?.optional("data")
-            && named.value.as_array().is_none_or(|lists| !lists.is_empty())
-        {
-            return Err(named.invalid("There are no lists here. Leave this out; segments group profiles."));
-        }
-    }
+    let lists = named_lists(&data)?;
     let attributes = data.required("attributes")?.object()?;
     attributes.only(&["profiles"])?;
     let profiles = attributes.required("profiles")?.object()?;
     profiles.only(&["data"])?;
     let profiles = profiles.required("data")?.items()?;
-    Ok(profiles.map(|node| row(BulkPlace::Pointer(node.pointer.clone()), profile_of_node(&node))).collect())
+    let rows = profiles.map(|node| row(BulkPlace::Pointer(node.pointer.clone()), profile_of_node(&node)));
+    Ok((rows.collect(), lists))
 }
 
 fn profile_of_node(node: &Node<'_>) -> ApiResult<ProfileInput> {

@@ -208,7 +208,7 @@ impl Api {
             return Ok(Answer::ok(single(asked, identifier("profile", &stored.profile_id), None)));
         }
         let profile = self.profile_by_id(&stored.profile_id).await?;
-        Ok(Answer::ok(single(asked, self.profile_resource(asked, &profile.value).build(), None)))
+        Ok(Answer::ok(single(asked, self.profile_view(asked, &profile.value).await?.build(), None)))
     }
 
     /// An event's id outside is its profile's id and its own. The profile may have merged since.
@@ -288,6 +288,10 @@ pub(crate) fn read_event_of(
 pub(crate) fn read_profile(attributes: &Fields<'_>) -> ApiResult<ProfileInput> {
     let profile = attributes.required("profile")?.object()?.required("data")?.resource("profile")?;
     let input = body::profile(&profile)?;
+    if let Some(pointer) = input.identifiers_at {
+        let detail = "'patch_identifiers' is not supported in an event: change the profile.";
+        return Err(ApiError::invalid(pointer, detail));
+    }
     if input.id.is_none() && !input.identifies() {
         let detail =
             "At least one identifier is required: id, email, phone_number, external_id or anonymous_id.";

@@ -12,6 +12,7 @@ mod consent;
 #[cfg(test)]
 mod coverage;
 mod dead_letters;
+mod deletions;
 mod document;
 mod error;
 mod events;
@@ -31,6 +32,8 @@ mod parity;
 mod platforms;
 mod ports;
 mod predictions;
+mod profile_merges;
+mod profile_views;
 mod profiles;
 mod request;
 mod schema;

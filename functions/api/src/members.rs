@@ -3,25 +3,35 @@
 use std::collections::HashMap;
 
 use canonical::{Instant, Profile};
-use store::{Page, Store};
+use serde_json::Value;
+use store::{Cursor, Page, Store};
 
 use crate::Api;
 use crate::document::{Answer, collection, fill_page, identifier, page_of, time};
 use crate::error::ApiResult;
 use crate::filter::Operator;
-use crate::operation::{ANY, COMPARED};
+use crate::operation::{ANY, COMPARED, EQUALS};
 use crate::profiles::Lookup;
-use crate::request::{Asked, Bounds, unsupported};
+use crate::request::{Asked, Bounds, invalid_cursor, unsupported};
 
 /// The default size of a page of members.
 pub(crate) const MEMBER_PAGE: usize = 20;
 /// The greatest.
 pub(crate) const MAX_MEMBER_PAGE: usize = 100;
 /// What members can be found by.
-pub(crate) const MEMBER_FILTERS: [(&str, &[Operator]); 4] =
-    [("profile_id", ANY), ("email", ANY), ("phone_number", ANY), ("joined_group_at", COMPARED)];
+pub(crate) const MEMBER_FILTERS: [(&str, &[Operator]); 6] = [
+    ("profile_id", ANY),
+    ("email", ANY),
+    ("phone_number", ANY),
+    ("push_token", ANY),
+    ("_kx", EQUALS),
+    ("joined_group_at", COMPARED),
+];
 /// Pages of the store that one request reads at most when members are gone.
 const ROUNDS: usize = 20;
+
+/// Between the place and the beginning of a walk, in its cursor. Not a letter of base64.
+const MARK: char = '.';
 
 /// What somebody can be a member of.
 #[derive(Clone, Copy)]
@@ -37,13 +47,58 @@ struct Member {
     profile: Option<Profile>,
 }
 
+/// A walk through all members. Whoever leaves and joins again meanwhile moves to the end: a walk that goes there ends with
+/// those who were members when it began, so that it meets nobody twice.
+struct Walk {
+    after: Option<Cursor>,
+    /// When the last of those joined who were members when it began, in milliseconds.
+    until_ms: Option<i64>,
+}
+
+impl Walk {
+    async fn of(asked: &Asked, store: &Store, group: Group<'_>, descending: bool) -> ApiResult<Self> {
+        if descending {
+            return Ok(Self { after: asked.cursor()?, until_ms: None });
+        }
+        let Some(text) = asked.cursor_text() else {
+            // A clock would not do: members joined by those of others.
+            let newest = group.page(store, true, (None, None), None, 1).await?.items.pop();
+            let until_ms = newest.and_then(|newest| newest.joined_at).map(Instant::as_millis);
+            return Ok(Self { after: asked.cursor()?, until_ms });
+        };
+        let read = |text: &str| {
+            let (after, until_ms) = match text.split_once(MARK) {
+                Some((after, until_ms)) => (after, Some(until_ms.parse().ok()?)),
+                None => (text, None),
+            };
+            Some(Self { after: Some(Cursor::decode(after)?), until_ms })
+        };
+        read(&text).ok_or_else(invalid_cursor)
+    }
+
+    fn within(&self, mut joined: Bounds) -> Bounds {
+        joined.to_ms = match (joined.to_ms, self.until_ms) {
+            (Some(to_ms), Some(until_ms)) => Some(to_ms.min(until_ms)),
+            (to_ms, until_ms) => to_ms.or(until_ms),
+        };
+        joined
+    }
+
+    fn cursor(&self, next: &Cursor) -> String {
+        match self.until_ms {
+            Some(until_ms) => format!("{}{MARK}{until_ms}", next.encode()),
+            None => next.encode(),
+        }
+    }
+}
+
 impl Group<'_> {
     async fn page(
         self,
         store: &Store,
         descending: bool,
         bounds_ms: (Option<i64>, Option<i64>),
-        after: Option<store::Cursor>,
+        after: Option<Cursor>,
         size: usize,
     ) -> store::Result<Page<Member>> {
         let member = |profile_id, joined_at| Member { profile_id, joined_at, profile: None };
@@ -94,15 +149,17 @@ impl Api {
         let descending = asked.sort().is_none_or(|(_, descending)| descending);
         let size = asked.page_size();
         let (members, next) = if lookups.is_empty() {
-            let page = fill_page(asked.cursor()?, size, ROUNDS, async |cursor, size| {
-                let mut page = group.page(&self.store, descending, joined.pair(), cursor, size).await?;
+            let walk = Walk::of(asked, &self.store, group, descending).await?;
+            let bounds = walk.within(joined);
+            let page = fill_page(walk.after.clone(), size, ROUNDS, async |cursor, size| {
+                let mut page = group.page(&self.store, descending, bounds.pair(), cursor, size).await?;
                 if !only_ids {
                     page.items = self.with_profiles(page.items).await?;
                 }
                 Ok(page)
             })
             .await?;
-            (page.items, page.next.map(|cursor| cursor.encode()))
+            (page.items, page.next.map(|cursor| walk.cursor(&cursor)))
         } else {
             let found = self.named_members(group, &lookups, joined).await?;
             let key = |member: &Member| {
@@ -111,17 +168,21 @@ impl Api {
             };
             page_of(asked, found, key, descending, size)?
         };
-        let mut data = Vec::with_capacity(members.len());
-        for member in &members {
-            data.push(match &member.profile {
-                Some(profile) if !only_ids => self
-                    .profile_resource(asked, profile)
-                    .attribute("joined_group_at", member.joined_at.map(time))
-                    .build(),
-                _ => identifier("profile", &member.profile_id),
-            });
-        }
+        let data = if only_ids {
+            members.iter().map(|member| identifier("profile", &member.profile_id)).collect()
+        } else {
+            self.member_resources(asked, &members).await?
+        };
         Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
+    }
+
+    async fn member_resources(&self, asked: &Asked, members: &[Member]) -> ApiResult<Vec<Value>> {
+        let (profiles, joined): (Vec<&Profile>, Vec<Option<Instant>>) =
+            members.iter().filter_map(|member| Some((member.profile.as_ref()?, member.joined_at))).unzip();
+        let views = self.profile_views(asked, &profiles).await?.into_iter().zip(joined);
+        let resources =
+            views.map(|(view, joined_at)| view.attribute("joined_group_at", joined_at.map(time)).build());
+        Ok(resources.collect())
     }
 
     /// Members with their profiles; those whose profile is gone are left out.

@@ -2,9 +2,7 @@
 
 use crate::operation::Operation;
 use crate::{
-    api_keys, authorize, bulk_events, bulk_profiles, connections, consent, dead_letters, events, imports,
-    lists, metrics, parity, platforms, predictions, profiles, segment_explain, segment_history, segment_jobs,
-    segment_preview, segments,
+    api_keys, authorize, bulk_events, bulk_profiles, connections, consent, dead_letters, deletions, events, imports, lists, metrics, parity, platforms, predictions, profile_merges, profiles, segment_explain, segment_history, segment_jobs, segment_preview, segments,
 };
 
 /// By module: a further one is a further line.
@@ -13,6 +11,8 @@ static ALL: &[&[Operation]] = &[
     bulk_events::OPERATIONS,
     metrics::OPERATIONS,
     profiles::OPERATIONS,
+    profile_merges::OPERATIONS,
+    deletions::OPERATIONS,
     bulk_profiles::OPERATIONS,
     lists::OPERATIONS,
     consent::OPERATIONS,

@@ -14,13 +14,13 @@ use crate::document::{Answer, Resource, collection, fill_page, identifier, page_
 use crate::error::{ApiError, ApiResult};
 use crate::filter::Filter;
 use crate::lists::list_resource;
-use crate::operation::{ANY, COMPARED, Operation, Tier};
+use crate::operation::{ANY, COMPARED, EQUALS, Operation, Tier};
+use crate::profile_views::{NOTHINGS, with_nothings};
 use crate::request::{Asked, Bounds, filter_texts, unsupported};
 use crate::shapes;
 
-pub(crate) const ADDITIONAL: [&str; 1] = ["subscriptions"];
-/// Of one profile alone.
-const ANALYTICS: &str = "predictive_analytics";
+pub(crate) const ADDITIONAL: [&str; 2] = ["subscriptions", ANALYTICS];
+pub(crate) const ANALYTICS: &str = "predictive_analytics";
 const PAGE: usize = 20;
 const MAX_PAGE: usize = 100;
 /// How often a write that lost a race is tried again.
@@ -29,6 +29,9 @@ const ATTEMPTS: u32 = 8;
 const ROUNDS: usize = 20;
 /// The most values of one filter.
 const MAX_VALUES: usize = 100;
+
+/// What profiles can be asked for by and none has: exchange ids and push tokens are not given out here.
+const NOBODY_S: [&str; 2] = ["_kx", "push_token"];
 
 /// Which profiles a listing wants.
 #[derive(Default)]
@@ -50,7 +53,7 @@ pub(crate) struct Lookup {
 impl Lookup {
     /// Reads a condition on one of the fields that name a profile; `None` for other fields.
     pub(crate) fn of(filter: &Filter, id_field: &'static str) -> ApiResult<Option<Self>> {
-        let known = [id_field, "email", "phone_number", "external_id"];
+        let known = [id_field, "email", "phone_number", "external_id"].into_iter().chain(NOBODY_S);
         let Some(field) = known.into_iter().find(|known| *known == filter.field) else { return Ok(None) };
         let texts = filter_texts(filter)?;
         if texts.len() > MAX_VALUES {
@@ -69,6 +72,7 @@ impl Lookup {
             "email" => profile.email.as_ref(),
             "phone_number" => profile.phone_number.as_ref(),
             "external_id" => profile.external_id.as_ref(),
+            field if NOBODY_S.contains(&field) => None,
             _ => Some(&profile.id),
         };
         value.is_some_and(|value| self.values.contains(value))
@@ -106,6 +110,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             ("email", ANY),
             ("phone_number", ANY),
             ("external_id", ANY),
+            ("_kx", EQUALS),
             ("created", COMPARED),
             ("updated", COMPARED),
             SUPPRESSION_FILTERS[0],
@@ -115,6 +120,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             SUPPRESSION_FILTERS[4],
         ])
         .sorts(&["id", "created", "updated", "email", SUPPRESSED_AT, UNLISTED_AT])
+        .includes(&NOTHINGS)
         .additional(&[("profile", &ADDITIONAL)])
         .fields(&["profile"])
         .pages(PAGE, MAX_PAGE)
@@ -126,8 +132,8 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         .gives_one::<shapes::Profile>(201, "profile")
         .by(|call| Box::pin(call.api.create_profile(call.asked, call.body))),
     Operation::get("get_profile", "/api/profiles/{id}", &["profiles:read"])
-        .includes(&["lists", "segments"])
-        .additional(&[("profile", &["subscriptions", ANALYTICS])])
+        .includes(&["lists", "segments", NOTHINGS[0], NOTHINGS[1]])
+        .additional(&[("profile", &ADDITIONAL)])
         .fields(&["profile", "list", "segment"])
         .gives_one::<shapes::Profile>(200, "profile")
         .by(|call| Box::pin(call.api.get_profile(call.asked, call.id))),
@@ -164,6 +170,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
 impl Api {
     /// `GET /api/profiles`.
     pub(crate) async fn list_profiles(&self, asked: &Asked) -> ApiResult<Answer> {
+        let includes = asked.include();
         let wanted = Wanted::of(asked.filters())?;
         let size = asked.page_size();
         let sort = asked.sort();
@@ -176,18 +183,17 @@ impl Api {
             }
             None => self.walk_profiles(asked, &wanted, sort, size).await?,
         };
-        let data = profiles.iter().map(|profile| self.profile_resource(asked, profile).build()).collect();
-        Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
+        let views = self.profile_views(asked, &profiles.iter().collect::<Vec<_>>()).await?;
+        let data = views.into_iter().map(|view| with_nothings(view, &includes).build()).collect();
+        let included = (!includes.is_empty()).then(Vec::new);
+        Ok(Answer::ok(collection(asked, data, next.as_deref(), included)))
     }
 
     /// `GET /api/profiles/{id}`.
     pub(crate) async fn get_profile(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
         let includes = asked.include();
         let profile = self.profile_by_id(id).await?.value;
-        let mut resource = self.profile_resource(asked, &profile);
-        if asked.additional_fields("profile").contains(&ANALYTICS) {
-            resource = resource.attribute(ANALYTICS, self.predictive_analytics(&profile).await?);
-        }
+        let mut resource = with_nothings(self.profile_view(asked, &profile).await?, &includes);
         let mut included = (!includes.is_empty()).then(Vec::new);
         if let Some(included) = included.as_mut().filter(|_| includes.contains(&"lists")) {
             let lists = self.lists_of(&profile).await?;
@@ -225,8 +231,11 @@ impl Api {
             })
             .await?;
         match outcome {
-            Resolved::Profile { profile, created: true, .. } => {
-                Ok(Answer::created(single(asked, self.profile_resource(asked, &profile).build(), None)))
+            Resolved::Profile { mut profile, created: true, .. } => {
+                if !input.identifiers.is_empty() {
+                    profile = self.patch_profile(&profile.id, &data, &input).await?;
+                }
+                Ok(Answer::created(single(asked, self.profile_view(asked, &profile).await?.build(), None)))
             }
             Resolved::Profile { profile, created: false, .. } => {
                 Err(ApiError::duplicate_profile(&profile.id))
@@ -245,7 +254,7 @@ impl Api {
         }
         let input = body::profile(&data)?;
         let profile = self.patch_profile(id, &data, &input).await?;
-        Ok(Answer::ok(single(asked, self.profile_resource(asked, &profile).build(), None)))
+        Ok(Answer::ok(single(asked, self.profile_view(asked, &profile).await?.build(), None)))
     }
 
     /// `POST /api/profile-import`: 201 if the profile is new, else 200.
@@ -255,7 +264,7 @@ impl Api {
         let input = body::profile(&data)?;
         if let Some(id) = &input.id {
             let profile = self.patch_profile(id, &data, &input).await?;
-            return Ok(Answer::ok(single(asked, self.profile_resource(asked, &profile).build(), None)));
+            return Ok(Answer::ok(single(asked, self.profile_view(asked, &profile).await?.build(), None)));
         }
         let identifiers = identifiers_of(&data, &input)?;
         let now = self.now();
@@ -276,10 +285,10 @@ impl Api {
         if let Some(error) = refused {
             return Err(error);
         }
-        if !input.cleared.is_empty() {
+        if !input.cleared.is_empty() || !input.identifiers.is_empty() {
             profile = self.patch_profile(&profile.id, &data, &input).await?;
         }
-        let document = single(asked, self.profile_resource(asked, &profile).build(), None);
+        let document = single(asked, self.profile_view(asked, &profile).await?.build(), None);
         Ok(if created { Answer::created(document) } else { Answer::ok(document) })
     }
 
@@ -310,6 +319,9 @@ impl Api {
     /// The profiles that a condition names, each once.
     pub(crate) async fn look_up(&self, lookup: &Lookup) -> ApiResult<Vec<Profile>> {
         let mut found: Vec<Profile> = Vec::new();
+        if NOBODY_S.contains(&lookup.field) {
+            return Ok(found);
+        }
         if lookup.field.ends_with("id") && lookup.field != "external_id" {
             let profiles = self.store.profiles_by_id(lookup.values.iter().map(String::as_str)).await?;
             found.extend(profiles.into_values());
@@ -386,36 +398,27 @@ impl Api {
         input: &ProfileInput,
     ) -> Result<Profile, PatchError> {
         let found = self.store.profile(id).await?;
-        let Versioned { value: before, version } = found.ok_or_else(|| ApiError::not_found("profile", id))?;
-        let mut after = before.clone();
+        let before = found.ok_or_else(|| ApiError::not_found("profile", id))?;
+        let mut after = before.value.clone();
         let (given, _) = Identifiers::of(&input.person, "");
         let cleared = |name| input.cleared.contains(&name);
         set(&mut after.email, given.email, cleared("email"));
         set(&mut after.phone_number, given.phone_number, cleared("phone_number"));
         set(&mut after.external_id, given.external_id, cleared("external_id"));
         set(&mut after.anonymous_id, given.anonymous_id, cleared("anonymous_id"));
-        let (old, new) = (identifiers(&before), identifiers(&after));
-        if new.is_empty() && !old.is_empty() {
+        input.identifiers.apply(&mut after);
+        if after.identifiers().is_empty() && !before.value.identifiers().is_empty() {
             return Err(data.invalid("A profile must keep at least one identifier.").into());
         }
         let now = self.now();
-        let changed = apply(&mut after, input, now)?;
-        // What is new is claimed first and what is gone is freed last, so that no moment exists at which an
-        // identifier of the profile is nobody's.
-        for identifier in new.iter().filter(|identifier| !old.contains(identifier)) {
-            match self.store.claim_identifier(identifier, &after.id).await {
-                Err(Error::Taken(owner)) => return Err(ApiError::duplicate_profile(&owner).into()),
-                outcome => outcome?,
-            }
+        apply(&mut after, input, now)?;
+        if after != before.value {
+            after.updated_at = now.max(before.value.updated_at);
         }
-        if changed || old != new {
-            after.updated_at = now.max(before.updated_at);
-            after = self.store.put_profile(&after, version).await?.value;
+        match self.store.put_identified(&before, &after, &input.identifiers).await {
+            Err(Error::Taken(owner)) => Err(ApiError::duplicate_profile(&owner).into()),
+            outcome => Ok(outcome?),
         }
-        for identifier in old.iter().filter(|identifier| !new.contains(identifier)) {
-            self.store.release_identifier(identifier, None).await?;
-        }
-        Ok(after)
     }
 
     /// A profile with what `additional-fields` asks for.
@@ -497,17 +500,6 @@ fn set(slot: &mut Option<String>, given: Option<String>, cleared: bool) {
     }
 }
 
-fn identifiers(profile: &Profile) -> Vec<Identifier> {
-    let identifiers = Identifiers {
-        external_id: profile.external_id.clone(),
-        email: profile.email.clone(),
-        phone_number: profile.phone_number.clone(),
-        anonymous_id: profile.anonymous_id.clone(),
-        customer: None,
-    };
-    identifiers.ranked()
-}
-
 fn identifiers_of(data: &Fields<'_>, input: &ProfileInput) -> ApiResult<Identifiers> {
     if input.identifies() {
         Ok(Identifiers::of(&input.person, "").0)
@@ -518,7 +510,7 @@ fn identifiers_of(data: &Fields<'_>, input: &ProfileInput) -> ApiResult<Identifi
 }
 
 /// One identifier alone.
-fn only(identifier: &Identifier) -> Identifiers {
+pub(crate) fn only(identifier: &Identifier) -> Identifiers {
     let mut identifiers = Identifiers::default();
     match identifier.clone() {
         Identifier::ExternalId(value) => identifiers.external_id = Some(value),

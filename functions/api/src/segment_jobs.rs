@@ -151,6 +151,7 @@ fn is_of_segments(job: &Job) -> bool {
             | JobKind::EraseConnection { .. }
             | JobKind::ImportProfiles
             | JobKind::Suppress
+            | JobKind::Settle { .. }
     )
 }
 

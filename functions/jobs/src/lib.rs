@@ -143,7 +143,8 @@ impl Jobs {
             | JobKind::FitPredictions
             | JobKind::Predict { .. }
             | JobKind::ImportProfiles
-            | JobKind::Suppress => false,
+            | JobKind::Suppress
+            | JobKind::Settle { .. } => false,
         })
     }
 
@@ -195,6 +196,10 @@ impl Jobs {
             JobKind::EmptyList { list } => {
                 let removed = self.store.empty_list(list, CHUNK, self.clock.now().into()).await?;
                 Ok((u64::try_from(removed)?, (removed > 0).then(next)))
+            }
+            JobKind::Settle { profile } => {
+                let (events, to) = self.store.settle(profile, from).await?;
+                Ok((u64::try_from(events)?, to))
             }
             JobKind::Backfill { .. }
             | JobKind::Recount { .. }
@@ -255,7 +260,8 @@ impl Jobs {
             | JobKind::EmptyList { .. }
             | JobKind::FitPredictions
             | JobKind::ImportProfiles
-            | JobKind::Suppress => {}
+            | JobKind::Suppress
+            | JobKind::Settle { .. } => {}
         }
         Ok(())
     }
@@ -269,6 +275,7 @@ impl Jobs {
                 | JobKind::FitPredictions
                 | JobKind::ImportProfiles
                 | JobKind::Suppress
+                | JobKind::Settle { .. }
         );
         if is_of_all {
             let mut after = None;
@@ -302,7 +309,8 @@ impl Jobs {
             | JobKind::EmptyList { .. }
             | JobKind::Predict { .. }
             | JobKind::ImportProfiles
-            | JobKind::Suppress => {}
+            | JobKind::Suppress
+            | JobKind::Settle { .. } => {}
         }
         Ok(())
     }

@@ -40,14 +40,22 @@ impl Mapper {
             return Ok(Some(value));
         }
         let (identifiers, _) = Identifiers::of(&event.person, "");
+        let told_at = told_of(event, received_at);
         let resolved = if event.public {
-            self.store.update_visitor(&identifiers, Some(received_at), now, apply).await
+            self.store.update_visitor(&identifiers, Some(told_at), now, apply).await
         } else {
-            self.store.update_person(&identifiers, Some(received_at), now, apply).await
+            self.store.update_person(&identifiers, Some(told_at), now, apply).await
         };
         match resolved? {
             Resolved::Profile { profile, .. } => Ok(Some(profile)),
             Resolved::Nobody | Resolved::Erased => Ok(None),
         }
     }
+}
+
+/// As of when an event speaks of its person. One that is sent late tells of the past: it brings nobody back who was
+/// erased since.
+fn told_of(event: &ApiEvent, received_at: Instant) -> Instant {
+    let is_past = |time: &Instant| *time < received_at.truncated_to_second();
+    event.time.filter(is_past).unwrap_or(received_at)
 }

@@ -170,7 +170,7 @@ impl Mapper {
                     self.store.erase_profile(&profile, now).await?;
                 }
                 for identifier in identifiers.ranked() {
-                    self.store.release_identifier(&identifier, Some(now)).await?;
+                    self.store.release_identifier(&identifier, now).await?;
                 }
                 if let Some((connection, customer)) = &identifiers.customer {
                     self.store.unlink_customer(connection, customer).await?;

@@ -30,11 +30,12 @@ impl Mapper {
         for field in dropped {
             count("dropped_fields", &context.source.platform, field, 1);
         }
-        let at_ms = as_of.unwrap_or(context.received_at).as_millis();
+        let as_of = as_of.unwrap_or(context.received_at);
+        let at_ms = as_of.as_millis();
         let mut excess = 0;
         let resolved = self
             .store
-            .update_person(&identifiers, as_of, Instant::from(self.clock.now()), |profile| {
+            .update_person(&identifiers, Some(as_of), Instant::from(self.clock.now()), |profile| {
                 let outcome = profile.apply_attributes(&person.attributes, at_ms);
                 excess = outcome.dropped;
                 change(profile) | outcome.changed

@@ -1,6 +1,7 @@
 //! Who is who: identifiers in one notation each, their rank, and when two profiles may become one.
 
 use phonenumber::metadata::{DATABASE, Descriptor};
+use serde::{Deserialize, Serialize};
 
 use crate::hash::long_id;
 use crate::{Person, Profile};
@@ -117,7 +118,8 @@ impl Identifiers {
 }
 
 /// One identifier of a profile. The order of the variants is their rank, the strongest first.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Identifier {
     /// The account owner's own id.
     ExternalId(String),
@@ -141,6 +143,16 @@ impl Identifier {
         format!("{kind}#{value}")
     }
 
+    /// Where a profile shows its identifier of this kind, and the value of this one.
+    fn shown<'a>(&'a self, profile: &'a mut Profile) -> (&'a mut Option<String>, &'a String) {
+        match self {
+            Self::ExternalId(value) => (&mut profile.external_id, value),
+            Self::Email(value) => (&mut profile.email, value),
+            Self::Phone(value) => (&mut profile.phone_number, value),
+            Self::Anonymous(value) => (&mut profile.anonymous_id, value),
+        }
+    }
+
     /// 0 is the strongest.
     fn rank(&self) -> usize {
         match self {
@@ -148,6 +160,40 @@ impl Identifier {
             Self::Email(_) => 1,
             Self::Phone(_) => 2,
             Self::Anonymous(_) => 3,
+        }
+    }
+}
+
+/// Changes to the identifiers by which a profile is found. A profile shows one of each kind; it is found by others too,
+/// such as those of a profile that merged into it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IdentifierPatch {
+    /// By which it shall be found, and which it shall show where it shows none of the kind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub append: Vec<Identifier>,
+    /// By which it shall not be found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unappend: Vec<Identifier>,
+}
+
+impl IdentifierPatch {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.append.is_empty() && self.unappend.is_empty()
+    }
+
+    /// Changes what a profile shows.
+    pub fn apply(&self, profile: &mut Profile) {
+        for identifier in &self.unappend {
+            let (shown, value) = identifier.shown(profile);
+            if shown.as_ref() == Some(value) {
+                *shown = None;
+            }
+        }
+        for identifier in &self.append {
+            let (shown, value) = identifier.shown(profile);
+            shown.get_or_insert_with(|| value.clone());
         }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::Instant;
 use crate::fact::{Channel, ConsentStatus, PropertyChange};
+use crate::identity::{Identifier, Identifiers};
 use crate::money::decimal_from_json;
 
 mod attributes;
@@ -115,6 +116,18 @@ impl Profile {
             updated_at: created_at,
             last_event_at: None,
         }
+    }
+
+    /// The identifiers that it shows, the strongest first.
+    pub fn identifiers(&self) -> Vec<Identifier> {
+        let identifiers = Identifiers {
+            external_id: self.external_id.clone(),
+            email: self.email.clone(),
+            phone_number: self.phone_number.clone(),
+            anonymous_id: self.anonymous_id.clone(),
+            customer: None,
+        };
+        identifiers.ranked()
     }
 
     /// Whether a custom property had another value, or was cleared, before it became this one at `at_ms`, in

@@ -2,7 +2,8 @@
 //!
 //! Everything expires by itself. Rows go as soon as they are done.
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Put, ReturnValue, TransactWriteItem};
+use canonical::identity::IdentifierPatch;
 use canonical::profile::PropertyPatch;
 use canonical::{Instant, Person};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -28,6 +29,12 @@ pub struct BulkImport {
     pub created_at: Instant,
     /// From when on nothing is known of it any more.
     pub expires_at: Instant,
+    /// The lists that its profiles are put on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lists: Vec<String>,
+    /// When the very same request was first made, if it is a repetition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_sent_at: Option<Instant>,
     /// How far it is. Kept outside of the document.
     #[serde(skip)]
     pub progress: BulkProgress,
@@ -65,6 +72,9 @@ pub enum BulkRow {
         /// What to do with single custom properties.
         #[serde(default, skip_serializing_if = "PropertyPatch::is_empty")]
         patch: PropertyPatch,
+        /// By which identifiers it shall be found, or not any more.
+        #[serde(default, skip_serializing_if = "IdentifierPatch::is_empty")]
+        identifiers: IdentifierPatch,
     },
     /// What could not be read.
     Refused(BulkError),
@@ -122,6 +132,37 @@ impl Store {
         let put = put.map_err(|error| Error::corrupt("transaction", error))?;
         let put = TransactWriteItem::builder().put(put).build();
         self.transact(vec![put, self.put_job(job)?]).await
+    }
+
+    /// When a request of this digest was first made within the time that imports are kept: now, if it is the first.
+    pub async fn first_sent(&self, digest: &str, now: Instant, expires_at: Instant) -> Result<Instant> {
+        let at = table::key(&format!("{BULK}-request#{digest}"), "sent");
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.orders)
+            .set_key(Some(at.clone()))
+            .update_expression(
+                "SET sent = if_not_exists(sent, :now), expires = if_not_exists(expires, :expires)",
+            )
+            .expression_attribute_values(":now", number(now.as_millis()))
+            .expression_attribute_values(":expires", seconds(expires_at))
+            .return_values(ReturnValue::AllNew);
+        let answer = request.send().await.map_err(|error| Error::of(&error))?;
+        let kept = answer.attributes.unwrap_or_default();
+        let kept = |name: &str| -> Option<i64> { kept.get(name)?.as_n().ok()?.parse().ok() };
+        // What has expired may lie there for some time.
+        let is_over = kept("expires").is_none_or(|seconds| seconds <= now.as_millis().div_euclid(1000));
+        match kept("sent").and_then(Instant::from_millis).filter(|_| !is_over) {
+            Some(sent) => Ok(sent),
+            None => {
+                let mut item = at;
+                item.insert("sent".to_owned(), number(now.as_millis()));
+                item.insert("expires".to_owned(), seconds(expires_at));
+                self.put(&self.orders, item, None).await?;
+                Ok(now)
+            }
+        }
     }
 
     /// A bulk import.
@@ -186,7 +227,11 @@ fn partition(id: &str) -> String {
 }
 
 fn expiry(import: &BulkImport) -> aws_sdk_dynamodb::types::AttributeValue {
-    number(import.expires_at.as_millis().div_euclid(1000))
+    seconds(import.expires_at)
+}
+
+fn seconds(instant: Instant) -> aws_sdk_dynamodb::types::AttributeValue {
+    number(instant.as_millis().div_euclid(1000))
 }
 
 fn part(import: &BulkImport, sort: &str, value: &impl Serialize) -> Result<Item> {

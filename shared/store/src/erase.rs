@@ -1,11 +1,10 @@
 //! The right to be forgotten.
 
-use canonical::identity::Identifier;
 use canonical::{Instant, Profile};
 
 use crate::profiles::Stored;
 use crate::table::{self, Item};
-use crate::{Error, Result, Store, Versioned, keys};
+use crate::{Error, Job, Result, Store, Versioned, keys};
 
 impl Store {
     /// Erases a person: events, attributes, memberships, places on lists. Their identifiers stay only as digests with the time of
@@ -14,15 +13,18 @@ impl Store {
     /// The tombstone comes first: what a crash leaves undone is finished by whoever meets it next.
     pub async fn erase_profile(&self, profile: &Versioned<Profile>, now: Instant) -> Result<()> {
         let Versioned { value, version } = profile;
-        let identifiers = [
-            value.external_id.clone().map(Identifier::ExternalId),
-            value.email.clone().map(Identifier::Email),
-            value.phone_number.clone().map(Identifier::Phone),
-            value.anonymous_id.clone().map(Identifier::Anonymous),
-        ];
         self.put_tombstone(&value.id, now.as_millis(), true, *version).await?;
         self.finish_erasure(&value.id, now.as_millis(), version + 1).await?;
-        self.release_erased(identifiers.into_iter().flatten()).await
+        self.release_erased(value.identifiers().into_iter()).await
+    }
+
+    /// Begins to erase a person in one transaction: the profile is gone at once. All that lies with it is left to the job,
+    /// which is written with it and settles the profile. [`Error::Conflict`] if it has changed since it was read.
+    pub async fn begin_erasure(&self, profile: &Versioned<Profile>, job: &Job, now: Instant) -> Result<()> {
+        let Versioned { value, version } = profile;
+        let tombstone = self.put_tombstone_write(&value.id, now.as_millis(), *version)?;
+        self.transact(vec![tombstone, self.put_job(job)?]).await?;
+        self.release_erased(value.identifiers().into_iter()).await
     }
 
     /// Removes what is left behind a tombstone.

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use canonical::identity::{Identifier, Identifiers, may_be_found_by, may_merge_found_by, profile_id};
+use canonical::identity::{
+    Identifier, IdentifierPatch, Identifiers, may_be_found_by, may_merge_found_by, profile_id,
+};
 use canonical::{Instant, Profile};
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +59,9 @@ struct IdentifierItem {
     /// When its profile was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     erased_ms: Option<i64>,
+    /// Whose it was before it was freed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    was: Option<String>,
 }
 
 impl Store {
@@ -121,6 +126,14 @@ impl Store {
             .await
     }
 
+    async fn owner_of(&self, identifier: &Identifier) -> Result<Option<String>> {
+        let partition = keys::identifier(&identifier.key());
+        let Some(item) = self.get(&self.profiles, &partition, IDENTIFIER).await? else { return Ok(None) };
+        let item: IdentifierItem = from_item("identifier", item)?;
+        let Some(owner) = item.profile else { return Ok(None) };
+        Ok(self.profile(&owner).await?.map(|owner| owner.value.id))
+    }
+
     /// Gives an identifier to a profile. [`Error::Taken`] if it names another one.
     pub async fn claim_identifier(&self, identifier: &Identifier, profile: &str) -> Result<()> {
         let key = identifier.key();
@@ -134,26 +147,79 @@ impl Store {
         self.write_identifier(&key, profile, item.as_ref()).await
     }
 
-    /// Frees an identifier that a profile no longer has; the next profile it makes is another one.
-    pub async fn release_identifier(
-        &self,
-        identifier: &Identifier,
-        erased_at: Option<Instant>,
-    ) -> Result<()> {
-        let partition = keys::identifier(&identifier.key());
+    /// Frees an identifier of somebody who was erased, whomever it names; the next profile it makes is another one.
+    pub async fn release_identifier(&self, identifier: &Identifier, erased_at: Instant) -> Result<()> {
         let request = self
             .client
             .update_item()
             .table_name(&self.profiles)
-            .set_key(Some(table::key(&partition, IDENTIFIER)));
-        let request = request.expression_attribute_values(":one", number(1));
-        let request = match erased_at {
-            Some(at) => request
-                .update_expression("ADD generation :one SET erased_ms = :at REMOVE profile")
-                .expression_attribute_values(":at", number(at.as_millis())),
-            None => request.update_expression("ADD generation :one REMOVE profile"),
-        };
+            .set_key(Some(table::key(&keys::identifier(&identifier.key()), IDENTIFIER)))
+            .update_expression("ADD generation :one SET erased_ms = :at REMOVE profile")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":at", number(erased_at.as_millis()));
         request.send().await.map(drop).map_err(|error| Error::of(&error))
+    }
+
+    /// Frees an identifier that a profile no longer has; the next profile it makes is another one. Does nothing if it
+    /// is not the profile's.
+    pub async fn disown_identifier(&self, identifier: &Identifier, profile: &str) -> Result<()> {
+        let partition = keys::identifier(&identifier.key());
+        let Some(item) = self.get(&self.profiles, &partition, IDENTIFIER).await? else { return Ok(()) };
+        let item: IdentifierItem = from_item("identifier", item)?;
+        let Some(owner) = item.profile else { return Ok(()) };
+        // It may still name a profile that merged into this one.
+        if self.profile(&owner).await?.is_none_or(|owner| owner.value.id != profile) {
+            return Ok(());
+        }
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.profiles)
+            .set_key(Some(table::key(&partition, IDENTIFIER)))
+            // Whose it was stays known: should they be erased, what was told before stays forgotten under this name, too.
+            .update_expression("ADD generation :one SET was = profile REMOVE profile")
+            .condition_expression("profile = :owner")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":owner", text(owner));
+        match request.send().await.map_err(|error| Error::of(&error)) {
+            Ok(_) | Err(Error::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a profile that may have other identifiers than before, over the version it was read from. [`Error::Taken`],
+    /// and the profile is not written, if one of those that are new, or that are to be `append`ed to those it is found by,
+    /// names another profile.
+    ///
+    /// What is new is claimed first and what is gone is freed last, so that no moment exists at which an identifier of
+    /// the profile is nobody's.
+    pub async fn put_identified(
+        &self,
+        before: &Versioned<Profile>,
+        after: &Profile,
+        patch: &IdentifierPatch,
+    ) -> Result<Profile> {
+        let (old, new) = (before.value.identifiers(), after.identifiers());
+        let claimed: Vec<&Identifier> =
+            new.iter().filter(|one| !old.contains(one)).chain(&patch.append).collect();
+        // All are looked at before any is claimed.
+        for identifier in &claimed {
+            if let Some(owner) = self.owner_of(identifier).await?.filter(|owner| *owner != after.id) {
+                return Err(Error::Taken(owner));
+            }
+        }
+        for identifier in claimed {
+            self.claim_identifier(identifier, &after.id).await?;
+        }
+        let written = if *after == before.value {
+            after.clone()
+        } else {
+            self.put_profile(after, before.version).await?.value
+        };
+        for identifier in old.iter().chain(&patch.unappend).filter(|one| !new.contains(one)) {
+            self.disown_identifier(identifier, &after.id).await?;
+        }
+        Ok(written)
     }
 
     /// Frees identifiers that still name somebody who was erased.
@@ -167,23 +233,46 @@ impl Store {
             let Some(owner) = item.profile.clone() else { continue };
             let items = HashMap::from([(key.clone(), item)]);
             let Named::Erased(at_ms) = self.named(&items, &key).await? else { continue };
-            let request = self
-                .client
-                .update_item()
-                .table_name(&self.profiles)
-                .set_key(Some(table::key(&keys::identifier(&key), IDENTIFIER)))
-                .update_expression("ADD generation :one SET erased_ms = :at REMOVE profile")
+            match self.free_identifier(&key, Some(&owner), at_ms).await {
                 // Whoever is named since keeps it.
-                .condition_expression("profile = :owner")
-                .expression_attribute_values(":one", number(1))
-                .expression_attribute_values(":at", number(at_ms))
-                .expression_attribute_values(":owner", text(owner));
-            match request.send().await.map_err(|error| Error::of(&error)) {
-                Ok(_) | Err(Error::Conflict) => {}
+                Ok(()) | Err(Error::Conflict) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(())
+    }
+
+    /// Remembers that whoever has this identifier was erased, though it names nobody: what was told before does not
+    /// make anybody of it. [`Error::Conflict`] if it names somebody.
+    pub async fn erase_identifier(&self, identifier: &Identifier, now: Instant) -> Result<()> {
+        let key = identifier.key();
+        let item = self.get(&self.profiles, &keys::identifier(&key), IDENTIFIER).await?;
+        let item: Option<IdentifierItem> = item.map(|item| from_item("identifier", item)).transpose()?;
+        let owner = item.as_ref().and_then(|item| item.profile.clone());
+        let items = item.map(|item| (key.clone(), item)).into_iter().collect();
+        if let Named::Profile(_) = self.named(&items, &key).await? {
+            return Err(Error::Conflict);
+        }
+        self.free_identifier(&key, owner.as_deref(), now.as_millis()).await
+    }
+
+    /// Takes an identifier from its owner, who was erased; [`Error::Conflict`] if it is somebody else's by now.
+    async fn free_identifier(&self, key: &str, owner: Option<&str>, erased_ms: i64) -> Result<()> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.profiles)
+            .set_key(Some(table::key(&keys::identifier(key), IDENTIFIER)))
+            .update_expression("ADD generation :one SET erased_ms = :at REMOVE profile")
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":at", number(erased_ms));
+        let request = match owner {
+            Some(owner) => request
+                .condition_expression("profile = :owner")
+                .expression_attribute_values(":owner", text(owner)),
+            None => request.condition_expression("attribute_not_exists(profile)"),
+        };
+        request.send().await.map(drop).map_err(|error| Error::of(&error))
     }
 
     async fn try_update_named(
@@ -199,6 +288,9 @@ impl Store {
         if let Some(as_of) = as_of
             && items.values().any(|item| item.erased_ms.is_some_and(|erased| as_of.as_millis() <= erased))
         {
+            return Ok(Resolved::Erased);
+        }
+        if self.was_erased(&items, as_of).await? {
             return Ok(Resolved::Erased);
         }
         let mut found: Vec<(&Identifier, Versioned<Profile>)> = Vec::new();
@@ -226,6 +318,9 @@ impl Store {
         let mut others = found.into_iter();
         let main = match others.next() {
             Some((_, profile)) => Some(profile),
+            None if self.customer_was_erased(identifiers, &items, as_of).await? => {
+                return Ok(Resolved::Erased);
+            }
             None => self.by_customer(identifiers, &items).await?,
         };
         let Some(mut main) = (match main {
@@ -334,6 +429,38 @@ impl Store {
         Ok(Some(profile).filter(|_| agree))
     }
 
+    /// Whether a freed identifier was that of somebody who was erased after the fact was made.
+    async fn was_erased(
+        &self,
+        items: &HashMap<String, IdentifierItem>,
+        as_of: Option<Instant>,
+    ) -> Result<bool> {
+        let Some(as_of) = as_of else { return Ok(false) };
+        for item in items.values().filter(|item| item.profile.is_none()) {
+            let Some(mut id) = item.was.clone() else { continue };
+            for _ in 0..MAX_ALIASES {
+                match self.stored_profile(&id).await? {
+                    Stored::Erased { at_ms, .. } if as_of.as_millis() <= at_ms => return Ok(true),
+                    Stored::Alias { into, .. } => id = into,
+                    _ => break,
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the platform's customer was erased after the fact was made.
+    async fn customer_was_erased(
+        &self,
+        identifiers: &Identifiers,
+        items: &HashMap<String, IdentifierItem>,
+        as_of: Option<Instant>,
+    ) -> Result<bool> {
+        let (Some(customer), Some(as_of)) = (customer_key(identifiers), as_of) else { return Ok(false) };
+        let named = self.named(items, &customer).await?;
+        Ok(matches!(named, Named::Erased(at_ms) if as_of.as_millis() <= at_ms))
+    }
+
     /// Whom an identifier names, following merges. A merge or an erasure on the way that broke off is finished.
     async fn named(&self, items: &HashMap<String, IdentifierItem>, key: &str) -> Result<Named> {
         let Some(mut id) = items.get(key).and_then(|item| item.profile.clone()) else {
@@ -428,5 +555,6 @@ fn identifier_item(key: &str, profile: &str, generation: u32) -> IdentifierItem 
         profile: Some(profile.to_owned()),
         generation,
         erased_ms: None,
+        was: None,
     }
 }

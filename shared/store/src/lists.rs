@@ -5,14 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem};
 use canonical::profile::MAX_LISTS;
 use canonical::{Instant, Profile};
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::page::Page;
-use crate::profiles::profile_item;
 use crate::registry::{document_item, read_document};
 use crate::table::{self, Item, Unless, from_item, item_text, number, to_item};
 use crate::{Cursor, Error, Job, Result, Store, Taggable, Versioned, keys};
@@ -240,17 +239,20 @@ impl Store {
         Ok(Versioned { value: profile.clone(), version: read_version + 1 })
     }
 
-    /// The writing of a profile over the version it was read from, as a part of a transaction.
-    fn put_profile_write(&self, profile: &Profile, read_version: u64) -> Result<TransactWriteItem> {
-        let put = Put::builder()
-            .table_name(&self.profiles)
-            .set_item(Some(profile_item(profile, read_version + 1)?));
-        let put = match read_version {
-            0 => put.condition_expression("attribute_not_exists(pk)"),
-            version => put.condition_expression("v = :v").expression_attribute_values(":v", number(version)),
-        };
-        let put = put.build().map_err(|error| Error::corrupt("transaction", error))?;
-        Ok(TransactWriteItem::builder().put(put).build())
+    /// A place on a list changes hands, as a part of the transaction that merges `id` into `profile`.
+    pub(crate) fn hand_over_listed(
+        &self,
+        id: &str,
+        profile: &Profile,
+        list: &str,
+    ) -> Result<Vec<TransactWriteItem>> {
+        let key = table::key(&keys::profile(id), &keys::listed(list));
+        let mut writes = vec![table::delete_of(&self.profiles, key)?];
+        if let Some(joined) = profile.lists.get(list) {
+            let item = to_item(&listed_item(&profile.id, list, *joined))?;
+            writes.push(table::put_of(&self.profiles, item)?);
+        }
+        Ok(writes)
     }
 }
 

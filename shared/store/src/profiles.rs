@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use canonical::fact::Channel;
 use canonical::{Instant, Profile};
 use serde::{Deserialize, Serialize};
@@ -209,6 +210,42 @@ impl Store {
         self.put(&self.profiles, to_item(&item)?, read_version.map(condition)).await
     }
 
+    /// Leaving an alias where a profile was, as a part of a transaction.
+    pub(crate) fn put_alias_write(
+        &self,
+        id: &str,
+        into: &str,
+        read_version: u64,
+    ) -> Result<TransactWriteItem> {
+        let merged_into = Some(into.to_owned());
+        let item = ProfileItem { merged_into, moving: true, ..tombstone(id, read_version + 1) };
+        table::put_over(&self.profiles, to_item(&item)?, read_version)
+    }
+
+    /// Leaving a tombstone behind which events are still to be removed, as a part of a transaction.
+    pub(crate) fn put_tombstone_write(
+        &self,
+        id: &str,
+        at_ms: i64,
+        read_version: u64,
+    ) -> Result<TransactWriteItem> {
+        table::put_over(&self.profiles, tombstone_item(id, at_ms, true, read_version)?, read_version)
+    }
+
+    /// The writing of a profile over the version it was read from, as a part of a transaction.
+    pub(crate) fn put_profile_write(
+        &self,
+        profile: &Profile,
+        read_version: u64,
+    ) -> Result<TransactWriteItem> {
+        table::put_over(&self.profiles, profile_item(profile, read_version + 1)?, read_version)
+    }
+
+    /// Whether this id was a person's who was erased.
+    pub async fn is_erased(&self, id: &str) -> Result<bool> {
+        Ok(matches!(self.stored_profile(id).await?, Stored::Erased { .. }))
+    }
+
     /// Leaves a tombstone without personal data, so that the evaluator ends the memberships. While events are
     /// still being removed it stays in the listing by id, for a job that broke off to find it.
     pub(crate) async fn put_tombstone(
@@ -218,14 +255,8 @@ impl Store {
         removing: bool,
         read_version: u64,
     ) -> Result<()> {
-        let item = ProfileItem {
-            ps: removing.then(|| keys::profile_shard(id)),
-            id: removing.then(|| id.to_owned()),
-            moving: removing,
-            erased_ms: Some(at_ms),
-            ..tombstone(id, read_version + 1)
-        };
-        self.put(&self.profiles, to_item(&item)?, Some(condition(read_version))).await
+        let item = tombstone_item(id, at_ms, removing, read_version)?;
+        self.put(&self.profiles, item, Some(condition(read_version))).await
     }
 
     /// A page of all profiles.
@@ -332,6 +363,16 @@ pub(crate) fn profile_item(profile: &Profile, version: u64) -> Result<Item> {
 
 fn condition(read_version: u64) -> Unless {
     if read_version == 0 { Unless::Exists } else { Unless::VersionIsNot(read_version) }
+}
+
+fn tombstone_item(id: &str, at_ms: i64, removing: bool, read_version: u64) -> Result<Item> {
+    to_item(&ProfileItem {
+        ps: removing.then(|| keys::profile_shard(id)),
+        id: removing.then(|| id.to_owned()),
+        moving: removing,
+        erased_ms: Some(at_ms),
+        ..tombstone(id, read_version + 1)
+    })
 }
 
 fn tombstone(id: &str, version: u64) -> ProfileItem {

@@ -173,6 +173,11 @@ pub enum JobKind {
     /// Suppresses the members of a list or a segment, or takes that back: what [`crate::SuppressionJob`] of the job's id
     /// says.
     Suppress,
+    /// Moves or removes what lies with a profile that merged into another or was erased.
+    Settle {
+        /// The profile.
+        profile: String,
+    },
 }
 
 /// What the queue of jobs carries: one part of a job, to be worked on from the cursor on.

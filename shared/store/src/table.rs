@@ -74,6 +74,17 @@ pub(crate) fn put_of(table: &str, item: Item) -> Result<TransactWriteItem> {
     Ok(TransactWriteItem::builder().put(put).build())
 }
 
+/// A put over the version that was read, 0 if there was none, as a part of a transaction.
+pub(crate) fn put_over(table: &str, item: Item, read_version: u64) -> Result<TransactWriteItem> {
+    let put = Put::builder().table_name(table).set_item(Some(item));
+    let put = match read_version {
+        0 => put.condition_expression("attribute_not_exists(pk)"),
+        version => put.condition_expression("v = :v").expression_attribute_values(":v", number(version)),
+    };
+    let put = put.build().map_err(|error| Error::corrupt("transaction", error))?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
 /// A removal, as a part of a transaction.
 pub(crate) fn delete_of(table: &str, key: Item) -> Result<TransactWriteItem> {
     let delete = Delete::builder().table_name(table).set_key(Some(key)).build();
@@ -194,6 +205,47 @@ impl Store {
             items.extend(answer.items.unwrap_or_default());
             start = answer.last_evaluated_key;
             if start.is_none() {
+                return Ok(items);
+            }
+        }
+    }
+}
+
+/// The highest character: behind a prefix it is above everything that begins with the prefix.
+const LAST: char = '\u{10ffff}';
+
+impl Store {
+    /// The next items of a partition whose sort key begins with a prefix, behind `after`, which begins with it too;
+    /// fewer than `limit` only at the end.
+    pub(crate) async fn partition_after(
+        &self,
+        table: &str,
+        partition: &str,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Item>> {
+        let mut items: Vec<Item> = Vec::new();
+        let mut start = None;
+        loop {
+            let request = self
+                .client
+                .query()
+                .table_name(table)
+                .consistent_read(true)
+                .set_exclusive_start_key(start)
+                .key_condition_expression("pk = :pk AND sk BETWEEN :after AND :last")
+                .expression_attribute_values(":pk", text(partition))
+                .expression_attribute_values(":after", text(after))
+                .expression_attribute_values(":last", text(format!("{prefix}{LAST}")))
+                // The item at the beginning is read again and dropped.
+                .limit(i32::try_from(limit - items.len() + 1).unwrap_or(i32::MAX));
+            let answer = request.send().await.map_err(|error| Error::of(&error))?;
+            let found = answer.items.unwrap_or_default().into_iter();
+            items.extend(found.filter(|item| item_text(item, "sk") != Some(after)));
+            start = answer.last_evaluated_key;
+            if start.is_none() || items.len() >= limit {
+                items.truncate(limit);
                 return Ok(items);
             }
         }

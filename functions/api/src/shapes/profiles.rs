@@ -41,7 +41,7 @@ pub(crate) struct Member {
 /// A profile that is made or changed: what is null is cleared, what is absent stays.
 #[derive(ToSchema)]
 pub(crate) struct NewProfile {
-    #[schema(max_length = 100)]
+    #[schema(max_length = 99)]
     email: Option<String>,
     /// As E.164 has it.
     phone_number: Option<String>,
@@ -73,4 +73,22 @@ pub(crate) struct NewLocation {
     latitude: Option<serde_json::Value>,
     longitude: Option<serde_json::Value>,
     ip: Option<String>,
+}
+
+/// Which profile merges into which.
+#[derive(ToSchema)]
+pub(crate) struct ProfileMerge {
+    /// `id` is the one that stays; `relationships.profiles.data` has the one that goes.
+    data: Object,
+}
+
+/// Of the profile that stays, its id alone is told.
+#[derive(ToSchema)]
+pub(crate) struct MergedProfile {}
+
+/// Who is to be forgotten.
+#[derive(ToSchema)]
+pub(crate) struct NewDeletion {
+    /// By exactly one of `id`, `attributes.email` and `attributes.phone_number`.
+    profile: Object,
 }

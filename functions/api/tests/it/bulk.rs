@@ -147,7 +147,9 @@ async fn an_import_that_is_none_is_refused_whole() {
     for (body, place) in [
         (import(vec![]), "/data/attributes/profiles/data"),
         (import(vec![profile(json!({})); 10_001]), "/data/attributes/profiles/data"),
-        (in_list(json!([{"type": "list", "id": "L1"}])), "/data/relationships/lists/data"),
+        (in_list(json!({})), "/data/relationships/lists/data"),
+        (in_list(json!([{"type": "segment", "id": "L1"}])), "/data/relationships/lists/data/0/type"),
+        (in_list(json!(vec![json!({"type": "list", "id": "L1"}); 11])), "/data/relationships/lists/data"),
         (json!({"data": {"type": "profile"}}), "/data/type"),
         (
             json!({"data": {"type": "profile-bulk-import-job", "attributes": {"profiles": []}}}),
@@ -156,8 +158,101 @@ async fn an_import_that_is_none_is_refused_whole() {
     ] {
         assert_eq!(world.post(PROFILES, body).await.error(), (400, place));
     }
+    let unknown = in_list(json!([{"type": "list", "id": "L1"}]));
+    assert_eq!(world.post(PROFILES, unknown).await.error(), (404, "/data/relationships/lists/data/0/id"));
     assert!(world.sent(Queue::Jobs).is_empty());
     world.add_key("pk_reader", &["profiles:write"]).await;
+}
+
+#[tokio::test]
+async fn an_import_names_the_lists_that_its_profiles_are_put_on() {
+    let world = World::new().await;
+    let mut lists = Vec::new();
+    for name in ["News", "Sales"] {
+        let body = json!({"data": {"type": "list", "attributes": {"name": name}}});
+        lists.push(world.post("/api/lists", body).await.id());
+    }
+    let named = |id: &str| json!({"type": "list", "id": id});
+    let mut body = import(vec![profile(json!({"email": "a@example.com"}))]);
+    body["data"]["relationships"] =
+        json!({"lists": {"data": [named(&lists[1]), named(&lists[0]), named(&lists[1])]}});
+    let id = world.post(PROFILES, body).await.id();
+    let stored = world.store.bulk_import(&id).await.unwrap().unwrap();
+    assert_eq!(stored.lists, [lists[1].as_str(), &lists[0]]);
+    let both = json!([named(&lists[1]), named(&lists[0])]);
+    let ids = world.get(&format!("{PROFILES}/{id}/relationships/lists")).await;
+    assert_eq!(ids.body["data"], both);
+    let whole = world.get(&format!("{PROFILES}/{id}/lists?fields[list]=name")).await;
+    assert_eq!(whole.body["data"][0]["attributes"], json!({"name": "Sales"}));
+    let including = world.get(&format!("{PROFILES}/{id}?include=lists")).await;
+    assert_eq!(including.body["data"]["relationships"]["lists"]["data"], both);
+    assert_eq!(including.body["included"].as_array().unwrap().len(), 2);
+    assert_eq!(world.get(&format!("{PROFILES}/{id}?include=profiles")).await.error(), (400, "include"));
+
+    world.delete(&format!("/api/lists/{}", lists[0])).await;
+    assert_eq!(world.get(&format!("{PROFILES}/{id}/lists")).await.ids(), [lists[1].as_str()]);
+    assert_eq!(world.get(&format!("{PROFILES}/none/lists")).await.error().0, 404);
+}
+
+#[tokio::test]
+async fn the_same_request_again_is_an_import_of_its_own_that_knows_of_the_first() {
+    let world = World::new().await;
+    let body = |email: &str| import(vec![profile(json!({"email": email}))]);
+    let mut first_sent = Vec::new();
+    for (email, wait_ms) in [("a@example.com", 0), ("a@example.com", 1000), ("b@example.com", 1000)] {
+        world.pass(wait_ms);
+        let id = world.post(PROFILES, body(email)).await.id();
+        first_sent.push(world.store.bulk_import(&id).await.unwrap().unwrap().first_sent_at);
+    }
+    assert_eq!(first_sent, [None, Instant::from_millis(crate::NOW_MS), None]);
+    assert_eq!(world.get(PROFILES).await.ids().len(), 3);
+    // For as long as the first is known.
+    world.pass(7 * 24 * 3_600_000);
+    let id = world.post(PROFILES, body("a@example.com")).await.id();
+    assert_eq!(world.store.bulk_import(&id).await.unwrap().unwrap().first_sent_at, None);
+    world.pass(1);
+    let id = world.post(PROFILES, body("a@example.com")).await.id();
+    assert!(world.store.bulk_import(&id).await.unwrap().unwrap().first_sent_at.is_some());
+}
+
+#[tokio::test]
+async fn listings_of_an_import_keep_to_their_sizes_and_its_words_are_known() {
+    let world = World::new().await;
+    let rows = (0..25).map(|number| profile(json!({"email": format!("no {number}")})));
+    let id = world.post(PROFILES, import(rows.collect())).await.id();
+    let stored = world.store.bulk_import(&id).await.unwrap().unwrap();
+    let rows = self::rows(&world, &id).await;
+    let errors = rows.into_iter().map(|row| if let BulkRow::Refused(error) = row { error } else { panic!() });
+    let mut profiles = Vec::new();
+    for number in 0..25 {
+        profiles.push(world.profile(&format!("p{number}@example.com")).await);
+    }
+    let outcome = BulkOutcome { profiles, errors: errors.collect() };
+    world.store.finish_bulk_chunk(&stored, &outcome, world.now()).await.unwrap();
+    for listing in ["import-errors", "profiles", "relationships/profiles"] {
+        let path = format!("{PROFILES}/{id}/{listing}");
+        let first = world.get(&path).await;
+        let rest = world.get(&first.next().unwrap()).await;
+        assert_eq!((first.ids().len(), rest.ids().len(), rest.next()), (20, 5, None), "{listing}");
+        assert!(first.ids().iter().all(|id| !rest.ids().contains(id)), "{listing}");
+        assert_eq!(world.get(&format!("{path}?page[size]=100")).await.ids().len(), 25);
+        for size in ["0", "101", "x"] {
+            assert_eq!(world.get(&format!("{path}?page[size]={size}")).await.error(), (400, "page[size]"));
+        }
+    }
+    let with = format!("{PROFILES}/{id}/profiles?additional-fields[profile]=subscriptions&page[size]=1");
+    assert!(world.get(&with).await.body["data"][0]["attributes"]["subscriptions"].is_object());
+    for (filter, count) in [
+        ("equals(status,'complete')", 1),
+        ("any(status,['queued','complete'])", 1),
+        ("equals(status,'cancelled')", 0),
+    ] {
+        assert_eq!(world.get(&format!("{PROFILES}?filter={filter}")).await.ids().len(), count, "{filter}");
+    }
+    for filter in ["equals(status,'done')", "greater-than(status,'complete')"] {
+        assert_eq!(world.get(&format!("{PROFILES}?filter={filter}")).await.error(), (400, "filter"));
+    }
+    assert_eq!(world.get(&format!("{PROFILES}?sort=status")).await.error(), (400, "sort"));
 }
 
 #[tokio::test]

@@ -116,6 +116,21 @@ async fn a_profile_shows_what_is_predicted_of_it() {
     // Of somebody without an order nothing is said.
     let none = analytics(&bob).await;
     assert!(none.as_object().unwrap().values().all(Value::is_null), "{none}");
-    let many = world.get("/api/profiles?additional-fields[profile]=predictive_analytics").await;
-    assert_eq!(many.error(), (400, "additional-fields[profile]"));
+    // Of many the same is said, each in its place, and of members.
+    let body = json!({"data": {"type": "list", "attributes": {"name": "News"}}});
+    let list = world.post("/api/lists", body).await.id();
+    let both = json!({"data": [{"type": "profile", "id": ann}, {"type": "profile", "id": bob}]});
+    world.post(&format!("/api/lists/{list}/relationships/profiles"), both).await;
+    for listing in ["/api/profiles".to_owned(), format!("/api/lists/{list}/profiles")] {
+        let path = format!("{listing}?additional-fields[profile]=predictive_analytics");
+        let many = world.get(&path).await;
+        assert_eq!(many.ids().len(), 2, "{}", many.body);
+        for profile in many.body["data"].as_array().unwrap() {
+            let expected = if profile["id"] == ann.as_str() { &told } else { &none };
+            assert_eq!(profile["attributes"]["predictive_analytics"], *expected, "{listing}");
+        }
+    }
+    let body = json!({"data": {"type": "profile", "attributes": {"email": "ann@example.com"}}});
+    let path = "/api/profile-import?additional-fields[profile]=predictive_analytics,subscriptions";
+    assert_eq!(world.post(path, body).await.body["data"]["attributes"]["predictive_analytics"], told);
 }

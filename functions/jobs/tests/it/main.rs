@@ -6,6 +6,7 @@ mod control;
 mod erasure;
 mod predictions;
 mod profiles;
+mod settling;
 mod suppress;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use canonical::identity::IdentifierPatch;
 use canonical::profile::PropertyPatch;
 use canonical::{Person, Profile};
 use serde_json::{Value, json};
-use store::{BulkError, BulkImport, BulkOutcome, BulkPlace, BulkProgress, BulkRow, Job, JobKind, JobStatus};
+use store::{
+    BulkError, BulkImport, BulkOutcome, BulkPlace, BulkProgress, BulkRow, Job, JobKind, JobStatus,
+    ListRecord, OptIn,
+};
 use testing::{Answer, NOW_MS, at};
 
 use crate::Account;
@@ -21,6 +25,7 @@ fn row(line: u64, email: &str, attributes: Value) -> BulkRow {
         id: None,
         person: Person { email, attributes, ..Person::default() },
         patch: PropertyPatch::default(),
+        identifiers: IdentifierPatch::default(),
     }
 }
 
@@ -34,6 +39,10 @@ fn error(line: u64, detail: &str) -> BulkError {
 
 impl Account {
     async fn import(&self, id: &str, chunks: &[Vec<BulkRow>]) -> Vec<String> {
+        self.import_to(id, chunks, &[]).await
+    }
+
+    async fn import_to(&self, id: &str, chunks: &[Vec<BulkRow>], lists: &[&str]) -> Vec<String> {
         let now = self.world.now();
         let import = BulkImport {
             id: id.to_owned(),
@@ -41,6 +50,8 @@ impl Account {
             chunks: u32::try_from(chunks.len()).unwrap(),
             created_at: now,
             expires_at: at(now.as_millis() + 7 * 24 * 3_600_000),
+            lists: lists.iter().map(|list| (*list).to_owned()).collect(),
+            first_sent_at: None,
             progress: BulkProgress::default(),
         };
         let status = JobStatus { parts_left: vec![0], ..JobStatus::default() };
@@ -131,9 +142,13 @@ async fn a_profile_named_by_its_id_gets_the_identifiers_of_the_row() {
     let account = Account::open().await;
     let ids = account.people(2).await;
     let by_id = |line: u64, id: &str, email: &str| match row(line, email, json!({"title": "Dr"})) {
-        BulkRow::Profile { place, person, patch, .. } => {
-            BulkRow::Profile { place, id: Some(id.to_owned()), person, patch }
-        }
+        BulkRow::Profile { place, person, patch, .. } => BulkRow::Profile {
+            place,
+            id: Some(id.to_owned()),
+            person,
+            patch,
+            identifiers: IdentifierPatch::default(),
+        },
         refused @ BulkRow::Refused(_) => refused,
     };
     // As if both had been found by their addresses before.
@@ -220,4 +235,118 @@ async fn an_import_that_has_expired_ends_its_job() {
     account.world.delete_item("orders", "bulk-import", ID);
     account.work_off(announced).await;
     assert_eq!(account.world.store.job(ID).await.unwrap(), None);
+}
+
+impl Account {
+    async fn list(&self, id: &str) {
+        let now = self.world.now();
+        let name = "Newsletter".to_owned();
+        let opt_in_process = OptIn::SingleOptIn;
+        let list = ListRecord { id: id.to_owned(), name, opt_in_process, created_at: now, updated_at: now };
+        self.world.store.create_list(&list).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn imported_profiles_are_put_on_lists_and_stay_as_they_are_there() {
+    let account = Account::open().await;
+    for list in ["LIST01", "LIST02"] {
+        account.list(list).await;
+    }
+    let store = &account.world.store;
+    let rows = || [vec![row(2, "ann@example.com", json!({}))], vec![row(3, "bob@example.com", json!({}))]];
+    let lists = ["LIST01", "LIST02", "GONE01"];
+    let announced = account.import_to(ID, &rows(), &lists).await;
+    account.work_off(announced).await;
+    let (ann, bob) = (account.by_email("ann@example.com").await, account.by_email("bob@example.com").await);
+    for profile in [&ann, &bob] {
+        assert_eq!(profile.lists.keys().collect::<Vec<_>>(), ["LIST01", "LIST02"]);
+    }
+    assert_eq!(account.progress(ID).await.completed, 2);
+    account.world.pass(60_000);
+    store.leave_list(&bob.id, "LIST01", account.world.now()).await.unwrap();
+    let announced = account.import_to("B2", &rows(), &lists).await;
+    account.work_off(announced).await;
+    let (again, bob) = (account.by_email("ann@example.com").await, account.by_email("bob@example.com").await);
+    assert_eq!(again.lists, ann.lists);
+    assert_eq!(bob.lists["LIST01"], account.world.now());
+    assert_eq!(store.count_listed("LIST01").await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn who_is_on_too_many_lists_is_an_error_of_the_row() {
+    let account = Account::open().await;
+    account.list("LIST01").await;
+    let mut ann = Profile::new("ANN".to_owned(), at(NOW_MS));
+    let now = account.world.now();
+    ann.lists = (0..canonical::profile::MAX_LISTS).map(|number| (format!("L{number:05}"), now)).collect();
+    account.world.store.put_profile(&ann, 0).await.unwrap();
+    let mut by_id = row(2, "", json!({"first_name": "Ann"}));
+    let BulkRow::Profile { id, .. } = &mut by_id else { panic!() };
+    *id = Some("ANN".to_owned());
+    let announced = account.import_to(ID, &[vec![by_id]], &["LIST01"]).await;
+    account.work_off(announced).await;
+    let errors = account.outcomes(ID).await.remove(0).errors;
+    assert_eq!(errors, [error(2, "The profile was imported, but it is on 1000 lists already.")]);
+}
+
+#[tokio::test]
+async fn a_list_that_is_deleted_while_its_import_runs_keeps_nobody() {
+    let account = Account::open().await;
+    account.list("LIST01").await;
+    let announced = account.import_to(ID, &[vec![row(2, "ann@example.com", json!({}))]], &["LIST01"]).await;
+    // Between the look at the list and the end of the chunk.
+    let store = account.world.store.clone();
+    let job = account.job("J9", JobKind::EmptyList { list: "LIST01".to_owned() }, 1);
+    let now = account.world.now();
+    let done = Arc::new(AtomicU32::new(0));
+    let deleted = Arc::clone(&done);
+    account.world.intercept_once(Answer::Throttle, move |call| {
+        call.is("TransactWriteItems", "LIST01") && deleted.fetch_add(1, Ordering::SeqCst) == 0
+    });
+    // The first try breaks off before anybody is on the list.
+    assert_eq!(account.deliver(&announced).await.len(), 1);
+    account.world.let_pass();
+    let ann = account.by_email("ann@example.com").await;
+    store.join_list(&ann.id, "LIST01", now).await.unwrap();
+    store.delete_list("LIST01", 0, &job).await.unwrap();
+    store.empty_list("LIST01", 10, now).await.unwrap();
+    account.recover().await;
+    assert_eq!(done.load(Ordering::SeqCst), 1);
+    assert_eq!(account.progress(ID).await.completed, 1);
+    assert!(account.by_email("ann@example.com").await.lists.is_empty());
+    assert_eq!(store.count_listed("LIST01").await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn who_was_erased_is_not_brought_back_by_an_import_from_before_nor_by_the_same_request_again() {
+    let account = Account::open().await;
+    let store = &account.world.store;
+    let rows = || [vec![row(2, "ann@example.com", json!({"first_name": "Ann"}))]];
+    let announced = account.import(ID, &rows()).await;
+    let first_sent = account.world.now();
+    account.work_off(announced).await;
+    let waiting = account.import("B2", &rows()).await;
+    account.world.pass(1000);
+    let ann = account.by_email("ann@example.com").await.id;
+    let found = store.profile(&ann).await.unwrap().unwrap();
+    let job = account.job("J9", JobKind::Settle { profile: ann.clone() }, 1);
+    store.begin_erasure(&found, &job, account.world.now()).await.unwrap();
+    account.world.pass(1000);
+    account.work_off(waiting).await;
+    let again = account.import("B3", &rows()).await;
+    let mut import = store.bulk_import("B3").await.unwrap().unwrap();
+    import.first_sent_at = Some(first_sent);
+    let job = Job { id: "B3".to_owned(), ..account.job("B3", JobKind::ImportProfiles, 1) };
+    store.create_bulk_import(&import, &rows(), &job).await.unwrap();
+    account.work_off(again).await;
+    for id in ["B2", "B3"] {
+        let outcome = account.outcomes(id).await.remove(0);
+        let refused = error(2, "The profile was erased after this request was first made.");
+        assert_eq!((outcome.profiles.len(), outcome.errors), (0, vec![refused]), "{id}");
+    }
+    // A request of its own is somebody new.
+    let announced = account.import("B4", &rows()).await;
+    account.work_off(announced).await;
+    assert_ne!(account.by_email("ann@example.com").await.id, ann);
 }

@@ -1,6 +1,8 @@
 use canonical::fact::{Channel, ConsentStatus};
+use canonical::{ApiEvent, Person};
+use platform::{Delivery, Headers};
 use serde_json::{Value, json};
-use store::{ConnectionRecord, ConnectionStatus};
+use store::{ConnectionRecord, ConnectionStatus, Job, JobKind};
 
 use crate::{SHOP, Shop, customer, delivery, order};
 
@@ -157,4 +159,80 @@ async fn what_only_a_comparison_shows_is_told_once_and_not_at_first_sight() {
         assert_eq!(shop.deliver(&[message]).await, [] as [usize; 0]);
         assert_eq!(shop.metrics(), vec!["VIP Tier Achieved"; expected]);
     }
+}
+
+/// As the API erases somebody.
+async fn erase(shop: &Shop, email: &str) {
+    let profile = shop.profile(email).await;
+    let found = shop.world.store.profile(&profile.id).await.unwrap().unwrap();
+    let job = Job::new("J1".to_owned(), JobKind::Settle { profile: profile.id.clone() }, 1, shop.world.now());
+    shop.world.store.begin_erasure(&found, &job, shop.world.now()).await.unwrap();
+    shop.world.store.settle(&profile.id, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_that_was_told_before_an_erasure_brings_the_person_back() {
+    let shop = Shop::open().await;
+    let email = "ada@example.com";
+    let api = |event: &ApiEvent| delivery("api", "", "events", serde_json::to_string(event).unwrap());
+    let person = Person { email: Some(email.to_owned()), ..Person::default() };
+    let watered = |seconds: i64| ApiEvent {
+        person: person.clone(),
+        metric: "Watered Plant".to_owned(),
+        time: Some(testing::at(testing::NOW_MS + 1000 * seconds)),
+        ..ApiEvent::default()
+    };
+    let queued = api(&ApiEvent { time: None, ..watered(0) });
+    shop.tell("customers/create", &customer(5, email)).await;
+    shop.tell("orders/create", &order(1, Some(email), Some(5))).await;
+    shop.deliver(&[api(&watered(-60))]).await;
+    erase(&shop, email).await;
+    shop.world.pass(60_000);
+
+    let assert_gone = |what: &str| {
+        assert_eq!(shop.metrics(), [] as [&str; 0], "{what}");
+        let items = shop.world.items("profiles");
+        let is_profile = |item: &Value| item["sk"]["S"] == "profile" && item.get("doc").is_some();
+        assert!(!items.values().any(is_profile), "{what}");
+        assert!(!format!("{items:?}").contains("ada"), "{what}");
+    };
+    shop.tell("customers/create", &customer(5, email)).await;
+    assert_gone("the customer");
+    shop.tell("customers/create", &customer(5, "ada.older@example.com")).await;
+    assert_gone("the customer under an older address");
+    shop.tell("orders/create", &order(1, Some(email), Some(5))).await;
+    assert_gone("an order that is known");
+    shop.tell("orders/create", &order(2, Some(email), None)).await;
+    assert_gone("an order that had got lost");
+    shop.tell("orders/create", &order(3, None, Some(5))).await;
+    assert_gone("an order of the customer");
+    let mut dateless = order(4, Some(email), None);
+    dateless.as_object_mut().unwrap().remove("updated_at");
+    shop.tell("orders/create", &dateless).await;
+    assert_gone("an order without a time, received before");
+    shop.deliver(&[queued]).await;
+    assert_gone("an event that had waited in the queue");
+    shop.deliver(&[api_now(&shop, &watered(-60))]).await;
+    assert_gone("an event that is sent again");
+
+    // What happens afterwards is somebody new.
+    shop.deliver(&[api_now(&shop, &watered(60))]).await;
+    assert_eq!(shop.metrics(), ["Watered Plant"]);
+    shop.deliver(&[api_now(&shop, &watered(-60))]).await;
+    assert_eq!(shop.metrics(), ["Watered Plant"]);
+}
+
+/// An event that a client sends at the test's present.
+fn api_now(shop: &Shop, event: &ApiEvent) -> String {
+    let delivery = Delivery {
+        platform: "api".to_owned(),
+        connection: String::new(),
+        topic: "events".to_owned(),
+        delivery_id: "D2".to_owned(),
+        received_at: shop.world.now().timestamp(),
+        headers: Headers::default(),
+        backfill: false,
+        body: serde_json::to_vec(event).unwrap(),
+    };
+    delivery.to_message().unwrap()
 }

@@ -1,5 +1,5 @@
 use canonical::identity::Identifier;
-use store::{Error, Resolved};
+use store::{Error, Job, JobKind, Resolved};
 use testing::{Answer, NOW_MS, World, at};
 
 use crate::{event, event_ids, event_of, now, person, profile, with_both, with_email, with_phone};
@@ -120,7 +120,7 @@ async fn erase(store: &store::Store) -> Result<(), Error> {
     if let Some(found) = store.find_person(&with_email(EMAIL)).await? {
         store.erase_profile(&found, now()).await?;
     }
-    store.release_identifier(&Identifier::Email(EMAIL.to_owned()), Some(now())).await
+    store.release_identifier(&Identifier::Email(EMAIL.to_owned()), now()).await
 }
 
 #[tokio::test]
@@ -179,4 +179,101 @@ async fn run(store: &store::Store) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+fn settling(profile: &str) -> Job {
+    Job::new("J1".to_owned(), JobKind::Settle { profile: profile.to_owned() }, 1, now())
+}
+
+#[tokio::test]
+async fn an_erasure_that_is_begun_hides_the_person_at_once_and_the_rest_goes_after_them() {
+    let world = World::start().await;
+    let store = &world.store;
+    let id = person(store, &with_both(EMAIL, PHONE)).await.id;
+    for number in 0..250 {
+        store.put_event(&event(&id, &number.to_string(), number)).await.unwrap();
+    }
+    store.join_list(&id, "LIST01", now()).await.unwrap();
+    store.tick(&id, NOW_MS).await.unwrap();
+    let stale = profile(store, &id).await;
+    store.put_profile(&stale.value, stale.version).await.unwrap();
+    let outcome = store.begin_erasure(&stale, &settling(&id), now()).await;
+    assert!(matches!(outcome, Err(Error::Conflict)), "{outcome:?}");
+    store.begin_erasure(&profile(store, &id).await, &settling(&id), now()).await.unwrap();
+    assert!(store.profile(&id).await.unwrap().is_none());
+    assert!(store.is_erased(&id).await.unwrap());
+    assert!(!store.is_erased("nobody").await.unwrap());
+    for identifiers in [with_email(EMAIL), with_phone(PHONE)] {
+        assert_eq!(fact(&world, &identifiers, 0).await, Resolved::Erased);
+    }
+    assert_eq!(event_ids(store, &id).await.len(), 250);
+
+    let (count, next) = store.settle(&id, None).await.unwrap();
+    assert_eq!(count, 200);
+    assert_eq!(store.settle(&id, next.as_deref()).await.unwrap(), (50, None));
+    let items = world.items("profiles");
+    let sorts: Vec<&str> = items.keys().map(|(_, sort)| sort.as_str()).collect();
+    assert_eq!(sorts, ["id", "id", "profile"]);
+    assert_eq!(store.list_profile_shard(0, None, 10).await.unwrap().items, [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn an_identifier_that_was_taken_from_a_profile_does_not_bring_the_person_back() {
+    let world = World::start().await;
+    let store = &world.store;
+    let id = person(store, &with_both(EMAIL, PHONE)).await.id;
+    // As a client changes it.
+    let phone = Identifier::Phone(PHONE.to_owned());
+    let mut changed = profile(store, &id).await;
+    changed.value.phone_number = None;
+    store.put_profile(&changed.value, changed.version).await.unwrap();
+    store.disown_identifier(&phone, "somebody else").await.unwrap();
+    store.disown_identifier(&phone, &id).await.unwrap();
+    store.disown_identifier(&phone, &id).await.unwrap();
+    store.begin_erasure(&profile(store, &id).await, &settling(&id), now()).await.unwrap();
+
+    assert_eq!(fact(&world, &with_phone(PHONE), -1).await, Resolved::Erased);
+    let Resolved::Profile { profile: anew, .. } = fact(&world, &with_phone(PHONE), 1).await else {
+        panic!("nobody was made")
+    };
+    assert_ne!(anew.id, id);
+}
+
+#[tokio::test]
+async fn a_customer_who_was_erased_stays_so_under_another_address_from_before() {
+    let world = World::start().await;
+    let store = &world.store;
+    let mut ada = with_email(EMAIL);
+    ada.customer = Some(("C1".to_owned(), "5".to_owned()));
+    let id = person(store, &ada).await.id;
+    store.link_customer("C1", "5", &id).await.unwrap();
+    store.begin_erasure(&profile(store, &id).await, &settling(&id), now()).await.unwrap();
+    for email in [Some("older@example.com"), None] {
+        ada.email = email.map(str::to_owned);
+        assert_eq!(fact(&world, &ada, 0).await, Resolved::Erased, "{email:?}");
+    }
+    ada.email = Some("newer@example.com".to_owned());
+    assert!(matches!(fact(&world, &ada, 1).await, Resolved::Profile { created: true, .. }));
+}
+
+#[tokio::test]
+async fn an_identifier_of_nobody_can_be_erased_and_one_of_somebody_cannot() {
+    let world = World::start().await;
+    let store = &world.store;
+    let email = Identifier::Email(EMAIL.to_owned());
+    store.erase_identifier(&email, now()).await.unwrap();
+    assert_eq!(fact(&world, &with_email(EMAIL), 0).await, Resolved::Erased);
+    let Resolved::Profile { profile: ada, .. } = fact(&world, &with_email(EMAIL), 1).await else {
+        panic!("nobody was made")
+    };
+    let outcome = store.erase_identifier(&email, now()).await;
+    assert!(matches!(outcome, Err(Error::Conflict)), "{outcome:?}");
+    assert_eq!(person_at(&world, 2).await, ada.id);
+}
+
+async fn person_at(world: &World, offset_ms: i64) -> String {
+    match fact(world, &with_email(EMAIL), offset_ms).await {
+        Resolved::Profile { profile, .. } => profile.id,
+        other => panic!("{other:?}"),
+    }
 }

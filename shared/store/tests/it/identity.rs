@@ -86,7 +86,7 @@ async fn an_identifier_is_claimed_by_one_and_freed_for_the_next() {
     world.store.claim_identifier(&phone, &ada.id).await.unwrap();
     let taken = world.store.claim_identifier(&phone, &bob.id).await;
     assert!(matches!(taken, Err(Error::Taken(owner)) if owner == ada.id));
-    world.store.release_identifier(&phone, None).await.unwrap();
+    world.store.disown_identifier(&phone, &ada.id).await.unwrap();
     world.store.claim_identifier(&phone, &bob.id).await.unwrap();
     assert_eq!(person(&world.store, &with_phone("+12025550101")).await.id, bob.id);
 }

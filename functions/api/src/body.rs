@@ -1,5 +1,7 @@
 //! Reading a request's body strictly: every complaint says where.
 
+use std::collections::HashSet;
+
 use canonical::Person;
 use canonical::identity::{Identifier, IdentifierPatch, normalize_email, normalize_phone};
 use canonical::profile::{MAX_ARRAY_ITEMS, MAX_NESTING, MAX_PROPERTIES, MAX_TEXT_BYTES, PropertyPatch};
@@ -47,10 +49,14 @@ pub(crate) fn parse(bytes: &[u8]) -> ApiResult<Value> {
     })
 }
 
+/// The document itself.
+pub(crate) fn root(body: &Value) -> ApiResult<Fields<'_>> {
+    Node { value: body, pointer: String::new() }.object()
+}
+
 /// `data`, whose `type` must be this.
 pub(crate) fn data<'a>(body: &'a Value, kind: &str) -> ApiResult<Fields<'a>> {
-    let root = Node { value: body, pointer: String::new() }.object()?;
-    root.required("data")?.resource(kind)
+    root(body)?.required("data")?.resource(kind)
 }
 
 impl<'a> Node<'a> {
@@ -82,6 +88,31 @@ impl<'a> Node<'a> {
         let pointer = self.pointer.clone();
         let items = items.iter().enumerate();
         Ok(items.map(move |(place, value)| Node { value, pointer: format!("{pointer}/{place}") }))
+    }
+
+    /// The ids of an array of resources that are only named, each once.
+    pub(crate) fn ids(&self, kind: &str, max: usize) -> ApiResult<Vec<Self>> {
+        let mut ids: Vec<Self> = Vec::new();
+        let mut seen = HashSet::new();
+        for (place, item) in self.items()?.enumerate() {
+            if place >= max {
+                return Err(self.invalid(format!("There must not be more than {max} resources.")));
+            }
+            let id = item.id(kind)?;
+            if seen.insert(id.text()?) {
+                ids.push(id);
+            }
+        }
+        Ok(ids)
+    }
+
+    /// The id of a resource that is only named.
+    pub(crate) fn id(&self, kind: &str) -> ApiResult<Self> {
+        let resource = self.resource(kind)?;
+        resource.only(&["type", "id"])?;
+        let id = resource.required("id")?;
+        id.text()?;
+        Ok(id)
     }
 
     pub(crate) fn text(&self) -> ApiResult<&'a str> {

@@ -93,6 +93,12 @@ impl<'a> Resource<'a> {
         self
     }
 
+    /// A relationship whose content is at hand and has no address.
+    pub(crate) fn named(mut self, name: &'static str, data: Value) -> Self {
+        self.relationships.insert(name.to_owned(), json!({"data": data}));
+        self
+    }
+
     /// A relationship that is only linked.
     pub(crate) fn linked(mut self, name: &'static str) -> Self {
         let links = self.links_of(name);

@@ -5,10 +5,12 @@ mod aggregation;
 mod api_keys;
 mod auth;
 mod authorize;
+mod back_in_stock;
 mod body;
 mod browser;
 mod bulk_events;
 mod bulk_profiles;
+mod catalog;
 mod connections;
 mod consent;
 #[cfg(test)]

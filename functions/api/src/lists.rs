@@ -311,21 +311,7 @@ fn opt_in(attributes: &Fields<'_>) -> ApiResult<Option<OptIn>> {
 
 /// The ids of a relationship's profiles, each once.
 fn named_profiles(body: &serde_json::Value) -> ApiResult<Vec<Node<'_>>> {
-    let data = Node { value: body, pointer: String::new() }.object()?.required("data")?;
-    let mut ids: Vec<Node<'_>> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
-    for (place, item) in data.items()?.enumerate() {
-        if place >= MAX_PROFILES {
-            return Err(data.invalid(format!("There must not be more than {MAX_PROFILES} profiles.")));
-        }
-        let profile = item.resource("profile")?;
-        profile.only(&["type", "id"])?;
-        let id = profile.required("id")?;
-        if seen.insert(id.text()?) {
-            ids.push(id);
-        }
-    }
-    Ok(ids)
+    body::root(body)?.required("data")?.ids("profile", MAX_PROFILES)
 }
 
 fn full(node: &Node<'_>) -> ApiError {

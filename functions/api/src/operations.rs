@@ -2,7 +2,7 @@
 
 use crate::operation::Operation;
 use crate::{
-    api_keys, authorize, bulk_events, bulk_profiles, connections, consent, custom_metrics, dead_letters, deletions, events, imports, lists, mapped_metrics, metric_aggregates, metric_properties, metrics, parity, platforms, predictions, profile_merges, profiles, segment_explain, segment_history, segment_jobs, segment_preview, segments,
+    api_keys, authorize, back_in_stock, bulk_events, bulk_profiles, catalog, connections, consent, custom_metrics, dead_letters, deletions, events, imports, lists, mapped_metrics, metric_aggregates, metric_properties, metrics, parity, platforms, predictions, profile_merges, profiles, segment_explain, segment_history, segment_jobs, segment_preview, segments,
 };
 
 /// By module: a further one is a further line.
@@ -33,6 +33,11 @@ static ALL: &[&[Operation]] = &[
     platforms::OPERATIONS,
     dead_letters::OPERATIONS,
     api_keys::OPERATIONS,
+    catalog::OPERATIONS,
+    catalog::RELATED,
+    catalog::RELATIONS,
+    catalog::JOBS,
+    back_in_stock::OPERATIONS,
 ];
 
 /// All of them.

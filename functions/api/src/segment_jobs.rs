@@ -152,6 +152,8 @@ fn is_of_segments(job: &Job) -> bool {
             | JobKind::ImportProfiles
             | JobKind::Suppress
             | JobKind::Settle { .. }
+            | JobKind::ChangeCatalog { .. }
+            | JobKind::ClearCatalog { .. }
     )
 }
 

@@ -144,7 +144,9 @@ impl Jobs {
             | JobKind::Predict { .. }
             | JobKind::ImportProfiles
             | JobKind::Suppress
-            | JobKind::Settle { .. } => false,
+            | JobKind::Settle { .. }
+            | JobKind::ChangeCatalog { .. }
+            | JobKind::ClearCatalog { .. } => false,
         })
     }
 
@@ -200,6 +202,19 @@ impl Jobs {
             JobKind::Settle { profile } => {
                 let (events, to) = self.store.settle(profile, from).await?;
                 Ok((u64::try_from(events)?, to))
+            }
+            JobKind::ChangeCatalog { of, action } => {
+                let now = self.clock.now().into();
+                for next in self.store.do_catalog_job(*of, *action, &job.id, now).await? {
+                    for message in JobMessage::of_parts_left(&next) {
+                        self.send(&message, 0).await?;
+                    }
+                }
+                Ok((0, None))
+            }
+            JobKind::ClearCatalog { of, place } => {
+                let removed = self.store.clear_catalog(*of, place, CHUNK).await?;
+                Ok((u64::try_from(removed)?, (removed > 0).then(next)))
             }
             JobKind::Backfill { .. }
             | JobKind::Recount { .. }
@@ -261,7 +276,9 @@ impl Jobs {
             | JobKind::FitPredictions
             | JobKind::ImportProfiles
             | JobKind::Suppress
-            | JobKind::Settle { .. } => {}
+            | JobKind::Settle { .. }
+            | JobKind::ChangeCatalog { .. }
+            | JobKind::ClearCatalog { .. } => {}
         }
         Ok(())
     }
@@ -276,6 +293,8 @@ impl Jobs {
                 | JobKind::ImportProfiles
                 | JobKind::Suppress
                 | JobKind::Settle { .. }
+                | JobKind::ChangeCatalog { .. }
+                | JobKind::ClearCatalog { .. }
         );
         if is_of_all {
             let mut after = None;
@@ -310,7 +329,9 @@ impl Jobs {
             | JobKind::Predict { .. }
             | JobKind::ImportProfiles
             | JobKind::Suppress
-            | JobKind::Settle { .. } => {}
+            | JobKind::Settle { .. }
+            | JobKind::ChangeCatalog { .. }
+            | JobKind::ClearCatalog { .. } => {}
         }
         Ok(())
     }

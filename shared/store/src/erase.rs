@@ -7,7 +7,7 @@ use crate::table::{self, Item};
 use crate::{Error, Job, Result, Store, Versioned, keys};
 
 impl Store {
-    /// Erases a person: events, attributes, memberships, places on lists. Their identifiers stay only as digests with the time of
+    /// Erases a person: events, attributes, memberships, places on lists, what they wait for. Their identifiers stay only as digests with the time of
     /// the erasure, so that an old delivery that comes again does not bring the person back.
     ///
     /// The tombstone comes first: what a crash leaves undone is finished by whoever meets it next.
@@ -31,6 +31,7 @@ impl Store {
     pub(crate) async fn finish_erasure(&self, id: &str, at_ms: i64, version: u64) -> Result<()> {
         self.delete_events(id).await?;
         self.delete_listed(id).await?;
+        self.delete_back_in_stock(id).await?;
         self.delete_evaluation(id).await?;
         match self.put_tombstone(id, at_ms, false, version).await {
             // Somebody else finished it.

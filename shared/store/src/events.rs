@@ -152,6 +152,7 @@ impl Store {
             ("events-by-metric", "ms", shards.collect())
         };
         let listing = Listing {
+            table: &self.profiles,
             index: Some(index),
             partition_attribute,
             partitions,

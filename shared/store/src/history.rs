@@ -78,6 +78,7 @@ impl Store {
         size: usize,
     ) -> Result<Page<Transition>> {
         let mut listing = Listing {
+            table: &self.profiles,
             index: None,
             partition_attribute: "pk",
             partitions: vec![keys::profile(profile_id)],
@@ -117,6 +118,7 @@ impl Store {
         size: usize,
     ) -> Result<Page<Transition>> {
         let listing = Listing {
+            table: &self.profiles,
             index: Some("members-by-segment"),
             partition_attribute: "seg",
             partitions: keys::history_shards(segment_id).collect(),

@@ -18,6 +18,7 @@ pub(crate) const EVENT_PREFIX: &str = "e#";
 pub(crate) const MEMBER_PREFIX: &str = "s#";
 pub(crate) const HISTORY_PREFIX: &str = "h#";
 pub(crate) const LISTED_PREFIX: &str = "l#";
+pub(crate) const BACK_IN_STOCK_PREFIX: &str = "b#";
 const PROFILE_PREFIX: &str = "p#";
 
 /// What a stream record of the profiles table is about, by its sort key.
@@ -69,6 +70,11 @@ pub(crate) fn listed(list: &str) -> String {
 /// A list in the index of members, where segments stand under their bare ids.
 pub(crate) fn list_group(list: &str) -> String {
     format!("list#{list}")
+}
+
+/// A subscription to news of a variant of the catalog, by its external id.
+pub(crate) fn back_in_stock(variant: &str) -> String {
+    format!("{BACK_IN_STOCK_PREFIX}{variant}")
 }
 
 /// A transition: by time within its profile, in the order of their evaluations within a millisecond.

@@ -2,7 +2,10 @@
 
 mod api_keys;
 mod authorizations;
+mod back_in_stock;
 mod bulk;
+mod catalog;
+mod catalog_jobs;
 mod claims;
 mod confirmations;
 mod erase;
@@ -25,6 +28,7 @@ mod profiles;
 mod quotas;
 mod registry;
 mod segments;
+mod shelves;
 mod suppressions;
 mod table;
 mod tags;
@@ -32,7 +36,10 @@ mod trust;
 
 pub use api_keys::{Allowance, ApiKey, NoAllowance};
 pub use authorizations::{Authorization, GrantLease, Ticket};
+pub use back_in_stock::{BackInStock, NewsChannel};
 pub use bulk::{BulkError, BulkImport, BulkOutcome, BulkPlace, BulkProgress, BulkRow};
+pub use catalog::{CatalogKind, CatalogPlace, CatalogRecord};
+pub use catalog_jobs::{CatalogAction, CatalogError, CatalogJob, CatalogProgress, CatalogRow};
 pub use confirmations::Confirmation;
 pub use error::{Error, Result};
 pub use events::{EventFilter, EventKey, EventOrder, Put, StoredEvent, read_event_image};
@@ -55,6 +62,7 @@ pub use registry::{
     ProgramRecord, SegmentRecord,
 };
 pub use segments::{Evaluation, Member, MembershipChange, StateRecord, read_tick_image};
+pub use shelves::Shelf;
 pub use suppressions::{SuppressedGroup, SuppressionJob, SuppressionProgress};
 pub use table::Item;
 pub use tags::{Tag, TagBook, TagGroup, Taggable};

@@ -18,7 +18,7 @@ const LISTS_AT_ONCE: usize = 40;
 
 impl Store {
     /// Merges `source` into `destination`: attributes, then an alias in the source's place, then its
-    /// places on lists and its events move.
+    /// places on lists, what it waits for and its events move.
     /// Every step can be repeated; what a crash left undone is finished by whoever meets the alias next.
     pub async fn merge_profiles(
         &self,
@@ -95,11 +95,13 @@ impl Store {
             // Erased since.
             self.delete_events(id).await?;
             self.delete_listed(id).await?;
+            self.delete_back_in_stock(id).await?;
             self.put_alias(id, into, false, None).await?;
             return Ok((0, None));
         };
         if after.is_none() {
             self.move_listed(id, &destination).await?;
+            self.move_back_in_stock(id, &destination.value.id).await?;
         }
         let items = self.next_events(id, after).await?;
         let (count, next) = place(&items);

@@ -17,7 +17,7 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(&self.0)
     }
 
-    /// Behind a profile, in a listing by id.
+    /// Behind a profile, in a listing by id; behind a place, in one of the catalog.
     pub fn behind(profile_id: &str) -> Self {
         Self(profile_id.to_owned())
     }
@@ -47,6 +47,7 @@ impl<T> Page<T> {
 
 /// A listing: partitions of one index, or of the table itself, whose sort values are unique, within inclusive bounds.
 pub(crate) struct Listing<'a> {
+    pub(crate) table: &'a str,
     pub(crate) index: Option<&'a str>,
     pub(crate) partition_attribute: &'a str,
     pub(crate) partitions: Vec<String>,
@@ -59,7 +60,7 @@ pub(crate) struct Listing<'a> {
 }
 
 impl Store {
-    /// Reads a page of the profiles table or of one of its indexes. Each partition is read from the cursor on; a partition never
+    /// Reads a page of a table or of one of its indexes. Each partition is read from the cursor on; a partition never
     /// contributes more than the page's size, so the merge is complete. What is inserted or removed meanwhile never
     /// shifts what comes after the cursor.
     pub(crate) async fn listing(&self, listing: &Listing<'_>) -> Result<Page<Item>> {
@@ -113,8 +114,9 @@ impl Store {
             let mut request = self
                 .client
                 .query()
-                .table_name(&self.profiles)
+                .table_name(listing.table)
                 .set_index_name(listing.index.map(str::to_owned))
+                .consistent_read(listing.index.is_none())
                 .key_condition_expression(condition)
                 .expression_attribute_names("#p", listing.partition_attribute)
                 .scan_index_forward(!listing.descending)

@@ -316,6 +316,7 @@ impl Store {
             ProfileSort::Unlisted => ("profiles-by-unlisted", "unlisted"),
         };
         let listing = Listing {
+            table: &self.profiles,
             index: Some(index),
             partition_attribute: "ps",
             partitions,

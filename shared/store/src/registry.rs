@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::table::{self, Item, Unless, from_json, item_text, number, text, to_json};
-use crate::{Error, Result, Store, Taggable};
+use crate::{CatalogAction, CatalogKind, CatalogPlace, Error, Result, Store, Taggable};
 
 const CONNECTION: &str = "connection";
 const METRIC: &str = "metric";
@@ -177,6 +177,20 @@ pub enum JobKind {
     Settle {
         /// The profile.
         profile: String,
+    },
+    /// Changes many records of the catalog, as the catalog's job of this job's id says.
+    ChangeCatalog {
+        /// What the records are.
+        of: CatalogKind,
+        /// What is done to them.
+        action: CatalogAction,
+    },
+    /// Removes what belonged to a record of the catalog that was deleted.
+    ClearCatalog {
+        /// What the record was.
+        of: CatalogKind,
+        /// Where it stood.
+        place: CatalogPlace,
     },
 }
 

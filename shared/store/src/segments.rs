@@ -208,6 +208,7 @@ impl Store {
         size: usize,
     ) -> Result<Page<Item>> {
         let listing = Listing {
+            table: &self.profiles,
             index: Some("members-by-segment"),
             partition_attribute: "seg",
             partitions: vec![group],
@@ -274,6 +275,7 @@ impl Store {
         size: usize,
     ) -> Result<Page<(String, i64)>> {
         let listing = Listing {
+            table: &self.profiles,
             index: Some("due"),
             partition_attribute: "due",
             partitions: vec![shard.to_string()],

@@ -125,14 +125,27 @@ impl Store {
 
     /// Reads many items, in no order; those that are not there are left out.
     pub(crate) async fn batch_get(&self, table: &str, keys: Vec<Item>) -> Result<Vec<Item>> {
+        self.batch_get_only(table, keys, None).await
+    }
+
+    /// The same, with only these attributes of each.
+    pub(crate) async fn batch_get_only(
+        &self,
+        table: &str,
+        keys: Vec<Item>,
+        attributes: Option<&str>,
+    ) -> Result<Vec<Item>> {
         let mut found = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(BATCH_GET) {
             let mut wanted = chunk.to_vec();
             let mut round = 0;
             while !wanted.is_empty() {
                 pause_before(round).await?;
-                let request =
-                    KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
+                let request = KeysAndAttributes::builder()
+                    .set_keys(Some(wanted))
+                    .set_projection_expression(attributes.map(str::to_owned))
+                    .consistent_read(true)
+                    .build();
                 let request = request.map_err(|error| Error::corrupt("batch", error))?;
                 let answer = self.client.batch_get_item().request_items(table, request).send().await;
                 let mut answer = answer.map_err(|error| Error::of(&error))?;

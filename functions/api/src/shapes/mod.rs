@@ -5,6 +5,7 @@
 
 mod api_keys;
 mod bulk;
+mod catalog;
 mod connections;
 mod consent;
 mod events;
@@ -20,6 +21,7 @@ use utoipa::ToSchema;
 
 pub(crate) use api_keys::*;
 pub(crate) use bulk::*;
+pub(crate) use catalog::*;
 pub(crate) use connections::*;
 pub(crate) use consent::*;
 pub(crate) use events::*;

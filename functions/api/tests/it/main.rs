@@ -5,7 +5,10 @@
 mod api_keys;
 mod auth;
 mod authorize;
+mod back_in_stock;
 mod bulk;
+mod catalog;
+mod catalog_jobs;
 mod connections;
 mod consent;
 mod custom_metrics;

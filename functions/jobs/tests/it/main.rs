@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails like a test")]
 
 mod backfill;
+mod catalog;
 mod control;
 mod erasure;
 mod predictions;

@@ -1,6 +1,8 @@
 //! The store over a real (embedded) DynamoDB with the tables that are deployed.
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails like a test")]
 
+mod back_in_stock;
+mod catalog;
 mod claims;
 mod erasure;
 mod evaluation;

@@ -189,6 +189,7 @@ impl Store {
         size: usize,
     ) -> Result<Page<EventKey>> {
         let listing = Listing {
+            table: &self.profiles,
             index: Some("events-by-metric"),
             partition_attribute: "ms",
             partitions: keys::metric_shards(metric_id).skip(part as usize).take(1).collect(),

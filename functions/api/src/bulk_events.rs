@@ -71,7 +71,7 @@ impl Api {
         }
         let total = events.len() + errors.len();
         if total == 0 || total > MAX_EVENTS {
-            return Err(wrong_count());
+            return Err(wrong_count(EVENTS));
         }
         if let (Format::Csv, [], [BulkError { place: BulkPlace::Line(1), detail, .. }]) =
             (asked.format, events.as_slice(), errors.as_slice())
@@ -116,15 +116,15 @@ impl Api {
         }
     }
 
-    async fn enqueue(&self, events: Vec<ApiEvent>, now: Instant) -> ApiResult<()> {
+    pub(crate) async fn enqueue(&self, events: Vec<ApiEvent>, now: Instant) -> ApiResult<()> {
         let messages: ApiResult<Vec<String>> =
             events.iter().map(|event| self.event_message(event, now)).collect();
         self.outbox.send_all(Queue::RawDeliveries, messages?).await.map_err(ApiError::unavailable)
     }
 }
 
-fn wrong_count() -> ApiError {
-    ApiError::invalid(EVENTS, format!("A request has 1 to {MAX_EVENTS} events."))
+fn wrong_count(place: &str) -> ApiError {
+    ApiError::invalid(place, format!("A request has 1 to {MAX_EVENTS} events."))
 }
 
 fn events_of_json(bytes: &[u8], now: Instant) -> ApiResult<Vec<ApiEvent>> {
@@ -135,10 +135,28 @@ fn events_of_json(bytes: &[u8], now: Instant) -> ApiResult<Vec<ApiEvent>> {
     attributes.only(&["events-bulk-create"])?;
     let entries = attributes.required("events-bulk-create")?.object()?;
     entries.only(&["data"])?;
-    let mut events = Vec::new();
-    let mut seen = HashSet::new();
+    let mut events = EventsOf::new(EVENTS);
     for entry in entries.required("data")?.items()? {
-        let entry = entry.resource("event-bulk-create")?;
+        events.read(&entry.resource("event-bulk-create")?, now)?;
+    }
+    events.all()
+}
+
+/// The events of one request.
+pub(crate) struct EventsOf {
+    /// Where complaints about their number point.
+    place: &'static str,
+    events: Vec<ApiEvent>,
+    seen: HashSet<([Option<String>; 5], Option<String>, String, String)>,
+}
+
+impl EventsOf {
+    pub(crate) fn new(place: &'static str) -> Self {
+        Self { place, events: Vec::new(), seen: HashSet::new() }
+    }
+
+    /// Reads a profile with its events.
+    pub(crate) fn read(&mut self, entry: &Fields<'_>, now: Instant) -> ApiResult<()> {
         entry.only(&["type", "attributes"])?;
         let entry = entry.required("attributes")?.object()?;
         entry.only(&["profile", "events", "backfill"])?;
@@ -155,21 +173,31 @@ fn events_of_json(bytes: &[u8], now: Instant) -> ApiResult<Vec<ApiEvent>> {
                 event.backfill = backfill.unwrap_or_default();
             }
             if let Some(unique_id) = &event.unique_id
-                && !seen.insert((who(&event), event.service.clone(), event.metric.clone(), unique_id.clone()))
+                && !self.seen.insert((
+                    who(&event),
+                    event.service.clone(),
+                    event.metric.clone(),
+                    unique_id.clone(),
+                ))
             {
                 let detail = "The unique_id is that of another event of this profile and metric.";
                 return Err(ApiError::invalid(format!("{}/unique_id", attributes.pointer), detail));
             }
-            events.push(event);
-            if events.len() > MAX_EVENTS {
-                return Err(wrong_count());
+            self.events.push(event);
+            if self.events.len() > MAX_EVENTS {
+                return Err(wrong_count(self.place));
             }
             // The first event brings the attributes; the others need only the name.
             profile.person.attributes.clear();
             profile.patch = canonical::profile::PropertyPatch::default();
         }
+        Ok(())
     }
-    if events.is_empty() { Err(wrong_count()) } else { Ok(events) }
+
+    /// All of them: at least one.
+    pub(crate) fn all(self) -> ApiResult<Vec<ApiEvent>> {
+        if self.events.is_empty() { Err(wrong_count(self.place)) } else { Ok(self.events) }
+    }
 }
 
 /// All that names the profile.

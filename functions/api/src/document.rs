@@ -21,30 +21,43 @@ const SCHEMA_MEDIA_TYPE: &str = "application/schema+json";
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    pub(crate) body: Option<Value>,
+    body: Content,
     media_type: &'static str,
 }
 
+#[derive(Debug)]
+enum Content {
+    Nothing,
+    Json(Value),
+    /// As it is.
+    Raw(&'static [u8]),
+}
+
+/// An image of one pixel that cannot be seen.
+const PIXEL: &[u8] =
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00,\
+    \x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;";
+
 impl Answer {
-    fn new(status: StatusCode, body: Option<Value>) -> Self {
-        Self { status, body, media_type: MEDIA_TYPE }
+    fn new(status: StatusCode, body: Value) -> Self {
+        Self { status, body: Content::Json(body), media_type: MEDIA_TYPE }
     }
 
     pub(crate) fn ok(body: Value) -> Self {
-        Self::new(StatusCode::OK, Some(body))
+        Self::new(StatusCode::OK, body)
     }
 
     pub(crate) fn created(body: Value) -> Self {
-        Self::new(StatusCode::CREATED, Some(body))
+        Self::new(StatusCode::CREATED, body)
     }
 
     pub(crate) fn accepted(body: Value) -> Self {
-        Self::new(StatusCode::ACCEPTED, Some(body))
+        Self::new(StatusCode::ACCEPTED, body)
     }
 
     /// Without a body.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self::new(status, None)
+        Self { status, body: Content::Nothing, media_type: MEDIA_TYPE }
     }
 
     /// A JSON Schema as it is, so that validators can be given the address.
@@ -52,14 +65,28 @@ impl Answer {
         Self { media_type: SCHEMA_MEDIA_TYPE, ..Self::ok(schema) }
     }
 
+    /// A plain text.
+    pub(crate) fn text(status: StatusCode, text: &'static str) -> Self {
+        Self { status, body: Content::Raw(text.as_bytes()), media_type: "text/plain; charset=utf-8" }
+    }
+
+    /// An image that shows nothing.
+    pub(crate) fn pixel(status: StatusCode) -> Self {
+        Self { status, body: Content::Raw(PIXEL), media_type: "image/gif" }
+    }
+
     pub(crate) fn into_response(self) -> Response<Body> {
-        let Some(body) = self.body else {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = self.status;
-            return response;
+        let body = match self.body {
+            Content::Json(body) => Some(Body::from(body.to_string())),
+            Content::Raw(bytes) => Some(Body::from(bytes)),
+            Content::Nothing => None,
         };
-        let mut response = Response::new(Body::from(body.to_string()));
+        let has_body = body.is_some();
+        let mut response = Response::new(body.unwrap_or_default());
         *response.status_mut() = self.status;
+        if !has_body {
+            return response;
+        }
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(self.media_type));
         response
     }

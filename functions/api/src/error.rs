@@ -87,6 +87,11 @@ impl ApiError {
         Self { retry_after_s: Some(retry_after_s), ..error }
     }
 
+    /// 413.
+    pub(crate) fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "Payload too large.", detail)
+    }
+
     /// 503: may succeed when tried again.
     pub(crate) fn unavailable(cause: impl std::fmt::Display) -> Self {
         tracing::error!(error = %cause, "a service that the request needs failed");

@@ -113,14 +113,9 @@ impl Api {
             backfill: false,
             body: serde_json::to_vec(event).map_err(ApiError::unavailable)?,
         };
-        delivery.to_message().map_err(|_| {
-            ApiError::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "payload_too_large",
-                "Payload too large.",
-                "The event is too large for the queue, even compressed.",
-            )
-        })
+        delivery
+            .to_message()
+            .map_err(|_| ApiError::too_large("The event is too large for the queue, even compressed."))
     }
 
     /// `GET /api/events`.

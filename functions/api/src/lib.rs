@@ -11,8 +11,10 @@ mod browser;
 mod bulk_events;
 mod bulk_profiles;
 mod catalog;
+mod client;
 mod connections;
 mod consent;
+mod cors;
 #[cfg(test)]
 mod coverage;
 mod custom_metric_definition;
@@ -28,6 +30,7 @@ mod flat_profile;
 mod imports;
 mod intervals;
 mod klaviyo;
+mod legacy;
 mod limits;
 mod lists;
 mod mapped_metrics;
@@ -56,6 +59,8 @@ mod segment_preview;
 mod segment_references;
 mod segments;
 mod shapes;
+mod tagging;
+mod tags;
 
 use std::sync::Arc;
 
@@ -66,7 +71,7 @@ use canonical::{Instant, hash};
 use evaluation::Evaluator;
 use extract::Extractor;
 use fetch::{Client, Fetcher};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response};
 use jiff::tz::TimeZone;
 use oauth::Grants;
 use platform::{Platform, SecretStore};
@@ -98,6 +103,8 @@ pub struct Api {
     /// 128 random bits: ids of what has no natural one.
     random: Box<dyn Fn() -> u128 + Send + Sync>,
     public_url: Option<String>,
+    /// By which browsers name the account.
+    company_id: Option<String>,
     evaluator: Evaluator,
     zone: TimeZone,
     extractor: Option<Extractor>,
@@ -141,6 +148,7 @@ impl Api {
             clock,
             random,
             public_url,
+            company_id: None,
             evaluator,
             zone,
             extractor: None,
@@ -196,7 +204,17 @@ impl Api {
         };
         let allowance = limits::setting(config.optional("RATE_LIMITS").as_deref())?;
         let api = api.asking(extractor).authorizing_with(authorizing);
-        Ok(api.opting_in(opt_in).limited_to(allowance))
+        let api = api.opting_in(opt_in).limited_to(allowance);
+        Ok(match config.optional("COMPANY_ID") {
+            Some(company_id) => api.known_as(&company_id),
+            None => api,
+        })
+    }
+
+    /// With a public id, by which browsers may send.
+    #[must_use]
+    pub fn known_as(self, company_id: &str) -> Self {
+        Self { company_id: Some(company_id.to_owned()), ..self }
     }
 
     /// With a way to ask platforms.
@@ -271,6 +289,10 @@ pub fn router(api: Arc<Api>) -> Router {
         if consent::is_meant(request.uri().path()) {
             return Box::pin(api.confirm_in_browser(&request.map(drop))).await;
         }
+        if let Some(response) = cors::preflight(&request) {
+            return response;
+        }
+        let is_open = cors::is_open(request.uri().path());
         let mut standing = None;
         let outcome = Box::pin(api.answer(request, &mut standing)).await;
         let mut response = match outcome {
@@ -280,18 +302,16 @@ pub fn router(api: Arc<Api>) -> Router {
         if let Some(standing) = standing {
             standing.write_to(response.headers_mut());
         }
+        if is_open {
+            cors::open(&mut response);
+        }
         response
     }
     Router::new().fallback(handle).with_state(api)
 }
 
 async fn read_body(request: Request<Body>) -> ApiResult<Bytes> {
-    to_bytes(request.into_body(), body::MAX_BODY_BYTES).await.map_err(|_| {
-        ApiError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "payload_too_large",
-            "Payload too large.",
-            "A request must not be larger than 5 MB.",
-        )
-    })
+    to_bytes(request.into_body(), body::MAX_BODY_BYTES)
+        .await
+        .map_err(|_| ApiError::too_large("A request must not be larger than 5 MB."))
 }

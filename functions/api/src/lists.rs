@@ -4,7 +4,7 @@ use canonical::profile::MAX_LISTS;
 use canonical::{Instant, Profile, hash};
 use futures::{StreamExt, TryStreamExt, stream};
 use http::StatusCode;
-use store::{Error, Joined, ListRecord, OptIn};
+use store::{Error, Joined, ListRecord, OptIn, Taggable};
 
 use crate::Api;
 use crate::body::{self, Fields, Node};
@@ -30,7 +30,8 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     Operation::get("get_lists", "/api/lists", &["lists:read"])
         .filters(&[("name", ANY), ("id", ANY), ("created", AFTER), ("updated", AFTER)])
         .sorts(&["id", "name", "created", "updated"])
-        .fields(&["list"])
+        .includes(&["tags"])
+        .fields(&["list", "tag"])
         .pages(PAGE, PAGE)
         .gives_page::<shapes::List>("list")
         .by(|call| Box::pin(call.api.list_lists(call.asked))),
@@ -41,7 +42,8 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         .by(|call| Box::pin(call.api.create_list(call.asked, call.body))),
     Operation::get("get_list", "/api/lists/{id}", &["lists:read"])
         .additional(&[("list", &["profile_count"])])
-        .fields(&["list"])
+        .includes(&["tags"])
+        .fields(&["list", "tag"])
         .gives_one::<shapes::List>(200, "list")
         .by(|call| Box::pin(call.api.get_list(call.asked, call.id))),
     Operation::patch("update_list", "/api/lists/{id}", &["lists:write"])
@@ -142,19 +144,23 @@ impl Api {
         }
         let (key, descending) = sorted(asked);
         let (page, next) = page_of(asked, lists, key, descending, asked.page_size())?;
-        let data = page.iter().map(|list| list_resource(asked, list).build()).collect();
-        Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
+        let ids: Vec<&str> = page.iter().map(|list| list.id.as_str()).collect();
+        let tags = self.included_tags(asked, Taggable::List, &ids).await?;
+        let data =
+            page.iter().map(|list| tags.relate(list_resource(asked, list), &list.id).build()).collect();
+        Ok(Answer::ok(collection(asked, data, next.as_deref(), tags.included(asked))))
     }
 
     /// `GET /api/lists/{id}`.
     pub(crate) async fn get_list(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
         let additional = asked.additional_fields("list");
         let list = self.list_by_id(id).await?;
-        let mut resource = list_resource(asked, &list);
+        let tags = self.included_tags(asked, Taggable::List, &[id]).await?;
+        let mut resource = tags.relate(list_resource(asked, &list), id);
         if !additional.is_empty() {
             resource = resource.attribute("profile_count", self.store.count_listed(id).await?);
         }
-        Ok(Answer::ok(single(asked, resource.build(), None)))
+        Ok(Answer::ok(single(asked, resource.build(), tags.included(asked))))
     }
 
     /// `PATCH /api/lists/{id}`.
@@ -207,7 +213,7 @@ impl Api {
     pub(crate) async fn add_to_list(&self, id: &str, bytes: &[u8]) -> ApiResult<Answer> {
         self.list_by_id(id).await?;
         let body = body::parse(bytes)?;
-        let named = named_profiles(&body)?;
+        let named = body::identifiers(&body, "profile", MAX_PROFILES)?;
         let profiles = self.all_profiles(&named).await?;
         let is_full = |profile: &Profile| profile.lists.len() >= MAX_LISTS && !profile.lists.contains_key(id);
         if let Some((node, _)) = named.iter().zip(&profiles).find(|(_, profile)| is_full(profile)) {
@@ -232,7 +238,7 @@ impl Api {
     pub(crate) async fn remove_from_list(&self, id: &str, bytes: &[u8]) -> ApiResult<Answer> {
         self.list_by_id(id).await?;
         let body = body::parse(bytes)?;
-        let profiles = self.all_profiles(&named_profiles(&body)?).await?;
+        let profiles = self.all_profiles(&body::identifiers(&body, "profile", MAX_PROFILES)?).await?;
         self.remove_all(id, &profiles, self.now()).await?;
         Ok(Answer::empty(StatusCode::NO_CONTENT))
     }
@@ -298,6 +304,7 @@ pub(crate) fn list_resource<'a>(asked: &'a Asked, list: &ListRecord) -> Resource
         .attribute("updated", time(list.updated_at))
         .attribute("opt_in_process", opt_in_process)
         .linked("profiles")
+        .linked("tags")
 }
 
 fn opt_in(attributes: &Fields<'_>) -> ApiResult<Option<OptIn>> {
@@ -307,11 +314,6 @@ fn opt_in(attributes: &Fields<'_>) -> ApiResult<Option<OptIn>> {
         "single_opt_in" => Ok(Some(OptIn::SingleOptIn)),
         _ => Err(node.invalid("The opt-in process must be 'double_opt_in' or 'single_opt_in'.")),
     }
-}
-
-/// The ids of a relationship's profiles, each once.
-fn named_profiles(body: &serde_json::Value) -> ApiResult<Vec<Node<'_>>> {
-    body::root(body)?.required("data")?.ids("profile", MAX_PROFILES)
 }
 
 fn full(node: &Node<'_>) -> ApiError {

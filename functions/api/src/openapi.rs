@@ -77,10 +77,10 @@ fn described(operation: &Operation) -> utoipa::openapi::path::Operation {
     let parts = operation.path.split('/').filter(|part| !part.is_empty());
     let tag = parts.clone().find(|part| *part != "api").unwrap_or_default();
     let ids = parts.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let mut described = OperationBuilder::new()
-        .operation_id(Some(operation.name))
-        .tag(tag)
-        .security(SecurityRequirement::new(KEY, operation.scopes.iter().copied()));
+    let mut described = OperationBuilder::new().operation_id(Some(operation.name)).tag(tag);
+    if !operation.is_open {
+        described = described.security(SecurityRequirement::new(KEY, operation.scopes.iter().copied()));
+    }
     for id in ids {
         described = described.parameter(path_id(id));
     }

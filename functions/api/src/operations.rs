@@ -2,7 +2,7 @@
 
 use crate::operation::Operation;
 use crate::{
-    api_keys, authorize, back_in_stock, bulk_events, bulk_profiles, catalog, connections, consent, custom_metrics, dead_letters, deletions, events, imports, lists, mapped_metrics, metric_aggregates, metric_properties, metrics, parity, platforms, predictions, profile_merges, profiles, segment_explain, segment_history, segment_jobs, segment_preview, segments,
+    api_keys, authorize, back_in_stock, bulk_events, bulk_profiles, catalog, client, connections, consent, custom_metrics, dead_letters, deletions, events, imports, legacy, lists, mapped_metrics, metric_aggregates, metric_properties, metrics, parity, platforms, predictions, profile_merges, profiles, segment_explain, segment_history, segment_jobs, segment_preview, segments, tagging, tags,
 };
 
 /// By module: a further one is a further line.
@@ -21,6 +21,10 @@ static ALL: &[&[Operation]] = &[
     lists::OPERATIONS,
     consent::OPERATIONS,
     segments::OPERATIONS,
+    tags::OPERATIONS,
+    tagging::OPERATIONS,
+    client::OPERATIONS,
+    legacy::OPERATIONS,
     segment_preview::OPERATIONS,
     segment_explain::OPERATIONS,
     segment_history::OPERATIONS,

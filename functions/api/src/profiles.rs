@@ -379,7 +379,12 @@ impl Api {
     }
 
     /// Applies a change to a profile: identifiers, attributes, patches.
-    async fn patch_profile(&self, id: &str, data: &Fields<'_>, input: &ProfileInput) -> ApiResult<Profile> {
+    pub(crate) async fn patch_profile(
+        &self,
+        id: &str,
+        data: &Fields<'_>,
+        input: &ProfileInput,
+    ) -> ApiResult<Profile> {
         let mut attempt = 0;
         loop {
             match self.try_patch_profile(id, data, input).await {
@@ -477,7 +482,7 @@ impl From<ApiError> for PatchError {
 
 /// Applies attributes and patches as of now; whether anything changed. Nothing is applied if the profile would
 /// have too many properties.
-fn apply(profile: &mut Profile, input: &ProfileInput, now: Instant) -> ApiResult<bool> {
+pub(crate) fn apply(profile: &mut Profile, input: &ProfileInput, now: Instant) -> ApiResult<bool> {
     let mut after = profile.clone();
     // A platform's clock may be ahead: whoever writes here means what they write, so that no stamp wins.
     let newest = profile.stamps.values().copied().max().unwrap_or_default();

@@ -57,10 +57,7 @@ impl Asked {
     pub(crate) fn of<B>(request: &Request<B>, public_url: Option<&str>) -> Self {
         let uri = request.uri();
         let raw_query = uri.query().unwrap_or_default().to_owned();
-        let query = raw_query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(&name.replace('+', " ")), decode(&value.replace('+', " ")))
-        });
+        let query = pairs(&raw_query);
         Self {
             base: match public_url {
                 Some(url) => url.trim_end_matches('/').to_owned(),
@@ -335,6 +332,14 @@ pub(crate) fn read_instant_in(text: &str, zone: &TimeZone) -> Option<Instant> {
         _ => None,
     };
     zoned(text).or_else(unescaped).or_else(|| plain(text))
+}
+
+/// Names and values of a query, or of a form.
+pub(crate) fn pairs(text: &str) -> impl Iterator<Item = (String, String)> {
+    text.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode(&name.replace('+', " ")), decode(&value.replace('+', " ")))
+    })
 }
 
 /// Percent-decodes; what is no escape stays, and what is no UTF-8 is replaced.

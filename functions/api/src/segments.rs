@@ -4,7 +4,7 @@ use canonical::{Instant, hash};
 use http::StatusCode;
 use segments::Definition;
 use serde_json::Value;
-use store::{Error, SegmentRecord};
+use store::{Error, SegmentRecord, Taggable};
 
 use crate::Api;
 use crate::body::{self, Fields, Node};
@@ -35,7 +35,8 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             ("is_starred", EQUALS),
         ])
         .sorts(&["id", "name", "created", "updated"])
-        .fields(&["segment"])
+        .includes(&["tags"])
+        .fields(&["segment", "tag"])
         .pages(PAGE, PAGE)
         .gives_page::<shapes::Segment>("segment")
         .by(|call| Box::pin(call.api.list_segments(call.asked))),
@@ -46,7 +47,8 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         .by(|call| Box::pin(call.api.create_segment(call.asked, call.body))),
     Operation::get("get_segment", "/api/segments/{id}", &["segments:read"])
         .additional(&[("segment", &["profile_count", "job"])])
-        .fields(&["segment"])
+        .includes(&["tags"])
+        .fields(&["segment", "tag"])
         .gives_one::<shapes::Segment>(200, "segment")
         .by(|call| Box::pin(call.api.get_segment(call.asked, call.id))),
     Operation::patch("update_segment", "/api/segments/{id}", &["segments:write"])
@@ -130,22 +132,26 @@ impl Api {
         let size = asked.page_size();
         let (key, descending) = named::sorted(asked);
         let (page, next) = page_of(asked, segments, key, descending, size)?;
-        let data = page.iter().map(|segment| self.segment_resource(asked, segment).build()).collect();
-        Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
+        let ids: Vec<&str> = page.iter().map(|segment| segment.id.as_str()).collect();
+        let tags = self.included_tags(asked, Taggable::Segment, &ids).await?;
+        let resource = |segment| self.segment_resource(asked, segment);
+        let data = page.iter().map(|segment| tags.relate(resource(segment), &segment.id).build()).collect();
+        Ok(Answer::ok(collection(asked, data, next.as_deref(), tags.included(asked))))
     }
 
     /// `GET /api/segments/{id}`.
     pub(crate) async fn get_segment(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
         let additional = asked.additional_fields("segment");
         let segment = self.segment_by_id(id).await?;
-        let mut resource = self.segment_resource(asked, &segment);
+        let tags = self.included_tags(asked, Taggable::Segment, &[id]).await?;
+        let mut resource = tags.relate(self.segment_resource(asked, &segment), id);
         if additional.contains(&"profile_count") {
             resource = resource.attribute("profile_count", self.store.count_members(id).await?);
         }
         if additional.contains(&"job") {
             resource = resource.attribute("job", self.progress_of(&segment).await?);
         }
-        Ok(Answer::ok(single(asked, resource.build(), None)))
+        Ok(Answer::ok(single(asked, resource.build(), tags.included(asked))))
     }
 
     /// `PATCH /api/segments/{id}`.
@@ -238,6 +244,7 @@ impl Api {
             .attribute("is_processing", segment.is_processing())
             .attribute("is_starred", segment.is_starred)
             .linked("profiles")
+            .linked("tags")
     }
 
     /// Refuses a definition that asks what cannot be asked of others; one that is not new is refused where it was

@@ -6,6 +6,7 @@
 mod api_keys;
 mod bulk;
 mod catalog;
+mod client;
 mod connections;
 mod consent;
 mod events;
@@ -13,6 +14,7 @@ mod lists;
 mod metrics;
 mod profiles;
 mod segments;
+mod tags;
 
 use std::collections::BTreeMap;
 
@@ -22,6 +24,7 @@ use utoipa::ToSchema;
 pub(crate) use api_keys::*;
 pub(crate) use bulk::*;
 pub(crate) use catalog::*;
+pub(crate) use client::*;
 pub(crate) use connections::*;
 pub(crate) use consent::*;
 pub(crate) use events::*;
@@ -29,6 +32,7 @@ pub(crate) use lists::*;
 pub(crate) use metrics::*;
 pub(crate) use profiles::*;
 pub(crate) use segments::*;
+pub(crate) use tags::*;
 
 /// An instant in ISO 8601.
 #[derive(ToSchema)]

@@ -98,7 +98,7 @@ async fn what_makes_no_list_is_refused_where_it_does_not() {
     }
     let other = json!({"data": {"type": "list", "id": "NONE00", "attributes": {}}});
     assert_eq!(world.patch(&format!("/api/lists/{id}"), other).await.error(), (400, "/data/id"));
-    assert_eq!(world.get("/api/lists?include=tags").await.error(), (400, "include"));
+    assert_eq!(world.get("/api/lists?include=profiles").await.error(), (400, "include"));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod back_in_stock;
 mod bulk;
 mod catalog;
 mod catalog_jobs;
+mod client;
 mod connections;
 mod consent;
 mod custom_metrics;
@@ -18,6 +19,7 @@ mod events;
 mod filter;
 mod identities;
 mod imports;
+mod legacy;
 mod limits;
 mod lists;
 mod merges;
@@ -33,6 +35,7 @@ mod segment_preview;
 mod segment_references;
 mod segments;
 mod tables;
+mod tags;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -57,6 +60,7 @@ use store::{Allowance, ApiKey, MetricRecord, OptIn, Store, StoredEvent};
 use tower::ServiceExt;
 
 const KEY: &str = "pk_test";
+const COMPANY: &str = "TEST01";
 /// 2026-06-17T12:00:00Z
 const NOW_MS: i64 = 1_781_697_600_000;
 
@@ -282,6 +286,7 @@ impl World {
             public_url: None,
             zone: TimeZone::UTC,
         })
+        .known_as(COMPANY)
     }
 
     async fn add_key(&self, key: &str, scopes: &[&str]) {
@@ -360,6 +365,13 @@ impl World {
         let delivery = Delivery::from_message(&message).unwrap();
         let event = serde_json::from_slice(&delivery.body).unwrap();
         (delivery, event)
+    }
+
+    /// All events that were handed to the mapper.
+    fn api_events(&self) -> Vec<ApiEvent> {
+        let deliveries =
+            self.sent(Queue::RawDeliveries).into_iter().map(|sent| Delivery::from_message(&sent).unwrap());
+        deliveries.map(|delivery| serde_json::from_slice(&delivery.body).unwrap()).collect()
     }
 
     async fn profile(&self, email: &str) -> String {

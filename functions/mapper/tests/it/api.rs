@@ -69,3 +69,19 @@ async fn an_event_about_nobody_is_counted_and_gone() {
     assert_eq!(shop.deliver(&[message(&event("", "Watered Plant"))]).await, [] as [usize; 0]);
     assert_eq!(shop.events(), []);
 }
+
+#[tokio::test]
+async fn an_event_that_anybody_sent_changes_nobodys_identifiers() {
+    let shop = Shop::open().await;
+    let mut known = event("ada@example.com", "Watered Plant");
+    known.person.phone = Some("+12025550101".to_owned());
+    shop.deliver(&[message(&known)]).await;
+    let mut seen = event("ada@example.com", "Viewed Plant");
+    seen.person.phone = Some("+12025550199".to_owned());
+    seen.public = true;
+    assert_eq!(shop.deliver(&[message(&seen)]).await, [] as [usize; 0]);
+    let ada = shop.profile("ada@example.com").await;
+    assert_eq!(ada.phone_number.as_deref(), Some("+12025550101"));
+    assert_eq!(shop.events().len(), 2);
+    assert!(shop.events().iter().all(|(owner, _)| *owner == ada.id));
+}

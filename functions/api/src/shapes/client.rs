@@ -1,0 +1,21 @@
+//! What browsers and old clients send.
+
+use utoipa::ToSchema;
+
+use super::Object;
+
+/// Events of one profile.
+#[derive(ToSchema)]
+pub(crate) struct NewClientEvents {
+    /// Whether they are history, unless an event says something else.
+    backfill: Option<bool>,
+    /// A profile's resource in `data`.
+    profile: Object,
+    /// Resources of events in `data`: 1000 at most.
+    events: Object,
+}
+
+/// `1`: taken, or `0`: not.
+#[derive(ToSchema)]
+#[schema(value_type = u8)]
+pub(crate) struct LegacyAnswer(u8);

@@ -11,7 +11,7 @@ use crate::body::{self, Fields, Node, ProfileInput};
 use crate::catalog::type_of;
 use crate::document::Answer;
 use crate::error::{ApiError, ApiResult};
-use crate::events::read_profile;
+use crate::event_body::read_profile;
 use crate::operation::{Operation, Tier};
 use crate::ports::Queue;
 use crate::shapes;

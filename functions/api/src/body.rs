@@ -59,23 +59,9 @@ pub(crate) fn data<'a>(body: &'a Value, kind: &str) -> ApiResult<Fields<'a>> {
     root(body)?.required("data")?.resource(kind)
 }
 
-/// The ids of a relationship's resources, each once, at most `most`.
-pub(crate) fn identifiers<'a>(body: &'a Value, kind: &str, most: usize) -> ApiResult<Vec<Node<'a>>> {
-    let data = Node { value: body, pointer: String::new() }.object()?.required("data")?;
-    let mut ids: Vec<Node<'a>> = Vec::new();
-    let mut seen = HashSet::new();
-    for (place, item) in data.items()?.enumerate() {
-        if place >= most {
-            return Err(data.invalid(format!("There must not be more than {most} of them.")));
-        }
-        let resource = item.resource(kind)?;
-        resource.only(&["type", "id"])?;
-        let id = resource.required("id")?;
-        if seen.insert(id.text()?) {
-            ids.push(id);
-        }
-    }
-    Ok(ids)
+/// The ids of a relationship's resources, each once, at most `max`.
+pub(crate) fn related<'a>(body: &'a Value, kind: &str, max: usize) -> ApiResult<Vec<Node<'a>>> {
+    root(body)?.required("data")?.ids(kind, max)
 }
 
 impl<'a> Node<'a> {

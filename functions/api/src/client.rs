@@ -11,7 +11,7 @@ use crate::body::{self, Fields, ProfileInput};
 use crate::bulk_events::EventsOf;
 use crate::document::Answer;
 use crate::error::{ApiError, ApiResult};
-use crate::events::read_event;
+use crate::event_body::read_event;
 use crate::operation::{Operation, Tier};
 use crate::ports::Queue;
 use crate::profiles::apply;

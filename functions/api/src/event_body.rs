@@ -5,7 +5,7 @@ use canonical::{ApiEvent, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::body::{self, Fields, Node, ProfileInput};
-use crate::error::ApiResult;
+use crate::error::{ApiError, ApiResult};
 use crate::flat_profile;
 use crate::request::read_instant;
 

@@ -14,7 +14,7 @@ use crate::body::{self, Fields};
 use crate::client::MAX_BODY_BYTES;
 use crate::document::Answer;
 use crate::error::{ApiError, ApiResult};
-use crate::events::read_event;
+use crate::event_body::read_event;
 use crate::operation::{Operation, Tier};
 use crate::ports::Queue;
 use crate::request::Asked;

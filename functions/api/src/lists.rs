@@ -213,7 +213,7 @@ impl Api {
     pub(crate) async fn add_to_list(&self, id: &str, bytes: &[u8]) -> ApiResult<Answer> {
         self.list_by_id(id).await?;
         let body = body::parse(bytes)?;
-        let named = body::identifiers(&body, "profile", MAX_PROFILES)?;
+        let named = body::related(&body, "profile", MAX_PROFILES)?;
         let profiles = self.all_profiles(&named).await?;
         let is_full = |profile: &Profile| profile.lists.len() >= MAX_LISTS && !profile.lists.contains_key(id);
         if let Some((node, _)) = named.iter().zip(&profiles).find(|(_, profile)| is_full(profile)) {
@@ -238,7 +238,7 @@ impl Api {
     pub(crate) async fn remove_from_list(&self, id: &str, bytes: &[u8]) -> ApiResult<Answer> {
         self.list_by_id(id).await?;
         let body = body::parse(bytes)?;
-        let profiles = self.all_profiles(&body::identifiers(&body, "profile", MAX_PROFILES)?).await?;
+        let profiles = self.all_profiles(&body::related(&body, "profile", MAX_PROFILES)?).await?;
         self.remove_all(id, &profiles, self.now()).await?;
         Ok(Answer::empty(StatusCode::NO_CONTENT))
     }

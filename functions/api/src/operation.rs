@@ -130,8 +130,6 @@ pub(crate) const ANY: &[Operator] = &[Operator::Any, Operator::Equals];
 pub(crate) const HAS: &[Operator] = &[Operator::Has];
 /// Later than.
 pub(crate) const AFTER: &[Operator] = &[Operator::GreaterThan];
-/// Later or earlier than.
-pub(crate) const AROUND: &[Operator] = &[Operator::GreaterThan, Operator::LessThan];
 /// All four comparisons.
 pub(crate) const COMPARED: &[Operator] =
     &[Operator::GreaterOrEqual, Operator::GreaterThan, Operator::LessOrEqual, Operator::LessThan];

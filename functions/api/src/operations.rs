@@ -2,7 +2,10 @@
 
 use crate::operation::Operation;
 use crate::{
-    api_keys, authorize, back_in_stock, bulk_events, bulk_profiles, catalog, client, connections, consent, custom_metrics, dead_letters, deletions, events, imports, legacy, lists, mapped_metrics, metric_aggregates, metric_properties, metrics, parity, platforms, predictions, profile_merges, profiles, segment_explain, segment_history, segment_jobs, segment_preview, segments, tagging, tags,
+    api_keys, authorize, back_in_stock, bulk_events, bulk_profiles, catalog, client, connections, consent,
+    custom_metrics, dead_letters, deletions, events, imports, legacy, lists, mapped_metrics,
+    metric_aggregates, metric_properties, metrics, parity, platforms, predictions, profile_merges, profiles,
+    segment_explain, segment_history, segment_jobs, segment_preview, segments, tagging, tags,
 };
 
 /// By module: a further one is a further line.

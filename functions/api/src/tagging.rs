@@ -215,7 +215,7 @@ impl Api {
 
     /// The lists or segments that a body names, each once; 404 if one is not there.
     async fn all_named<'a>(&self, what: Taggable, body: &'a Value) -> ApiResult<Vec<Node<'a>>> {
-        let named = body::identifiers(body, kind(what), MAX_NAMED)?;
+        let named = body::related(body, kind(what), MAX_NAMED)?;
         let there: BTreeSet<String> = match what {
             Taggable::List => self.store.lists().await?.into_iter().map(|list| list.id).collect(),
             Taggable::Segment => self.store.segments().await?.into_iter().map(|segment| segment.id).collect(),

@@ -64,7 +64,7 @@ impl Api {
         let owner = self.record_by_id(kind, id).await?.place();
         let body: Value = body::parse(bytes)?;
         if let Some((_, other)) = related_kind(kind) {
-            let named = body::root(&body)?.required("data")?.ids(type_of(other), MAX_RELATED)?;
+            let named = body::related(&body, type_of(other), MAX_RELATED)?;
             let others = self.catalog_places(other, &named).await?;
             match relate {
                 Relate::Add => self.store.relate(kind, &owner, &others).await?,

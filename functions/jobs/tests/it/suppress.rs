@@ -10,7 +10,7 @@ use crate::Account;
 const LIST: &str = "LST001";
 
 impl Account {
-    async fn list(&self, members: &[String]) {
+    async fn list_of(&self, members: &[String]) {
         let (name, now) = ("News".to_owned(), at(NOW_MS));
         let opt_in_process = OptIn::SingleOptIn;
         let list = ListRecord { id: LIST.to_owned(), name, opt_in_process, created_at: now, updated_at: now };
@@ -68,7 +68,7 @@ impl Account {
 async fn all_members_are_suppressed_once_and_who_joins_or_agrees_later_is_not() {
     let account = Account::open().await;
     let people = account.people(403).await;
-    account.list(&people[..402]).await;
+    account.list_of(&people[..402]).await;
     account.world.pass(1000);
     account.suppression("suppress", true).await;
     account.world.pass(1000);

@@ -3,7 +3,7 @@
 use canonical::Person;
 use canonical::identity::{normalize_email, normalize_phone};
 use canonical::profile::{MAX_ARRAY_ITEMS, MAX_NESTING, MAX_PROPERTIES, MAX_TEXT_BYTES, PropertyPatch};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use crate::error::{ApiError, ApiResult};
 
@@ -16,9 +16,9 @@ const MAX_EMAIL: usize = 100;
 /// The longest id of the client's own.
 const MAX_EXTERNAL_ID_BYTES: usize = 1024;
 
-const ATTRIBUTES: [&str; 8] =
+pub(crate) const ATTRIBUTES: [&str; 8] =
     ["first_name", "last_name", "organization", "title", "locale", "image", "location", "properties"];
-const LOCATION: [&str; 10] =
+pub(crate) const LOCATION: [&str; 10] =
     ["address1", "address2", "city", "region", "zip", "country", "timezone", "latitude", "longitude", "ip"];
 
 /// A value and where it is.
@@ -112,8 +112,11 @@ impl<'a> Node<'a> {
         Ok(properties.map)
     }
 
-    fn within_limits(&self, nesting: usize) -> ApiResult<()> {
+    pub(crate) fn within_limits(&self, nesting: usize) -> ApiResult<()> {
         match self.value {
+            Value::Number(number) if !fits_64_bits(number) => {
+                Err(self.invalid("An integer must fit into 64 bits."))
+            }
             Value::String(text) if text.len() > MAX_TEXT_BYTES => {
                 Err(self.invalid("A string must not be larger than 100 KB."))
             }
@@ -139,7 +142,7 @@ impl<'a> Fields<'a> {
         ApiError::invalid(if self.pointer.is_empty() { "/" } else { &self.pointer }, detail)
     }
 
-    fn at(&self, name: &str, value: &'a Value) -> Node<'a> {
+    pub(crate) fn at(&self, name: &str, value: &'a Value) -> Node<'a> {
         Node { value, pointer: child(&self.pointer, name) }
     }
 
@@ -159,6 +162,11 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// Whether it is the content of a resource without the resource around it.
+    pub(crate) fn is_flat(&self) -> bool {
+        !self.map.is_empty() && !self.map.contains_key("data")
+    }
+
     /// `attributes`, if there are any.
     pub(crate) fn attributes(&self) -> ApiResult<Option<Self>> {
         self.optional("attributes").map(|attributes| attributes.object()).transpose()
@@ -175,6 +183,12 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Refuses a resource whose `id` is not that of the address.
+    pub(crate) fn named(&self, id: &str) -> ApiResult<()> {
+        let named = self.required("id")?;
+        if named.text()? == id { Ok(()) } else { Err(named.invalid("The id must be that of the address.")) }
+    }
+
     pub(crate) fn text(&self, name: &str, max: usize) -> ApiResult<Option<&'a str>> {
         self.optional(name).map(|node| node.text_of(max)).transpose()
     }
@@ -182,6 +196,12 @@ impl<'a> Fields<'a> {
     pub(crate) fn flag(&self, name: &str) -> ApiResult<Option<bool>> {
         self.optional(name).map(|node| node.flag()).transpose()
     }
+}
+
+/// Whether a number is one of 64 bits. What is not was rounded already when it was parsed.
+fn fits_64_bits(number: &Number) -> bool {
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+    number.is_i64() || (number.is_f64() && number.as_f64().is_some_and(|number| number.abs() < BEYOND))
 }
 
 /// A pointer one level down.
@@ -205,6 +225,18 @@ impl ProfileInput {
     pub(crate) fn identifies(&self) -> bool {
         let Person { external_id, email, phone, anonymous_id, .. } = &self.person;
         [external_id, email, phone, anonymous_id].into_iter().any(Option::is_some)
+    }
+
+    /// An identifier, normalised.
+    pub(crate) fn set_identifier(&mut self, name: &str, node: &Node<'_>) -> ApiResult<()> {
+        let value = Some(identifier(name, node)?);
+        match name {
+            "email" => self.person.email = value,
+            "phone_number" => self.person.phone = value,
+            "external_id" => self.person.external_id = value,
+            _ => self.person.anonymous_id = value,
+        }
+        Ok(())
     }
 }
 
@@ -236,14 +268,7 @@ pub(crate) fn profile(resource: &Fields<'_>) -> ApiResult<ProfileInput> {
             input.cleared.push(name);
             continue;
         }
-        let value = identifier(name, &node)?;
-        let slot = match name {
-            "email" => &mut input.person.email,
-            "phone_number" => &mut input.person.phone,
-            "external_id" => &mut input.person.external_id,
-            _ => &mut input.person.anonymous_id,
-        };
-        *slot = Some(value);
+        input.set_identifier(name, &node)?;
     }
     for name in ATTRIBUTES {
         let Some(node) = attributes.given(name) else { continue };
@@ -251,11 +276,7 @@ pub(crate) fn profile(resource: &Fields<'_>) -> ApiResult<ProfileInput> {
             "location" => location(&node)?,
             "properties" if node.value.is_null() => continue,
             "properties" => node.properties()?.clone().into(),
-            _ if node.value.is_null() => Value::Null,
-            _ => {
-                node.within_limits(0)?;
-                node.text()?.into()
-            }
+            _ => plain_attribute(&node)?,
         };
         input.person.attributes.insert(name.to_owned(), value);
     }
@@ -285,6 +306,15 @@ pub(crate) fn identifier(name: &str, node: &Node<'_>) -> ApiResult<String> {
     }
 }
 
+/// A text; null clears.
+pub(crate) fn plain_attribute(node: &Node<'_>) -> ApiResult<Value> {
+    if node.value.is_null() {
+        return Ok(Value::Null);
+    }
+    node.within_limits(0)?;
+    Ok(node.text()?.into())
+}
+
 /// A location; null clears all of it.
 fn location(node: &Node<'_>) -> ApiResult<Value> {
     if node.value.is_null() {
@@ -297,16 +327,20 @@ fn location(node: &Node<'_>) -> ApiResult<Value> {
     let location = node.object()?;
     location.only(&LOCATION)?;
     for (name, value) in location.map {
-        let part = location.at(name, value);
-        let coordinate = matches!(name.as_str(), "latitude" | "longitude");
-        match value {
-            Value::Null => {}
-            Value::Number(_) if coordinate => {}
-            Value::String(_) => part.within_limits(0)?,
-            _ => return Err(part.invalid("A string is expected.")),
-        }
+        location_part(name, &location.at(name, value))?;
     }
     Ok(location.map.clone().into())
+}
+
+/// A part of a location: a text, or, of a coordinate, a number too.
+pub(crate) fn location_part(name: &str, node: &Node<'_>) -> ApiResult<()> {
+    let is_coordinate = matches!(name, "latitude" | "longitude");
+    match node.value {
+        Value::Null => Ok(()),
+        Value::Number(_) if is_coordinate => Ok(()),
+        Value::String(_) => node.within_limits(0),
+        _ => Err(node.invalid("A string is expected.")),
+    }
 }
 
 fn read_meta(meta: &Fields<'_>, patch: &mut PropertyPatch) -> ApiResult<()> {

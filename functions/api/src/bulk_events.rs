@@ -13,7 +13,7 @@ use crate::body::{self, Fields};
 use crate::bulk_profiles::{bad_line, bulk_error, error_resource};
 use crate::document::{Answer, Resource, identifier, single, time};
 use crate::error::{ApiError, ApiResult};
-use crate::events::{identifies, read_event, read_event_of, read_profile};
+use crate::event_body::{identifies, read_event, read_event_of, read_profile};
 use crate::operation::{Operation, Tier};
 use crate::ports::Queue;
 use crate::request::{Asked, Format};

@@ -2,32 +2,24 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use canonical::money::{Currency, Money, decimal_from_json, decimal_to_json};
+use canonical::money::decimal_to_json;
 use canonical::{ApiEvent, Instant, Profile, hash};
 use http::StatusCode;
-use jiff::{SignedDuration, Timestamp};
 use platform::{Delivery, Headers};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use store::{EventFilter, EventOrder, MetricRecord, StoredEvent};
 
 use crate::Api;
-use crate::body::{self, Fields, ProfileInput};
+use crate::body;
 use crate::document::{Answer, Resource, collection, fill_page, identifier, single, time};
 use crate::error::{ApiError, ApiResult};
+use crate::event_body::{identifies, read_event};
 use crate::filter::Operator;
 use crate::operation::{COMPARED, EQUALS, HAS, Operation, Tier};
 use crate::ports::Queue;
-use crate::profiles::ADDITIONAL;
-use crate::request::{Asked, Bounds, bad_value, filter_texts, read_instant, unsupported};
+use crate::request::{Asked, Bounds, bad_value, filter_texts, unsupported};
 use crate::shapes;
 
-/// The longest name of a metric is one character shorter.
-const METRIC_NAME_LIMIT: usize = 128;
-const MAX_UNIQUE_ID: usize = 255;
-/// 1990-01-01T00:00:00Z, the earliest time of an event.
-const EARLIEST_S: i64 = 631_152_000;
-/// How far in the future an event may be.
-const LATEST: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// Pages of the store that one request reads at most when most events are filtered out.
 const ROUNDS: usize = 20;
 
@@ -74,7 +66,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     .by(|call| Box::pin(call.api.event_metric(call.asked, call.id, true))),
     Operation::get("get_profile_for_event", "/api/events/{id}/profile", &["events:read", "profiles:read"])
         .limited(Tier::ExtraLarge)
-        .additional(&[("profile", &ADDITIONAL)])
+        .additional(&[("profile", &["subscriptions", "predictive_analytics"])])
         .fields(&["profile"])
         .gives_one::<shapes::Profile>(200, "profile")
         .by(|call| Box::pin(call.api.event_profile(call.asked, call.id, false))),
@@ -135,6 +127,7 @@ impl Api {
     pub(crate) async fn list_events(&self, asked: &Asked) -> ApiResult<Answer> {
         let mut filter = EventFilter::default();
         let mut bounds = Bounds::default();
+        let mut profile_ids = BTreeSet::new();
         for condition in asked.filters() {
             let one = || -> ApiResult<String> {
                 match (condition.operator, filter_texts(condition)?.as_slice()) {
@@ -144,7 +137,7 @@ impl Api {
             };
             match condition.field.as_str() {
                 "metric_id" => filter.metric_ids.push(one()?),
-                "profile_id" => filter.profile_id = Some(one()?),
+                "profile_id" => drop(profile_ids.insert(one()?)),
                 "datetime" => bounds.narrow_by_instant(condition)?,
                 "timestamp" => {
                     let second = condition.value.text().and_then(|text| text.parse::<i64>().ok());
@@ -163,14 +156,13 @@ impl Api {
         let includes = asked.include();
         let size = asked.page_size();
         let cursor = asked.cursor()?;
-        if filter.metric_ids.iter().collect::<BTreeSet<_>>().len() > 1 {
+        if profile_ids.len() > 1 || filter.metric_ids.iter().collect::<BTreeSet<_>>().len() > 1 {
             return Ok(Answer::ok(collection(asked, Vec::new(), None, included(&includes, Vec::new()))));
         }
-        if let Some(id) = &filter.profile_id
-            && let Some(profile) = self.store.profile(id).await?
-        {
-            filter.profile_id = Some(profile.value.id);
-        } else if filter.profile_id.is_none() && filter.metric_ids.is_empty() {
+        if let Some(id) = profile_ids.pop_first() {
+            let survivor = self.store.profile(&id).await?.map(|profile| profile.value.id);
+            filter.profile_id = Some(survivor.unwrap_or(id));
+        } else if filter.metric_ids.is_empty() {
             filter.metric_ids = self.store.metrics().await?.into_iter().map(|metric| metric.id).collect();
         }
         let page = fill_page(cursor, size, ROUNDS, async |cursor, size| {
@@ -208,7 +200,8 @@ impl Api {
             return Ok(Answer::ok(single(asked, identifier("profile", &stored.profile_id), None)));
         }
         let profile = self.profile_by_id(&stored.profile_id).await?;
-        Ok(Answer::ok(single(asked, self.profile_resource(asked, &profile.value).build(), None)))
+        let resource = self.analysed_profile_resource(asked, &profile.value).await?;
+        Ok(Answer::ok(single(asked, resource.build(), None)))
     }
 
     /// An event's id outside is its profile's id and its own. The profile may have merged since.
@@ -261,90 +254,8 @@ fn included(includes: &[&str], found: Vec<Value>) -> Option<Vec<Value>> {
     (!includes.is_empty()).then_some(found)
 }
 
-pub(crate) fn identifies(event: &ApiEvent) -> bool {
-    let person = &event.person;
-    [&person.external_id, &person.email, &person.phone, &person.anonymous_id].into_iter().any(Option::is_some)
-}
-
-const EVENT: [&str; 7] = ["properties", "time", "value", "value_currency", "unique_id", "backfill", "metric"];
-
-pub(crate) fn read_event(attributes: &Fields<'_>, now: Instant) -> ApiResult<ApiEvent> {
-    let known: Vec<&str> = EVENT.into_iter().chain(["profile"]).collect();
-    attributes.only(&known)?;
-    read_event_attributes(attributes, read_profile(attributes)?, now)
-}
-
-/// An event of somebody who is named elsewhere.
-pub(crate) fn read_event_of(
-    attributes: &Fields<'_>,
-    profile: ProfileInput,
-    now: Instant,
-) -> ApiResult<ApiEvent> {
-    attributes.only(&EVENT)?;
-    read_event_attributes(attributes, profile, now)
-}
-
-/// `profile` of an event, or of several.
-pub(crate) fn read_profile(attributes: &Fields<'_>) -> ApiResult<ProfileInput> {
-    let profile = attributes.required("profile")?.object()?.required("data")?.resource("profile")?;
-    let input = body::profile(&profile)?;
-    if input.id.is_none() && !input.identifies() {
-        let detail =
-            "At least one identifier is required: id, email, phone_number, external_id or anonymous_id.";
-        return Err(profile.invalid(detail));
-    }
-    Ok(input)
-}
-
-fn read_event_attributes(attributes: &Fields<'_>, input: ProfileInput, now: Instant) -> ApiResult<ApiEvent> {
-    let properties = attributes.required("properties")?.properties()?.clone();
-    let metric = attributes.required("metric")?.object()?.required("data")?.resource("metric")?;
-    metric.only(&["type", "attributes"])?;
-    let metric = metric.required("attributes")?.object()?;
-    metric.only(&["name", "service"])?;
-    let name = metric.required("name")?.text_of(METRIC_NAME_LIMIT - 1)?;
-    let service = metric.text("service", METRIC_NAME_LIMIT)?;
-    Ok(ApiEvent {
-        profile_id: input.id,
-        person: input.person,
-        patch: input.patch,
-        metric: name.to_owned(),
-        service: service.map(str::to_owned),
-        unique_id: attributes.text("unique_id", MAX_UNIQUE_ID)?.map(str::to_owned),
-        time: Some(read_time(attributes, now)?.truncated_to_second()),
-        value: read_value(attributes)?,
-        properties,
-        backfill: attributes.flag("backfill")?.unwrap_or_default(),
-        public: false,
-    })
-}
-
-fn read_time(attributes: &Fields<'_>, now: Instant) -> ApiResult<Instant> {
-    let Some(node) = attributes.optional("time") else { return Ok(now) };
-    let instant =
-        read_instant(node.text()?).ok_or_else(|| node.invalid("A time in ISO 8601 is expected."))?;
-    let latest: Timestamp = now.timestamp().checked_add(LATEST).unwrap_or(Timestamp::MAX);
-    if instant.timestamp().as_second() < EARLIEST_S || instant.timestamp() > latest {
-        return Err(node.invalid("The time must be after the year 1990 and at most one year in the future."));
-    }
-    Ok(instant)
-}
-
-fn read_value(attributes: &Fields<'_>) -> ApiResult<Option<Money>> {
-    let currency = match attributes.optional("value_currency") {
-        Some(node) => {
-            let currency: Result<Currency, _> = node.text()?.parse();
-            Some(currency.map_err(|_| node.invalid("An ISO 4217 currency code is expected."))?)
-        }
-        None => None,
-    };
-    let Some(node) = attributes.optional("value") else { return Ok(None) };
-    let amount = node.value.is_number().then(|| decimal_from_json(node.value)).flatten();
-    let amount = amount.ok_or_else(|| node.invalid("A number of at most 28 digits is expected."))?;
-    Ok(Some(Money { amount, currency }))
-}
-
-fn event_resource(asked: &Asked, stored: &StoredEvent) -> Value {
+/// An event's properties as they are shown, with its id and its value.
+pub(crate) fn shown_properties(stored: &StoredEvent) -> Map<String, Value> {
     let event = &stored.event;
     let mut properties = event.properties.clone();
     properties.insert("$event_id".to_owned(), event.id.as_str().into());
@@ -354,10 +265,15 @@ fn event_resource(asked: &Asked, stored: &StoredEvent) -> Value {
             properties.insert("$currency_code".to_owned(), currency.as_str().into());
         }
     }
+    properties
+}
+
+fn event_resource(asked: &Asked, stored: &StoredEvent) -> Value {
+    let event = &stored.event;
     let id = format!("{}-{}", stored.profile_id, event.id);
     Resource::new(asked, "event", "events", &id)
         .attribute("timestamp", event.occurred_at.timestamp().as_second())
-        .attribute("event_properties", properties)
+        .attribute("event_properties", shown_properties(stored))
         .attribute("datetime", time(event.occurred_at.truncated_to_second()))
         .attribute("uuid", uuid_of(&id))
         .related("profile", identifier("profile", &stored.profile_id))

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod aggregate_query;
+mod aggregation;
 mod api_keys;
 mod auth;
 mod authorize;
@@ -11,17 +13,25 @@ mod connections;
 mod consent;
 #[cfg(test)]
 mod coverage;
+mod custom_metric_definition;
+mod custom_metrics;
 mod dead_letters;
 mod document;
 mod error;
+mod event_body;
 mod events;
 pub mod filter;
+mod flat_profile;
 mod imports;
+mod intervals;
 mod klaviyo;
 mod limits;
 mod lists;
+mod mapped_metrics;
 mod members;
 mod meter;
+mod metric_aggregates;
+mod metric_properties;
 mod metrics;
 mod named;
 mod openapi;

@@ -19,19 +19,39 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     Operation::get("get_metrics", "/api/metrics", &["metrics:read"])
         .limited(Tier::Medium)
         .filters(&[("integration.name", EQUALS), ("integration.category", EQUALS)])
-        .fields(&["metric"])
+        .includes(&["flow-triggers"])
+        .fields(&["metric", "flow"])
         .gives_page::<shapes::Metric>("metric")
         .by(|call| Box::pin(call.api.list_metrics(call.asked))),
     Operation::get("get_metric", "/api/metrics/{id}", &["metrics:read"])
         .limited(Tier::Medium)
-        .fields(&["metric"])
+        .includes(&["flow-triggers"])
+        .fields(&["metric", "flow"])
         .gives_one::<shapes::Metric>(200, "metric")
         .by(|call| Box::pin(call.api.get_metric(call.asked, call.id))),
+    Operation::get(
+        "get_flows_triggered_by_metric",
+        "/api/metrics/{id}/flow-triggers",
+        &["flows:read", "metrics:read"],
+    )
+    .limited(Tier::Medium)
+    .fields(&["flow"])
+    .gives_page::<shapes::Flow>("flow")
+    .by(|call| Box::pin(call.api.flows_triggered_by_metric(call.asked, call.id))),
+    Operation::get(
+        "get_ids_for_flows_triggered_by_metric",
+        "/api/metrics/{id}/relationships/flow-triggers",
+        &["flows:read", "metrics:read"],
+    )
+    .limited(Tier::Medium)
+    .gives_ids("flow")
+    .by(|call| Box::pin(call.api.flows_triggered_by_metric(call.asked, call.id))),
 ];
 
 impl Api {
     /// `GET /api/metrics`.
     pub(crate) async fn list_metrics(&self, asked: &Asked) -> ApiResult<Answer> {
+        let included = flow_triggers(asked);
         let mut metrics = self.store.metrics().await?;
         for filter in asked.filters() {
             if filter.operator != Operator::Equals {
@@ -50,13 +70,20 @@ impl Api {
         }
         let (page, next) = page_of(asked, metrics, |metric| metric.id.clone(), false, PAGE)?;
         let data = page.iter().map(|metric| self.metric_resource(asked, metric)).collect();
-        Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
+        Ok(Answer::ok(collection(asked, data, next.as_deref(), included)))
     }
 
     /// `GET /api/metrics/{id}`.
     pub(crate) async fn get_metric(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
+        let included = flow_triggers(asked);
         let metric = self.metric_by_id(id).await?;
-        Ok(Answer::ok(single(asked, self.metric_resource(asked, &metric), None)))
+        Ok(Answer::ok(single(asked, self.metric_resource(asked, &metric), included)))
+    }
+
+    /// `GET /api/metrics/{id}/flow-triggers` and its relationship: there are no flows.
+    pub(crate) async fn flows_triggered_by_metric(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
+        self.metric_by_id(id).await?;
+        Ok(Answer::ok(collection(asked, Vec::new(), None, None)))
     }
 
     pub(crate) async fn metric_by_id(&self, id: &str) -> ApiResult<MetricRecord> {
@@ -69,6 +96,7 @@ impl Api {
             .attribute("created", time(metric.created_at))
             .attribute("updated", time(metric.updated_at))
             .attribute("integration", self.integration(metric))
+            .related("flow-triggers", json!([]))
             .build()
     }
 
@@ -81,4 +109,9 @@ impl Api {
         };
         json!({"object": "integration", "id": key, "key": key, "name": name, "category": category})
     }
+}
+
+/// What is included of the flows that metrics start: nothing, as there are none.
+fn flow_triggers(asked: &Asked) -> Option<Vec<Value>> {
+    (!asked.include().is_empty()).then(Vec::new)
 }

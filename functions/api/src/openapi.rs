@@ -16,13 +16,14 @@ use crate::shapes::{Errors, Links, PageLinks};
 
 const KEY: &str = "Klaviyo-API-Key";
 /// What any operation may answer instead.
-const REFUSALS: [(u16, &str); 8] = [
+const REFUSALS: [(u16, &str); 9] = [
     (400, "Something in the request is wrong: the error says where."),
     (401, "No key, or not a good one."),
     (403, "The key lacks a scope."),
     (404, "There is no such thing."),
     (409, "It is there already, or something else needs it."),
     (413, "The request is too large."),
+    (422, "It is more than a request has time or room for: ask for less."),
     (429, "Too many requests: `Retry-After` says when to come back."),
     (503, "Something it needs cannot be reached: try again."),
 ];

@@ -2,9 +2,9 @@
 
 use crate::operation::Operation;
 use crate::{
-    api_keys, authorize, bulk_events, bulk_profiles, connections, consent, dead_letters, events, imports,
-    lists, metrics, parity, platforms, predictions, profiles, segment_explain, segment_history, segment_jobs,
-    segment_preview, segments,
+    api_keys, authorize, bulk_events, bulk_profiles, connections, consent, custom_metrics, dead_letters,
+    events, imports, lists, mapped_metrics, metric_aggregates, metric_properties, metrics, parity, platforms,
+    predictions, profiles, segment_explain, segment_history, segment_jobs, segment_preview, segments,
 };
 
 /// By module: a further one is a further line.
@@ -12,6 +12,10 @@ static ALL: &[&[Operation]] = &[
     events::OPERATIONS,
     bulk_events::OPERATIONS,
     metrics::OPERATIONS,
+    metric_properties::OPERATIONS,
+    metric_aggregates::OPERATIONS,
+    custom_metrics::OPERATIONS,
+    mapped_metrics::OPERATIONS,
     profiles::OPERATIONS,
     bulk_profiles::OPERATIONS,
     lists::OPERATIONS,

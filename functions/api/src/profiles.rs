@@ -184,10 +184,7 @@ impl Api {
     pub(crate) async fn get_profile(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
         let includes = asked.include();
         let profile = self.profile_by_id(id).await?.value;
-        let mut resource = self.profile_resource(asked, &profile);
-        if asked.additional_fields("profile").contains(&ANALYTICS) {
-            resource = resource.attribute(ANALYTICS, self.predictive_analytics(&profile).await?);
-        }
+        let mut resource = self.analysed_profile_resource(asked, &profile).await?;
         let mut included = (!includes.is_empty()).then(Vec::new);
         if let Some(included) = included.as_mut().filter(|_| includes.contains(&"lists")) {
             let lists = self.lists_of(&profile).await?;
@@ -416,6 +413,19 @@ impl Api {
             self.store.release_identifier(identifier, None).await?;
         }
         Ok(after)
+    }
+
+    /// The one profile of an answer, of which predictions can be asked for too.
+    pub(crate) async fn analysed_profile_resource<'a>(
+        &self,
+        asked: &'a Asked,
+        profile: &Profile,
+    ) -> ApiResult<Resource<'a>> {
+        let resource = self.profile_resource(asked, profile);
+        if !asked.additional_fields("profile").contains(&ANALYTICS) {
+            return Ok(resource);
+        }
+        Ok(resource.attribute(ANALYTICS, self.predictive_analytics(profile).await?))
     }
 
     /// A profile with what `additional-fields` asks for.

@@ -3,7 +3,6 @@
 use canonical::Instant;
 use http::Request;
 use http::header::{CONTENT_TYPE, HOST};
-use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use store::Cursor;
@@ -179,19 +178,9 @@ impl Asked {
         self.page_size
     }
 
-    /// `page[cursor]` as it was given out, whatever a client library made of it: one keeps the equals sign in front
-    /// of it, others send the whole address of the next page.
+    /// `page[cursor]` as it was given out.
     pub(crate) fn cursor_text(&self) -> Option<String> {
-        let given = self.parameter(CURSOR)?;
-        let cursor = if given.contains("://") {
-            // Encoded once or twice, by the library and by its HTTP client.
-            let address = decode(&decode(given));
-            let found = address.split(['?', '&']).find_map(|pair| pair.strip_prefix("page[cursor]="));
-            found.unwrap_or_default().to_owned()
-        } else {
-            given.to_owned()
-        };
-        Some(cursor.trim_start_matches('=').to_owned()).filter(|cursor| !cursor.is_empty())
+        cursor_of(self.parameter(CURSOR)?)
     }
 
     /// `page[cursor]` of a listing of the store.
@@ -226,6 +215,20 @@ impl Asked {
             pairs.map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
         format!("{}{}?{}", self.base, self.raw_path, query.join("&"))
     }
+}
+
+/// A cursor as it was given out, whatever a client library made of it: one keeps the equals sign in front of it,
+/// others send the whole address of the next page.
+pub(crate) fn cursor_of(given: &str) -> Option<String> {
+    let cursor = if given.contains("://") {
+        // Encoded once or twice, by the library and by its HTTP client.
+        let address = decode(&decode(given));
+        let found = address.split(['?', '&']).find_map(|pair| pair.strip_prefix("page[cursor]="));
+        found.unwrap_or_default().to_owned()
+    } else {
+        given.to_owned()
+    };
+    Some(cursor.trim_start_matches('=').to_owned()).filter(|cursor| !cursor.is_empty())
 }
 
 pub(crate) fn invalid_cursor() -> ApiError {
@@ -284,8 +287,20 @@ impl Bounds {
     }
 
     pub(crate) fn narrow_by_instant(&mut self, filter: &Filter) -> ApiResult<()> {
-        let millis = filter_instant(filter)?.as_millis();
-        self.narrow(filter, millis, millis)
+        self.narrow_by_instant_in(filter, &TimeZone::UTC)
+    }
+
+    /// The same, in a time zone where there is no offset.
+    pub(crate) fn narrow_by_instant_in(&mut self, filter: &Filter, zone: &TimeZone) -> ApiResult<()> {
+        let text = filter.value.text().unwrap_or_default();
+        let instant = read_instant_in(text, zone).ok_or_else(|| bad_value(filter, "a time in ISO 8601"))?;
+        // Between two milliseconds: what comes after begins with the later, what comes before ends with the earlier.
+        let finer = text.split_once('.').is_some_and(|(_, fraction)| {
+            let digits = fraction.bytes().take_while(u8::is_ascii_digit);
+            digits.skip(3).any(|digit| digit != b'0')
+        });
+        let millis = instant.as_millis();
+        self.narrow(filter, millis + i64::from(finer), millis)
     }
 
     pub(crate) fn contain(self, millis: i64) -> bool {
@@ -300,11 +315,17 @@ impl Bounds {
 /// ISO 8601: with an offset, or in UTC without; a date alone is its midnight. A space where a plus sign was not
 /// escaped counts as one.
 pub(crate) fn read_instant(text: &str) -> Option<Instant> {
+    read_instant_in(text, &TimeZone::UTC)
+}
+
+/// The same, in a time zone where there is no offset.
+pub(crate) fn read_instant_in(text: &str, zone: &TimeZone) -> Option<Instant> {
     let text = text.trim();
-    let as_utc = |datetime: DateTime| datetime.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());
     let zoned = |text: &str| text.parse::<Instant>().ok();
-    let plain = |text: &str| -> Option<Timestamp> {
-        as_utc(text.parse::<DateTime>().ok().or_else(|| Some(text.parse::<Date>().ok()?.at(0, 0, 0, 0)))?)
+    let plain = |text: &str| -> Option<Instant> {
+        let local =
+            text.parse::<DateTime>().ok().or_else(|| Some(text.parse::<Date>().ok()?.at(0, 0, 0, 0)))?;
+        Some(Instant::from(Instant::local(local, zone)?.timestamp()))
     };
     if !text.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
@@ -313,7 +334,7 @@ pub(crate) fn read_instant(text: &str) -> Option<Instant> {
         Some((time, offset)) if time.contains([':', 'T']) => zoned(&format!("{time}+{offset}")),
         _ => None,
     };
-    zoned(text).or_else(unescaped).or_else(|| plain(text).map(Instant::from))
+    zoned(text).or_else(unescaped).or_else(|| plain(text))
 }
 
 /// Percent-decodes; what is no escape stays, and what is no UTF-8 is replaced.
@@ -407,6 +428,24 @@ mod tests {
             "http://shop.example.com/api/profiles?filter=equals%28email%2C%22a%2Bb%40example.com%22%29\
              &page%5Bcursor%5D=new"
         );
+    }
+
+    #[test]
+    fn bounds_between_two_milliseconds_are_exact() {
+        for (filter, expected) in [
+            ("greater-than(t,1970-01-01T00:00:00.0015Z)", (Some(2), None)),
+            ("greater-or-equal(t,1970-01-01T00:00:00.001500)", (Some(2), None)),
+            ("less-than(t,1970-01-01T00:00:00.001500)", (None, Some(1))),
+            ("less-or-equal(t,1970-01-01T00:00:00.001500)", (None, Some(1))),
+            ("greater-than(t,1970-01-01T00:00:00.001000)", (Some(2), None)),
+            ("greater-or-equal(t,1970-01-01T00:00:00.001)", (Some(1), None)),
+            ("less-than(t,1970-01-01T00:00:00.001000)", (None, Some(0))),
+            ("less-or-equal(t,1970-01-01T00:00:00.001)", (None, Some(1))),
+        ] {
+            let mut bounds = Bounds::default();
+            bounds.narrow_by_instant(&parse(filter).unwrap()[0]).unwrap();
+            assert_eq!(bounds.pair(), expected, "{filter}");
+        }
     }
 
     #[test]

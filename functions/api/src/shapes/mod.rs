@@ -9,6 +9,7 @@ mod connections;
 mod consent;
 mod events;
 mod lists;
+mod metrics;
 mod profiles;
 mod segments;
 
@@ -23,6 +24,7 @@ pub(crate) use connections::*;
 pub(crate) use consent::*;
 pub(crate) use events::*;
 pub(crate) use lists::*;
+pub(crate) use metrics::*;
 pub(crate) use profiles::*;
 pub(crate) use segments::*;
 

@@ -237,6 +237,12 @@ async fn events_are_listed_by_metric_profile_and_time() {
         ("filter=has(profile),has(metric)".to_owned(), 9),
         ("filter=equals(metric_id,'AAAAAA'),equals(metric_id,'BBBBBB')".to_owned(), 0),
         ("filter=equals(profile_id,'nobody')".to_owned(), 0),
+        (format!("filter=equals(profile_id,'{ann}'),equals(profile_id,'{bob}')"), 0),
+        (format!("filter=and(has(profile),equals(profile_id,'{ann}'),equals(profile_id,'{ann}'))"), 5),
+        (format!("filter=equals(metric_id,'{waved}'),less-than(timestamp,1700000002)"), 4),
+        (format!("filter=equals(metric_id,'{waved}'),less-or-equal(timestamp,1700000002)"), 6),
+        (format!("filter=equals(metric_id,'{waved}'),greater-than(datetime,2023-11-14T22:13:22Z)"), 2),
+        (format!("filter=equals(metric_id,'{waved}'),greater-or-equal(datetime,2023-11-14T22:13:22Z)"), 4),
     ] {
         let query = query.replace('"', "%22");
         let reply = world.get(&format!("/api/events?{query}")).await;
@@ -325,4 +331,60 @@ async fn metrics_are_listed_by_integration() {
     assert_eq!(world.get("/api/metrics/NONE00").await.error().0, 404);
     let request = Request::builder().method(Method::GET).uri("/api/metrics").body(Body::empty()).unwrap();
     assert_eq!(world.request(request).await.error().0, 401);
+}
+
+#[tokio::test]
+async fn events_are_sorted_included_and_refused_as_the_specification_has_it() {
+    let world = World::new().await;
+    let ann = world.profile("ann@example.com").await;
+    for at in 0..3 {
+        world.record(&ann, "Waved", &format!("a{at}"), 1_700_000_000 + at, None).await;
+    }
+    let times = |reply: &crate::Reply| -> Vec<i64> {
+        let events = reply.body["data"].as_array().unwrap();
+        events.iter().map(|event| event["attributes"]["timestamp"].as_i64().unwrap()).collect()
+    };
+    for field in ["datetime", "timestamp"] {
+        let ascending = world.get(&format!("/api/events?sort={field}")).await;
+        let descending = world.get(&format!("/api/events?sort=-{field}")).await;
+        assert_eq!(times(&ascending), [1_700_000_000, 1_700_000_001, 1_700_000_002]);
+        assert_eq!(times(&descending), [1_700_000_002, 1_700_000_001, 1_700_000_000]);
+    }
+    // Nothing is attributed, which is no reason to refuse the question.
+    let sparse = "fields[event]=uuid&fields[metric]=name&fields[profile]=email&fields[attribution]=id";
+    let reply = world.get(&format!("/api/events?include=attributions,metric,profile&{sparse}")).await;
+    let attributes: Vec<&Value> =
+        reply.body["included"].as_array().unwrap().iter().map(|item| &item["attributes"]).collect();
+    assert_eq!(attributes, [&json!({"name": "Waved"}), &json!({"email": "ann@example.com"})]);
+    assert_eq!(reply.body["data"][0]["attributes"].as_object().unwrap().len(), 1);
+    assert_eq!(world.get("/api/events?include=attributions").await.body["included"], json!([]));
+    let id = reply.ids()[0].to_owned();
+    let single = world.get(&format!("/api/events/{id}?include=attributions,metric,profile&{sparse}")).await;
+    assert_eq!(single.body["included"], reply.body["included"]);
+    let profile = world
+        .get(&format!(
+            "/api/events/{id}/profile?additional-fields[profile]=subscriptions,predictive_analytics"
+        ))
+        .await;
+    let attributes = profile.body["data"]["attributes"].as_object().unwrap();
+    assert!(attributes.contains_key("subscriptions") && attributes.contains_key("predictive_analytics"));
+
+    for (query, parameter) in [
+        ("sort=value", "sort"),
+        ("include=list", "include"),
+        ("page[size]=0", "page[size]"),
+        ("page[size]=1001", "page[size]"),
+        ("page[cursor]=%3D", "page[cursor]"),
+        ("filter=equals(value,1)", "filter"),
+        ("filter=any(metric_id,['a'])", "filter"),
+        ("filter=equals(metric_id,['a','b'])", "filter"),
+        ("filter=equals(datetime,2026-01-01)", "filter"),
+        ("filter=greater-than(datetime,soon)", "filter"),
+        ("filter=greater-than(timestamp,2026-01-01)", "filter"),
+        ("filter=has(attributions)", "filter"),
+        ("filter=equals(profile,'x')", "filter"),
+    ] {
+        assert_eq!(world.get(&format!("/api/events?{query}")).await.error(), (400, parameter), "{query}");
+    }
+    assert_eq!(world.get("/api/events?page[size]=1000").await.status, StatusCode::OK);
 }

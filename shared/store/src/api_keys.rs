@@ -51,7 +51,8 @@ impl FromStr for Allowance {
         if text == "unlimited" {
             return Ok(Self::Unlimited);
         }
-        let factor = text.parse::<Decimal>().ok().filter(|factor| (MIN_FACTOR..=MAX_FACTOR).contains(factor));
+        let factor =
+            Decimal::from_str_exact(text).ok().filter(|factor| (MIN_FACTOR..=MAX_FACTOR).contains(factor));
         factor.map(|factor| Self::Times(factor.normalize())).ok_or(NoAllowance)
     }
 }

@@ -232,7 +232,7 @@ impl Store {
             let item: IdentifierItem = from_item("identifier", item)?;
             let Some(owner) = item.profile.clone() else { continue };
             let items = HashMap::from([(key.clone(), item)]);
-            let Named::Erased(at_ms) = self.named(&items, &key).await? else { continue };
+            let Named::Erased(at_ms) = self.follow(&items, &key, false).await? else { continue };
             match self.free_identifier(&key, Some(&owner), at_ms).await {
                 // Whoever is named since keeps it.
                 Ok(()) | Err(Error::Conflict) => {}
@@ -463,6 +463,16 @@ impl Store {
 
     /// Whom an identifier names, following merges. A merge or an erasure on the way that broke off is finished.
     async fn named(&self, items: &HashMap<String, IdentifierItem>, key: &str) -> Result<Named> {
+        self.follow(items, key, true).await
+    }
+
+    /// Whom an identifier names, following merges; whether what broke off on the way is finished.
+    async fn follow(
+        &self,
+        items: &HashMap<String, IdentifierItem>,
+        key: &str,
+        finishes: bool,
+    ) -> Result<Named> {
         let Some(mut id) = items.get(key).and_then(|item| item.profile.clone()) else {
             return Ok(Named::Nobody);
         };
@@ -471,13 +481,13 @@ impl Store {
                 Stored::Profile(profile) => return Ok(Named::Profile(profile)),
                 Stored::Nothing => return Ok(Named::Nobody),
                 Stored::Erased { version, at_ms, removing } => {
-                    if removing {
+                    if removing && finishes {
                         self.finish_erasure(&id, at_ms, version).await?;
                     }
                     return Ok(Named::Erased(at_ms));
                 }
                 Stored::Alias { into, moving } => {
-                    if moving {
+                    if moving && finishes {
                         self.move_events(&id, &into).await?;
                     }
                     id = into;

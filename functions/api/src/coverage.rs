@@ -63,7 +63,7 @@ fn what_is_not_covered_is_said_to_be_klaviyos() {
                 let error = found.map(|(found, _)| found.name).unwrap_err();
                 assert!(error.detail.contains(known.name), "{}: {}", known.name, error.detail);
                 assert!(error.detail.contains("not covered"), "{}", error.detail);
-                let is_partly = error.allow.is_some();
+                let is_partly = error.header.is_some();
                 assert_eq!(error.status.as_u16(), if is_partly { 405 } else { 404 }, "{}", known.name);
             }
         }

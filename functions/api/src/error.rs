@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
 use crate::document::MEDIA_TYPE;
@@ -18,10 +18,8 @@ pub(crate) struct ApiError {
     pub(crate) detail: String,
     pub(crate) source: Option<Source>,
     pub(crate) meta: Option<Box<Map<String, Value>>>,
-    /// The methods that a path knows, with 405.
-    pub(crate) allow: Option<Box<str>>,
-    /// In how many seconds it may be tried again, with 429.
-    pub(crate) retry_after_s: Option<u32>,
+    /// What a status takes: the methods that a path knows with 405, when to try again with 429.
+    pub(crate) header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 /// What of the request is to blame.
@@ -44,7 +42,7 @@ impl ApiError {
         detail: impl Into<String>,
     ) -> Self {
         let detail = detail.into();
-        Self { status, code, title, detail, source: None, meta: None, allow: None, retry_after_s: None }
+        Self { status, code, title, detail, source: None, meta: None, header: None }
     }
 
     /// 400 about a place in the body.
@@ -80,11 +78,19 @@ impl ApiError {
         Self { source, meta: Some(Box::new(meta)), ..error }
     }
 
+    /// 405: a path has other methods.
+    pub(crate) fn method_not_allowed(allowed: &[&str], detail: impl Into<String>) -> Self {
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        let error = Self::new(status, "method_not_allowed", "Method not allowed.", detail);
+        let allow = HeaderValue::from_str(&allowed.join(", ")).ok();
+        Self { header: allow.map(|allow| Box::new((ALLOW, allow))), ..error }
+    }
+
     /// 429: too often; may succeed in so many seconds.
     pub(crate) fn throttled(retry_after_s: u32) -> Self {
         let detail = format!("Request was throttled. Expected available in {retry_after_s} seconds.");
         let error = Self::new(StatusCode::TOO_MANY_REQUESTS, "throttled", "Request was throttled.", detail);
-        Self { retry_after_s: Some(retry_after_s), ..error }
+        Self { header: Some(Box::new((RETRY_AFTER, retry_after_s.into()))), ..error }
     }
 
     /// 413.
@@ -122,11 +128,8 @@ impl ApiError {
         let mut response = Response::new(Body::from(json!({"errors": [error]}).to_string()));
         *response.status_mut() = self.status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if let Some(allow) = self.allow.and_then(|allow| HeaderValue::from_str(&allow).ok()) {
-            response.headers_mut().insert(ALLOW, allow);
-        }
-        if let Some(seconds) = self.retry_after_s {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        if let Some((name, value)) = self.header.map(|header| *header) {
+            response.headers_mut().insert(name, value);
         }
         response
     }

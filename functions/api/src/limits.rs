@@ -47,11 +47,14 @@ impl Caller {
     }
 }
 
+/// Who calls what.
+type Metered = (Caller, &'static str);
+
 /// How often each caller has called each operation.
 pub(crate) struct Limits {
     /// What everybody may who has no allowance of their own.
     allowance: Allowance,
-    meters: Mutex<HashMap<(Caller, &'static str), Arc<sync::Mutex<Meter>>>>,
+    meters: Mutex<HashMap<Metered, Arc<sync::Mutex<Meter>>>>,
 }
 
 impl Limits {

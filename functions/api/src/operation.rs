@@ -348,9 +348,7 @@ fn nothing_for(method: &Method, path: &[String], allowed: &[&str]) -> ApiError {
         known.map(|known| format!("This operation of Klaviyo's API ({}) is not covered.", known.name));
     if !allowed.is_empty() {
         let detail = uncovered.unwrap_or_else(|| format!("{method} is not allowed here."));
-        let status = StatusCode::METHOD_NOT_ALLOWED;
-        let error = ApiError::new(status, "method_not_allowed", "Method not allowed.", detail);
-        return ApiError { allow: Some(allowed.join(", ").into()), ..error };
+        return ApiError::method_not_allowed(allowed, detail);
     }
     if let [api, version, ..] = path
         && api == "api"

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 #![allow(clippy::print_stderr, reason = "what a suite says when it fails")]
 
+mod specification;
 mod suites;
 
 use tests::Stack;

@@ -100,7 +100,9 @@ impl Api {
             Some(item) => self.store.catalog_record(CatalogKind::Item, item.external_id()).await?,
             None => None,
         };
-        let profile_id = self.subscriber(profile, public).await?;
+        let Some(profile_id) = self.subscriber(profile, public).await? else {
+            return Ok(Answer::empty(StatusCode::ACCEPTED));
+        };
         self.store
             .put_back_in_stock(&BackInStock {
                 profile_id: profile_id.clone(),
@@ -128,13 +130,17 @@ impl Api {
         Ok(Answer::empty(StatusCode::ACCEPTED))
     }
 
-    /// The id of the profile that subscribes, which is made if it is new.
-    async fn subscriber(&self, input: &ProfileInput, public: bool) -> ApiResult<String> {
+    /// The id of the profile that subscribes, which is made if it is new. Nobody, where the public names an id that is
+    /// not there: it is not told so.
+    async fn subscriber(&self, input: &ProfileInput, public: bool) -> ApiResult<Option<String>> {
         if let Some(id) = &input.id {
             if let Some(profile) = self.store.profile(id).await? {
-                return Ok(profile.value.id);
+                return Ok(Some(profile.value.id));
             }
             if !input.identifies() {
+                if public {
+                    return Ok(None);
+                }
                 let detail =
                     format!("A profile with id {id} does not exist, and there is no other identifier.");
                 return Err(ApiError::invalid("/data/attributes/profile/data/id", detail));
@@ -148,7 +154,7 @@ impl Api {
             self.store.update_person(&identifiers, None, now, |_| false).await?
         };
         match resolved {
-            Resolved::Profile { profile, .. } => Ok(profile.id),
+            Resolved::Profile { profile, .. } => Ok(Some(profile.id)),
             Resolved::Nobody | Resolved::Erased => Err(ApiError::unavailable("the profile was not made")),
         }
     }

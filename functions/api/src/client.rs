@@ -7,6 +7,7 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use crate::Api;
+use crate::back_in_stock::Subscription;
 use crate::body::{self, Fields, ProfileInput};
 use crate::bulk_events::EventsOf;
 use crate::document::Answer;
@@ -19,7 +20,7 @@ use crate::request::Asked;
 use crate::shapes;
 
 /// The parameter that names the account.
-const COMPANY: &str = "company_id";
+pub(crate) const COMPANY: &str = "company_id";
 /// The largest body of one event or profile, in bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 256 * 1024;
 /// The largest body of several events, in bytes.
@@ -47,6 +48,17 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         .takes::<shapes::NewProfile>("profile")
         .gives_nothing(202)
         .by(|call| Box::pin(call.api.create_client_profile(call.asked, call.body))),
+    Operation::post(
+        "create_client_back_in_stock_subscription",
+        "/client/back-in-stock-subscriptions",
+        &["catalogs:write", "profiles:write"],
+    )
+    .open()
+    .limited(Tier::ExtraLarge)
+    .parameters(&[COMPANY])
+    .takes::<shapes::NewBackInStock>("back-in-stock-subscription")
+    .gives_nothing(202)
+    .by(|call| Box::pin(call.api.create_client_back_in_stock_subscription(call.asked, call.body))),
 ];
 
 impl Api {
@@ -89,6 +101,16 @@ impl Api {
         Ok(Answer::empty(StatusCode::ACCEPTED))
     }
 
+    /// `POST /client/back-in-stock-subscriptions`.
+    pub(crate) async fn create_client_back_in_stock_subscription(
+        &self,
+        asked: &Asked,
+        bytes: &[u8],
+    ) -> ApiResult<Answer> {
+        let body = self.sent_by_browser(asked, bytes, MAX_BODY_BYTES)?;
+        self.subscribe_to_back_in_stock(&Subscription::of(&body)?, true).await
+    }
+
     /// Writes what anybody says about a profile. What cannot be written is passed over in silence: a refusal would
     /// tell who is there.
     pub(crate) async fn put_visitor(&self, input: ProfileInput) -> ApiResult<()> {
@@ -111,7 +133,7 @@ impl Api {
     }
 
     /// A body that was sent to this account, and is small enough.
-    fn sent_by_browser(&self, asked: &Asked, bytes: &[u8], most: usize) -> ApiResult<Value> {
+    pub(crate) fn sent_by_browser(&self, asked: &Asked, bytes: &[u8], most: usize) -> ApiResult<Value> {
         let given = asked.parameter(COMPANY).ok_or_else(|| {
             ApiError::parameter(COMPANY, "The parameter 'company_id' is required: the account's public id.")
         })?;

@@ -23,6 +23,7 @@ static ALL: &[&[Operation]] = &[
     bulk_profiles::OPERATIONS,
     lists::OPERATIONS,
     consent::OPERATIONS,
+    consent::VISITORS,
     segments::OPERATIONS,
     tags::OPERATIONS,
     tagging::OPERATIONS,

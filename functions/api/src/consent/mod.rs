@@ -6,6 +6,7 @@ mod read;
 mod shown;
 mod suppress;
 mod told;
+mod visitor;
 mod wanted;
 
 use std::collections::HashMap;
@@ -33,6 +34,8 @@ pub(crate) use wanted::{SUPPRESSED_AT, UNLISTED_AT, WantedSuppressions, newest_m
 
 use read::{is_by_email, is_by_phone};
 use told::{decided_events, list_event};
+
+pub(crate) use visitor::VISITORS;
 
 /// Klaviyo's word for a decision that came through the API.
 pub(crate) const METHOD: &str = "api";
@@ -343,7 +346,7 @@ impl Api {
     }
 
     /// The list that a body names.
-    async fn list_at(&self, named: Option<&Node<'_>>) -> ApiResult<Option<ListRecord>> {
+    pub(crate) async fn list_at(&self, named: Option<&Node<'_>>) -> ApiResult<Option<ListRecord>> {
         let Some(node) = named else { return Ok(None) };
         let id = node.text()?;
         let unknown = || ApiError { source: node.invalid("").source, ..ApiError::not_found("list", id) };

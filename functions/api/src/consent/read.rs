@@ -7,7 +7,7 @@ use canonical::fact::Channel;
 use canonical::identity::Identifiers;
 use canonical::{Instant, Person};
 use jiff::civil::Date;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::body::{self, Fields, Node};
 use crate::error::{ApiError, ApiResult};
@@ -173,6 +173,42 @@ pub(crate) fn suppressing<'a>(body: &'a Value, kinds: &[&str]) -> ApiResult<Supp
         (None, None, Some(segment)) => Ok(Suppressed::Segment(segment)),
         _ => Err(data.invalid("Exactly one of profiles, a list and a segment must be named.")),
     }
+}
+
+/// What somebody says who subscribes in a browser.
+pub(crate) struct Visit<'a> {
+    pub(crate) subscriber: Subscriber,
+    /// The list's id, and where it is.
+    pub(crate) list: Node<'a>,
+    pub(crate) custom_source: Option<String>,
+    /// What else is said: a profile's `attributes`, which are below this pointer.
+    pub(crate) attributes: Map<String, Value>,
+    pub(crate) pointer: String,
+}
+
+/// A request to subscribe from a browser.
+pub(crate) fn visiting(body: &Value) -> ApiResult<Visit<'_>> {
+    let data = data(body, &["subscription"])?;
+    let attributes = data.required("attributes")?.object()?;
+    let custom_source = attributes.text("custom_source", MAX_SOURCE)?.map(str::to_owned);
+    let list = list(&data, &attributes)?.ok_or_else(|| missing(&data, "relationships"))?;
+    let (fields, pointer) = if let Some(profile) = attributes.optional("profile") {
+        attributes.only(&["custom_source", "profile", "list_id"])?;
+        let profile = profile.object()?.required("data")?.resource("profile")?;
+        profile.only(&["type", "id", "attributes", "meta"])?;
+        (profile.required("attributes")?.object()?, profile.pointer)
+    } else {
+        // Until 2023-06-15.
+        attributes.only(&["custom_source", "list_id", "email", "phone_number", "properties"])?;
+        (attributes, data.pointer)
+    };
+    let decision = Decision::Subscribed { imported_by: None };
+    let subscriber = subscriber(&fields, None, fields.optional("subscriptions").as_ref(), decision)?;
+    let mut attributes = fields.map.clone();
+    for name in ["subscriptions", "custom_source", "list_id"] {
+        attributes.shift_remove(name);
+    }
+    Ok(Visit { subscriber, list, custom_source, attributes, pointer })
 }
 
 fn emails_of(node: &Node<'_>, resources: &[Fields<'_>]) -> ApiResult<Vec<String>> {

@@ -15,6 +15,16 @@ pub(crate) struct Subscribing {
     profiles: Subscribers,
 }
 
+/// Somebody who subscribes in a browser; the list is a relationship.
+#[derive(ToSchema)]
+pub(crate) struct VisitorSubscribing {
+    /// What is noted with the consent.
+    #[schema(max_length = 255)]
+    custom_source: Option<String>,
+    /// `data`: email, phone number, `subscriptions`, and what else they say.
+    profile: super::Object,
+}
+
 /// 1 to 1000.
 #[derive(ToSchema)]
 pub(crate) struct Subscribers {

@@ -2,6 +2,7 @@ use axum::body::Body;
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
+use crate::catalog::{item, make, variant};
 use crate::{COMPANY, Reply, World};
 
 const EMAIL: &str = "ann@example.com";
@@ -218,4 +219,78 @@ async fn what_the_queue_does_not_take_is_said_to_be_tried_again() {
     let body = event(json!({"type": "profile", "attributes": {"email": EMAIL}}));
     assert_eq!(send(&world, "/client/events", body).await.error().0, 503);
     assert_eq!(send(&world, "/client/event-bulk-create", events(2)).await.error().0, 503);
+}
+
+fn visit(list: &str, attributes: Value) -> Value {
+    json!({"data": {
+        "type": "subscription",
+        "attributes": {
+            "custom_source": "Footer",
+            "profile": {"data": {"type": "profile", "attributes": attributes}},
+        },
+        "relationships": {"list": {"data": {"type": "list", "id": list}}},
+    }})
+}
+
+async fn list(world: &World, opt_in: &str) -> String {
+    let attributes = json!({"name": "News", "opt_in_process": opt_in});
+    world.post("/api/lists", json!({"data": {"type": "list", "attributes": attributes}})).await.id()
+}
+
+#[tokio::test]
+async fn who_subscribes_is_on_the_list_or_has_to_confirm_it() {
+    let world = World::new().await;
+    let said = json!({
+        "email": EMAIL, "first_name": "Ann",
+        "subscriptions": {"email": {"marketing": {"consent": "SUBSCRIBED"}}},
+    });
+    let single = list(&world, "single_opt_in").await;
+    let reply = send(&world, "/client/subscriptions", visit(&single, said.clone())).await;
+    assert_eq!((reply.status, reply.body), (StatusCode::ACCEPTED, Value::Null));
+    let members =
+        world.get(&format!("/api/lists/{single}/profiles?additional-fields[profile]=subscriptions")).await;
+    assert_eq!(members.ids().len(), 1, "{}", members.body);
+    let ann = &members.body["data"][0]["attributes"];
+    assert_eq!((&ann["email"], &ann["first_name"]), (&json!(EMAIL), &json!("Ann")));
+    let marketing = &ann["subscriptions"]["email"]["marketing"];
+    assert_eq!(
+        (&marketing["consent"], &marketing["custom_method_detail"]),
+        (&json!("SUBSCRIBED"), &json!("Footer"))
+    );
+
+    let double = list(&world, "double_opt_in").await;
+    let said = json!({"email": "bob@example.com", "subscriptions": said["subscriptions"]});
+    assert_eq!(
+        send(&world, "/client/subscriptions", visit(&double, said)).await.status,
+        StatusCode::ACCEPTED
+    );
+    assert!(world.get(&format!("/api/lists/{double}/profiles")).await.ids().is_empty());
+
+    let mut without = visit(&single, json!({"email": EMAIL}));
+    without["data"].as_object_mut().unwrap().remove("relationships");
+    assert_eq!(send(&world, "/client/subscriptions", without).await.error(), (400, "/data/relationships"));
+}
+
+#[tokio::test]
+async fn who_waits_for_a_variant_is_not_told_who_is_there() {
+    let world = World::new().await;
+    make(&world, item("I1")).await;
+    make(&world, variant("V1", "I1")).await;
+    let waiting = |profile: Value| {
+        json!({"data": {
+            "type": "back-in-stock-subscription",
+            "attributes": {"channels": ["EMAIL"], "profile": {"data": profile}},
+            "relationships": {
+                "variant": {"data": {"type": "catalog-variant", "id": "$custom:::$default:::V1"}},
+            },
+        }})
+    };
+    let path = "/client/back-in-stock-subscriptions";
+    let nobody = waiting(json!({"type": "profile", "id": "01J00000000000000000000000", "attributes": {}}));
+    assert_eq!(send(&world, path, nobody).await.status, StatusCode::ACCEPTED);
+    assert!(world.store.back_in_stock("V1", None, 10).await.unwrap().items.is_empty());
+    let ann = waiting(json!({"type": "profile", "attributes": {"email": EMAIL}}));
+    assert_eq!(send(&world, path, ann).await.status, StatusCode::ACCEPTED);
+    assert_eq!(world.store.back_in_stock("V1", None, 10).await.unwrap().items.len(), 1);
+    assert!(world.last_event().1.public);
 }

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 const RATE: u32 = 350;
 const SECONDS: u32 = 60;
 /// Events of one job, the most there may be.
-const BULK: usize = 1000;
+const BULK: u32 = 1000;
 /// People to whom all this happens.
 const PEOPLE: u32 = 1000;
 const WARM_UP: u32 = 50;
@@ -79,7 +79,7 @@ async fn single(stack: &Stack, rate: u32, seconds: u32) {
 }
 
 async fn bulk(stack: &Stack) {
-    let events = (0..BULK as u32).map(|number| {
+    let events = (0..BULK).map(|number| {
         let event = json!({"type": "event", "attributes": attributes("Bulk", number)});
         json!({"type": "event-bulk-create", "attributes": {"profile": profile(number), "events": {"data": [event]}}})
     });
@@ -89,10 +89,10 @@ async fn bulk(stack: &Stack) {
     let reply = stack.api().post("/api/event-bulk-create-jobs", &body).await;
     let accepted = started.elapsed();
     assert_eq!(reply.status, 202, "{}", reply.body);
-    let there = all_there(stack, "Bulk", BULK).await;
+    let there = all_there(stack, "Bulk", BULK as usize).await;
     println!("POST /api/event-bulk-create-jobs: {BULK} events");
     println!("  accepted after {accepted:.1?}; {there} there after {:.1?}", started.elapsed());
-    assert_eq!(there, BULK, "something was lost");
+    assert_eq!(there, BULK as usize, "something was lost");
 }
 
 async fn send(api: &Api, metric: &str, number: u32) -> u16 {
@@ -124,7 +124,7 @@ async fn all_there(stack: &Stack, metric: &str, expected: usize) -> usize {
     loop {
         let depth = stack.depth("RawDeliveriesQueue").await;
         // Counting a great many takes its time: while many are under way, few questions are asked.
-        if depth <= BULK as u64 {
+        if depth <= u64::from(BULK) {
             let listed = [("filter", filter.as_str()), ("page[size]", "1000"), ("fields[event]", "uuid")];
             let events = stack.api().all("/api/events", &listed).await;
             let ids: BTreeSet<&str> = events.iter().filter_map(|event| event["id"].as_str()).collect();

@@ -142,12 +142,15 @@ fn events_of_json(bytes: &[u8], now: Instant) -> ApiResult<Vec<ApiEvent>> {
     events.all()
 }
 
+/// What makes two events of a request one: identifiers, id of the profile, metric, and the event's own id.
+type SameEvent = ([Option<String>; 5], Option<String>, String, String);
+
 /// The events of one request.
 pub(crate) struct EventsOf {
     /// Where complaints about their number point.
     place: &'static str,
     events: Vec<ApiEvent>,
-    seen: HashSet<([Option<String>; 5], Option<String>, String, String)>,
+    seen: HashSet<SameEvent>,
 }
 
 impl EventsOf {

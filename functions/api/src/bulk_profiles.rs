@@ -172,11 +172,11 @@ impl Api {
         imports.retain(|import| import.expires_at > now);
         for filter in asked.filters() {
             if filter.field != "status" || !matches!(filter.operator, Operator::Equals | Operator::Any) {
-                return Err(unsupported(&filter));
+                return Err(unsupported(filter));
             }
-            let wanted = filter_texts(&filter)?;
+            let wanted = filter_texts(filter)?;
             if wanted.iter().any(|wanted| !STATUSES.contains(wanted)) {
-                return Err(bad_value(&filter, &format!("one of {}", STATUSES.join(", "))));
+                return Err(bad_value(filter, &format!("one of {}", STATUSES.join(", "))));
             }
             imports.retain(|import| wanted.contains(&status(import)));
         }

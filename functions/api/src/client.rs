@@ -82,7 +82,9 @@ impl Api {
         let mut events = EventsOf::new("/data/attributes/events/data");
         events.read(&body::data(&body, "event-bulk-create")?, now)?;
         let mut events = events.all()?;
-        events.iter_mut().for_each(|event| event.public = true);
+        for event in &mut events {
+            event.public = true;
+        }
         self.enqueue(events, now).await?;
         Ok(Answer::empty(StatusCode::ACCEPTED))
     }

@@ -122,7 +122,7 @@ impl<'a> Resource<'a> {
 
     /// A relationship whose content is at hand and has no address.
     pub(crate) fn named(mut self, name: &'static str, data: Value) -> Self {
-        self.relationships.insert(name.to_owned(), json!({"data": data}));
+        self.relationships.insert(name.to_owned(), object([("data", data)]));
         self
     }
 

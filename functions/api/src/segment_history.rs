@@ -64,7 +64,7 @@ impl Api {
                 self.store.profile_history(&profile.id, &segments, bounds.pair(), after, size).await?
             }
         };
-        history(asked, page)
+        Ok(history(asked, page))
     }
 
     /// `GET /api/segments/{id}/history`.
@@ -73,12 +73,12 @@ impl Api {
         let mut bounds = self.kept();
         for filter in asked.filters() {
             match filter.field.as_str() {
-                "at" => bounds.narrow_by_instant(&filter)?,
-                _ => return Err(unsupported(&filter)),
+                "at" => bounds.narrow_by_instant(filter)?,
+                _ => return Err(unsupported(filter)),
             }
         }
         let (after, size) = (asked.cursor()?, asked.page_size());
-        history(asked, self.store.segment_history(id, bounds.pair(), after, size).await?)
+        Ok(history(asked, self.store.segment_history(id, bounds.pair(), after, size).await?))
     }
 
     /// What has expired may be there still for days.
@@ -88,10 +88,10 @@ impl Api {
     }
 }
 
-fn history(asked: &Asked, page: Page<Transition>) -> ApiResult<Answer> {
+fn history(asked: &Asked, page: Page<Transition>) -> Answer {
     let data = page.items.iter().map(|transition| transition_resource(asked, transition)).collect();
     let next = page.next.map(|cursor| cursor.encode());
-    Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
+    Answer::ok(collection(asked, data, next.as_deref(), None))
 }
 
 fn transition_resource(asked: &Asked, transition: &Transition) -> Value {

@@ -38,11 +38,11 @@ impl Api {
         let mut jobs = self.store.jobs().await?;
         jobs.retain(is_of_segments);
         for filter in asked.filters() {
-            let values = filter_texts(&filter)?;
+            let values = filter_texts(filter)?;
             match filter.field.as_str() {
                 "segment_id" => jobs.retain(|job| segment_of(job).is_some_and(|id| values.contains(&id))),
                 "state" => jobs.retain(|job| values.contains(&state_of(job, now))),
-                _ => return Err(unsupported(&filter)),
+                _ => return Err(unsupported(filter)),
             }
         }
         let size = asked.page_size();

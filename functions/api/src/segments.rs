@@ -127,7 +127,7 @@ impl Api {
     pub(crate) async fn list_segments(&self, asked: &Asked) -> ApiResult<Answer> {
         let mut segments = self.store.segments().await?;
         for filter in asked.filters() {
-            keep_matching(&mut segments, &filter)?;
+            keep_matching(&mut segments, filter)?;
         }
         let size = asked.page_size();
         let (key, descending) = named::sorted(asked);

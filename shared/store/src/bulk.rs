@@ -153,16 +153,14 @@ impl Store {
         let kept = |name: &str| -> Option<i64> { kept.get(name)?.as_n().ok()?.parse().ok() };
         // What has expired may lie there for some time.
         let is_over = kept("expires").is_none_or(|seconds| seconds <= now.as_millis().div_euclid(1000));
-        match kept("sent").and_then(Instant::from_millis).filter(|_| !is_over) {
-            Some(sent) => Ok(sent),
-            None => {
-                let mut item = at;
-                item.insert("sent".to_owned(), number(now.as_millis()));
-                item.insert("expires".to_owned(), seconds(expires_at));
-                self.put(&self.orders, item, None).await?;
-                Ok(now)
-            }
+        if let Some(sent) = kept("sent").and_then(Instant::from_millis).filter(|_| !is_over) {
+            return Ok(sent);
         }
+        let mut item = at;
+        item.insert("sent".to_owned(), number(now.as_millis()));
+        item.insert("expires".to_owned(), seconds(expires_at));
+        self.put(&self.orders, item, None).await?;
+        Ok(now)
     }
 
     /// A bulk import.

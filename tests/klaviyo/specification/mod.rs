@@ -33,8 +33,11 @@ const BEFORE: &[(&str, &str)] = &[
     ("get_variants_for_catalog_item", "create_catalog_variant"),
 ];
 
-/// Collections that may be empty here: nobody is in a segment at once, and good rows leave no errors.
+/// Collections that may be empty here: nobody is in a segment at once, good rows leave no errors, and there
+/// are no flows.
 const EMPTY: &[&str] = &[
+    "get_flows_triggered_by_metric",
+    "get_ids_for_flows_triggered_by_metric",
     "get_errors_for_bulk_import_profiles_job",
     "get_profile_ids_for_bulk_import_profiles_job",
     "get_profile_ids_for_segment",
@@ -44,6 +47,10 @@ const EMPTY: &[&str] = &[
     "get_segments_for_profile",
 ];
 
+/// Where the examples do not lead: a mapped metric is either a metric or a custom one, and they make it a metric. The tests
+/// of the API ask these.
+const ELSEWHERE: &[&str] = &["get_custom_metric_for_mapped_metric", "get_custom_metric_id_for_mapped_metric"];
+
 #[tokio::test]
 async fn every_covered_operation_answers_its_own_example_as_it_is_declared() {
     let stack = start().await;
@@ -52,7 +59,7 @@ async fn every_covered_operation_answers_its_own_example_as_it_is_declared() {
     let mut complaints = BTreeMap::new();
     let mut asked = 0;
     for operation in specification.operations() {
-        if !ours.contains(&operation.id) {
+        if !ours.contains(&operation.id) || ELSEWHERE.contains(&operation.id.as_str()) {
             continue;
         }
         asked += 1;

@@ -1,6 +1,7 @@
 //! What must exist for an operation to succeed: made by the operations of the specification themselves, after their examples.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
@@ -14,8 +15,21 @@ const COMPANY: &str = "LOCAL0";
 /// Where an example cannot be what is sent: the operation, where in its body, and what is there instead (null for nothing).
 fn corrections() -> Vec<(&'static str, &'static str, Value)> {
     vec![
-        // A job on lists is refused.
-        ("bulk_import_profiles", "/data/relationships", Value::Null),
+        // Items name categories: one of the two must be there first.
+        ("create_catalog_category", "/data/relationships", Value::Null),
+        // Push tokens are refused: nothing keeps them.
+        (
+            "bulk_subscribe_profiles",
+            "/data/attributes/profiles/data/0/attributes/subscriptions/push",
+            Value::Null,
+        ),
+        (
+            "create_client_subscription",
+            "/data/attributes/profile/data/attributes/subscriptions/push",
+            Value::Null,
+        ),
+        // What the schema of the answer makes of the example's filters is not clear.
+        ("update_custom_metric", "/data/attributes/definition/metric_groups/0/metric_filters", Value::Null),
         // Only one way to say who is meant.
         ("bulk_suppress_profiles", "/data/relationships", Value::Null),
         ("bulk_unsuppress_profiles", "/data/relationships", Value::Null),
@@ -90,7 +104,8 @@ impl<'a> World<'a> {
     async fn send(&self, method: &str, path: &str, query: &[(&str, String)], body: Option<Value>) -> Answer {
         let (address, key) = self.api.access();
         let url = Url::parse_with_params(&format!("{address}{path}"), query).unwrap();
-        let mut request = reqwest::Client::new().request(Method::from_bytes(method.as_bytes()).unwrap(), url);
+        let http = reqwest::Client::builder().timeout(Duration::from_mins(1)).build().unwrap();
+        let mut request = http.request(Method::from_bytes(method.as_bytes()).unwrap(), url);
         request = request.header("revision", "2026-07-15");
         if path.starts_with("/api/") {
             request = request.header("authorization", format!("Klaviyo-API-Key {key}"));
@@ -213,7 +228,7 @@ impl<'a> World<'a> {
                         "email" if member.is_string() => *member = address().into(),
                         "phone_number" => *member = telephone().into(),
                         "external_id" | "unique_id" | "anonymous_id" | "token" | "sku" => {
-                            *member = fresh("example").into()
+                            *member = fresh("example").into();
                         }
                         "metric_id" => *member = Box::pin(self.id("metrics")).await.into(),
                         "group_ids" => *member = json!([Box::pin(self.id("lists")).await]),

@@ -163,7 +163,7 @@ impl Content {
                 }
             }
             Self::Policy => {
-                if !node.value.as_u64().is_some_and(|policy| policy <= 2) {
+                if node.value.as_u64().is_none_or(|policy| policy > 2) {
                     return Err(node.invalid("The inventory policy must be 0, 1 or 2."));
                 }
             }

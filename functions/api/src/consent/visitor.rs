@@ -16,7 +16,7 @@ use crate::shapes;
 pub(crate) static VISITORS: &[Operation] =
     &[Operation::post("create_client_subscription", "/client/subscriptions", &["subscriptions:write"])
         .open()
-        .limited(Tier::Large)
+        .limited(Tier::ExtraLarge)
         .parameters(&[COMPANY])
         .takes::<shapes::VisitorSubscribing>("subscription")
         .gives_nothing(202)

@@ -9,7 +9,8 @@ use super::{NewProfile, Object, Time};
 pub(crate) struct Event {
     /// Seconds since 1970.
     timestamp: i64,
-    event_properties: Object,
+    #[schema(rename = "event_properties")]
+    properties: Object,
     datetime: Time,
     uuid: String,
 }

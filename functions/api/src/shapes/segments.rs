@@ -42,7 +42,8 @@ pub(crate) struct NewSegment {
 pub(crate) struct Transition {
     profile_id: String,
     segment_id: String,
-    transition: TransitionKind,
+    #[schema(rename = "transition")]
+    kind: TransitionKind,
     at: Time,
     /// `event`, `profile`, `definition` or `time`.
     cause: String,

@@ -3,6 +3,7 @@ use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use store::JobMessage;
 
+use crate::legacy::encoded;
 use crate::{Reply, World};
 
 const PREFIX: &str = "$custom:::$default:::";
@@ -13,8 +14,7 @@ fn id(external_id: &str) -> String {
 
 /// The address of a resource, its id encoded as a whole.
 pub(crate) fn at(collection: &str, external_id: &str) -> String {
-    let id: String = id(external_id).bytes().map(|byte| format!("%{byte:02X}")).collect();
-    format!("/api/{collection}/{id}")
+    format!("/api/{collection}/{}", encoded(&id(external_id)))
 }
 
 pub(crate) fn named(kind: &str, external_ids: &[&str]) -> Value {

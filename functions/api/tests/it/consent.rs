@@ -901,8 +901,7 @@ async fn who_is_suppressed_stays_so_when_two_profiles_become_one() {
     let list = list(&world, "single_opt_in").await;
     let phone = json!({"data": {"type": "profile", "attributes": {"phone_number": "+12125550123"}}});
     world.post("/api/profiles", phone).await;
-    let mut other =
-        world.store.profile(&world.get("/api/profiles").await.ids()[0].to_owned()).await.unwrap().unwrap();
+    let mut other = world.store.profile(world.get("/api/profiles").await.ids()[0]).await.unwrap().unwrap();
     let at: Instant = world.now();
     other.value.suppress(at);
     other.value.suppress_list(&list, at);

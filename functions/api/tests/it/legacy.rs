@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use axum::body::{Body, to_bytes};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -39,8 +41,12 @@ async fn post(world: &World, path: &str, payload: &Value) -> String {
     String::from_utf8(body).unwrap()
 }
 
-fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+/// With every byte escaped.
+pub(crate) fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        write!(encoded, "%{byte:02X}").unwrap();
+        encoded
+    })
 }
 
 fn order() -> Value {

@@ -30,25 +30,25 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         .open()
         .limited(Tier::ExtraLarge)
         .parameters(&["data", "test", "i"])
-        .gives_other::<shapes::LegacyAnswer>(200)
+        .gives_text::<shapes::LegacyAnswer>(200)
         .by(|call| Box::pin(call.api.legacy(Call::Track, call.asked, call.body))),
     Operation::post("legacy_track_post", "/api/track", &[])
         .open()
         .limited(Tier::ExtraLarge)
         .parameters(&["data", "test", "i"])
-        .gives_other::<shapes::LegacyAnswer>(200)
+        .gives_text::<shapes::LegacyAnswer>(200)
         .by(|call| Box::pin(call.api.legacy(Call::Track, call.asked, call.body))),
     Operation::get("legacy_identify", "/api/identify", &[])
         .open()
         .limited(Tier::ExtraLarge)
         .parameters(&["data", "test", "i"])
-        .gives_other::<shapes::LegacyAnswer>(200)
+        .gives_text::<shapes::LegacyAnswer>(200)
         .by(|call| Box::pin(call.api.legacy(Call::Identify, call.asked, call.body))),
     Operation::post("legacy_identify_post", "/api/identify", &[])
         .open()
         .limited(Tier::ExtraLarge)
         .parameters(&["data", "test", "i"])
-        .gives_other::<shapes::LegacyAnswer>(200)
+        .gives_text::<shapes::LegacyAnswer>(200)
         .by(|call| Box::pin(call.api.legacy(Call::Identify, call.asked, call.body))),
 ];
 

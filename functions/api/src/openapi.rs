@@ -39,8 +39,10 @@ pub fn openapi() -> String {
         if let Some(taken) = &operation.takes {
             components = with_shape(components, taken.shape);
         }
-        if let GivenBody::One(_, shape) | GivenBody::Page(_, shape) | GivenBody::Other(shape) =
-            operation.gives.body
+        if let GivenBody::One(_, shape)
+        | GivenBody::Page(_, shape)
+        | GivenBody::Other(shape)
+        | GivenBody::Text(shape) = operation.gives.body
         {
             components = with_shape(components, shape);
         }
@@ -209,6 +211,7 @@ fn success(body: &GivenBody) -> Response {
             (document(page, Shape::of::<PageLinks>()), MEDIA_TYPE)
         }
         GivenBody::Other(shape) => (named(*shape).into(), "application/schema+json"),
+        GivenBody::Text(shape) => (named(*shape).into(), "text/plain"),
     };
     ResponseBuilder::new().description("Done.").content(media_type, Content::new(Some(schema))).build()
 }

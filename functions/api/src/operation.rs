@@ -105,6 +105,8 @@ pub(crate) enum GivenBody {
     Ids(&'static str),
     /// No document of JSON:API.
     Other(Shape),
+    /// Plain text.
+    Text(Shape),
 }
 
 /// A type that says what something looks like.
@@ -288,6 +290,11 @@ impl Operation {
     /// What is no document of JSON:API.
     pub(crate) const fn gives_other<T: ToSchema>(self, status: u16) -> Self {
         self.gives(status, GivenBody::Other(Shape::of::<T>()))
+    }
+
+    /// Plain text.
+    pub(crate) const fn gives_text<T: ToSchema>(self, status: u16) -> Self {
+        self.gives(status, GivenBody::Text(Shape::of::<T>()))
     }
 
     /// Another status of success.

@@ -1,6 +1,6 @@
 //! The API under the load that Klaviyo admits, and what becomes of it: single events at a steady rate, whether the answers come
 //! or not, then one job of many events. Nothing may be lost.
-//! `cargo bench -p tillstream --bench api -- [requests a second] [seconds]`
+//! `cargo bench -p tillstream --bench api -- [requests a second] [seconds] [events of the job]`
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a command whose output is its result")]
 
@@ -35,7 +35,7 @@ async fn main() {
     }
     stack.settled().await;
     single(&stack, rate, seconds).await;
-    bulk(&stack).await;
+    bulk(&stack, arguments.next().unwrap_or(BULK)).await;
 }
 
 /// One request after the other at fixed times: one that is answered late does not put off the next.
@@ -78,8 +78,8 @@ async fn single(stack: &Stack, rate: u32, seconds: u32) {
     assert_eq!((accepted, there), (count, count as usize), "something was refused or lost");
 }
 
-async fn bulk(stack: &Stack) {
-    let events = (0..BULK).map(|number| {
+async fn bulk(stack: &Stack, count: u32) {
+    let events = (0..count).map(|number| {
         let event = json!({"type": "event", "attributes": attributes("Bulk", number)});
         json!({"type": "event-bulk-create", "attributes": {"profile": profile(number), "events": {"data": [event]}}})
     });
@@ -89,10 +89,10 @@ async fn bulk(stack: &Stack) {
     let reply = stack.api().post("/api/event-bulk-create-jobs", &body).await;
     let accepted = started.elapsed();
     assert_eq!(reply.status, 202, "{}", reply.body);
-    let there = all_there(stack, "Bulk", BULK as usize).await;
-    println!("POST /api/event-bulk-create-jobs: {BULK} events");
+    let there = all_there(stack, "Bulk", count as usize).await;
+    println!("POST /api/event-bulk-create-jobs: {count} events");
     println!("  accepted after {accepted:.1?}; {there} there after {:.1?}", started.elapsed());
-    assert_eq!(there, BULK as usize, "something was lost");
+    assert_eq!(there, count as usize, "something was lost");
 }
 
 async fn send(api: &Api, metric: &str, number: u32) -> u16 {
@@ -125,14 +125,31 @@ async fn all_there(stack: &Stack, metric: &str, expected: usize) -> usize {
         let depth = stack.depth("RawDeliveriesQueue").await;
         // Counting a great many takes its time: while many are under way, few questions are asked.
         if depth <= u64::from(BULK) {
-            let listed = [("filter", filter.as_str()), ("page[size]", "1000"), ("fields[event]", "uuid")];
-            let events = stack.api().all("/api/events", &listed).await;
-            let ids: BTreeSet<&str> = events.iter().filter_map(|event| event["id"].as_str()).collect();
-            if ids.len() >= expected || depth == 0 {
+            let ids = ids(stack.api(), &filter).await.unwrap_or_default();
+            if ids.len() >= expected || (depth == 0 && !ids.is_empty()) {
                 return ids.len();
             }
         }
         assert!(started.elapsed() < PATIENCE, "{depth} messages are still under way");
         tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// The ids of all events that a filter lets through; nothing if the API is too busy to tell.
+async fn ids(api: &Api, filter: &str) -> Option<BTreeSet<String>> {
+    let mut ids = BTreeSet::new();
+    let mut cursor = String::new();
+    loop {
+        let asked = [
+            ("filter", filter),
+            ("page[size]", "1000"),
+            ("fields[event]", "uuid"),
+            ("page[cursor]", &cursor),
+        ];
+        let page = api.get("/api/events", if cursor.is_empty() { &asked[..3] } else { &asked }).await;
+        let events = page.body["data"].as_array()?;
+        ids.extend(events.iter().filter_map(|event| event["id"].as_str()).map(str::to_owned));
+        let Some(next) = page.body["links"]["next"].as_str() else { return Some(ids) };
+        cursor = next.split_once("page%5Bcursor%5D=")?.1.to_owned();
     }
 }

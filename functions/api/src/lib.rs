@@ -264,7 +264,9 @@ impl Api {
         auth::check_revision(request.headers())?;
         let now_ms = self.clock.now_ms();
         let (caller, own, holder) = if operation.is_open {
-            (Caller::without_key(&request, asked.parameter("company_id")), None, None)
+            // Whoever makes companies up is counted for all of them together.
+            let company = asked.parameter("company_id").filter(|company| self.is_company(company));
+            (Caller::without_key(&request, company), None, None)
         } else {
             let holder =
                 self.keys.authorize(request.headers(), operation.scopes, &self.store, now_ms).await?;

@@ -4,10 +4,12 @@ use api::router;
 use axum::Router;
 use axum::body::Body;
 use http::{Request, StatusCode};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
+use lambda_http::request::RequestContext;
 use store::Allowance;
 use testing::Answer;
 
-use crate::{NOW_MS, Reply, World, ask};
+use crate::{COMPANY, NOW_MS, Reply, World, ask};
 
 /// Klaviyo admits 75 requests a second and 750 a minute.
 const LISTS: &str = "/api/lists";
@@ -159,4 +161,35 @@ async fn while_the_counter_cannot_be_asked_requests_go_through() {
     }
     around.let_pass();
     assert_eq!(standing(&world.request(get(LISTS)).await)[1], Some(149), "counted again");
+}
+
+#[tokio::test]
+async fn who_sends_without_a_key_is_counted_by_company_and_source_address() {
+    let (around, world) = limited("1").await;
+    let router = router(Arc::new(world.api().limited_to("0.006".parse().unwrap())));
+    let send = async |address: &str, company: &str| {
+        let mut context = ApiGatewayV2httpRequestContext::default();
+        context.http.source_ip = Some(address.to_owned());
+        let request = Request::post(format!("/client/events?company_id={company}"));
+        // Whatever a client claims does not matter.
+        let request = request.header("x-forwarded-for", "203.0.113.9").body(Body::from("{}")).unwrap();
+        let (mut parts, body) = request.into_parts();
+        parts.extensions.insert(RequestContext::ApiGatewayV2(context));
+        ask(&router, Request::from_parts(parts, body)).await.error().0
+    };
+    // 2 a second of 350.
+    for (address, same_network) in [
+        ("198.51.100.1", "198.51.100.1"),
+        ("2001:db8::1", "2001:db8::ffff:1"),
+        ("198.51.100.2", "198.51.100.2"),
+    ] {
+        assert_eq!(send(address, COMPANY).await, 400, "{address}");
+        assert_eq!(send(same_network, COMPANY).await, 400, "{address}");
+        assert_eq!(send(address, COMPANY).await, 429, "{address}");
+    }
+    let made_up = [send("198.51.100.1", "AAAAAA").await, send("198.51.100.1", "").await];
+    assert_eq!((made_up, send("198.51.100.1", "BBBBBB").await), ([400, 400], 429));
+    world.pass(1000);
+    assert_eq!(send("198.51.100.1", COMPANY).await, 400);
+    assert!(quotas(&around).is_empty(), "nobody is written down");
 }

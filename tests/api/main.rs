@@ -150,6 +150,6 @@ async fn ids(api: &Api, filter: &str) -> Option<BTreeSet<String>> {
         let events = page.body["data"].as_array()?;
         ids.extend(events.iter().filter_map(|event| event["id"].as_str()).map(str::to_owned));
         let Some(next) = page.body["links"]["next"].as_str() else { return Some(ids) };
-        cursor = next.split_once("page%5Bcursor%5D=")?.1.to_owned();
+        next.split_once("page%5Bcursor%5D=")?.1.clone_into(&mut cursor);
     }
 }

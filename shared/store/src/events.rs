@@ -178,7 +178,7 @@ impl Store {
         item.map(read_event_image).transpose()
     }
 
-    /// Where the events of a metric are: a page of one of the [`METRIC_PARTS`] parts of its index, oldest first, within
+    /// Where the events of a metric are: a page of one of the [`crate::METRIC_PARTS`] parts of its index, oldest first, within
     /// inclusive milliseconds.
     pub async fn metric_events(
         &self,

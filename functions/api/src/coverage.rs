@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use http::Method;
 
 use crate::klaviyo::{self, Known};
-use crate::operation::{self, Operation};
+use crate::operation::{self, Operation, Query};
 use crate::operations;
 
 /// With names of places left out, which differ.
@@ -91,14 +91,14 @@ fn table() -> String {
          Written by a test from what the API declares and from the [list of Klaviyo's operations](klaviyo/README.md), revision\n\
          2026-07-15: {} of {all} are covered. Limits are requests a second and a minute, of one key, with one operation.\n\n\
          ## Covered\n\n\
-         | operation | method and path | scopes | limits |\n|---|---|---|---|\n",
+         | operation | method and path | scopes | limits | query |\n|---|---|---|---|---|\n",
         covered.len(),
     );
     for operation in covered.iter().filter_map(declared) {
         row(&mut text, operation);
     }
     text.push_str(
-        "\n## Tillstream's own\n\n| operation | method and path | scopes | limits |\n|---|---|---|---|\n",
+        "\n## Tillstream's own\n\n| operation | method and path | scopes | limits | query |\n|---|---|---|---|---|\n",
     );
     let is_own = |operation: &&Operation| !covered.iter().any(|known| known.name == operation.name);
     let mut own: Vec<&Operation> = operations::all().filter(is_own).collect();
@@ -127,11 +127,45 @@ fn row(text: &mut String, operation: &Operation) {
     let scopes = if operation.is_open { "no key".to_owned() } else { scopes.join(", ") };
     let _ = writeln!(
         text,
-        "| `{}` | `{} {}` | {scopes} | {}, {} |",
+        "| `{}` | `{} {}` | {scopes} | {}, {} | {} |",
         operation.name,
         operation.method,
         operation.path,
         operation.limit.burst(),
         operation.limit.steady(),
+        query(&operation.query),
     );
+}
+
+/// What may stand in a query.
+fn query(query: &Query) -> String {
+    let quoted = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let mut parts: Vec<String> = Vec::new();
+    let fields: Vec<String> = query
+        .filters
+        .iter()
+        .map(|(field, known)| {
+            let names: Vec<&str> = known.iter().map(|operator| operator.name()).collect();
+            format!("`{field}` ({})", names.join(", "))
+        })
+        .collect();
+    if !fields.is_empty() {
+        parts.push(format!("filters {}", fields.join(", ")));
+    }
+    if !query.sorts.is_empty() {
+        parts.push(format!("sorts {}", quoted(query.sorts)));
+    }
+    if !query.includes.is_empty() {
+        parts.push(format!("includes {}", quoted(query.includes)));
+    }
+    for (kind, known) in query.additional {
+        parts.push(format!("additional fields of `{kind}` {}", quoted(known)));
+    }
+    if let Some((default, greatest)) = query.pages {
+        parts.push(format!("pages of {default}, at most {greatest}"));
+    }
+    if !query.others.is_empty() {
+        parts.push(quoted(query.others));
+    }
+    parts.join("; ")
 }

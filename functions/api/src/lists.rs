@@ -10,10 +10,9 @@ use crate::Api;
 use crate::body::{self, Fields, Node};
 use crate::document::{Answer, Resource, collection, identifier, page_of, single, time};
 use crate::error::{ApiError, ApiResult};
-use crate::members::{Group, MAX_MEMBER_PAGE, MEMBER_FILTERS, MEMBER_PAGE};
+use crate::members::Group;
 use crate::named::{PAGE, keep_matching, sorted};
 use crate::operation::{AFTER, ANY, Operation, Tier};
-use crate::profiles::ADDITIONAL;
 use crate::request::Asked;
 use crate::segment_references::refuse_if_asked;
 use crate::shapes;
@@ -56,22 +55,14 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         .gives_nothing(204)
         .by(|call| Box::pin(call.api.delete_list(call.id))),
     Operation::get("get_profiles_for_list", "/api/lists/{id}/profiles", &["lists:read", "profiles:read"])
-        .filters(&MEMBER_FILTERS)
-        .sorts(&["joined_group_at"])
-        .additional(&[("profile", &ADDITIONAL)])
-        .fields(&["profile"])
-        .pages(MEMBER_PAGE, MAX_MEMBER_PAGE)
-        .gives_page::<shapes::Member>("profile")
+        .gives_members()
         .by(|call| Box::pin(call.api.list_members(call.asked, call.id, false))),
     Operation::get(
         "get_profile_ids_for_list",
         "/api/lists/{id}/relationships/profiles",
         &["lists:read", "profiles:read"],
     )
-    .filters(&MEMBER_FILTERS)
-    .sorts(&["joined_group_at"])
-    .pages(MEMBER_PAGE, MAX_MEMBER_PAGE)
-    .gives_ids("profile")
+    .gives_member_ids()
     .by(|call| Box::pin(call.api.list_members(call.asked, call.id, true))),
     Operation::post(
         "add_profiles_to_list",

@@ -10,16 +10,15 @@ use crate::Api;
 use crate::document::{Answer, collection, fill_page, identifier, page_of, time};
 use crate::error::ApiResult;
 use crate::filter::Operator;
-use crate::operation::{ANY, COMPARED, EQUALS};
-use crate::profiles::Lookup;
+use crate::operation::{ANY, COMPARED, EQUALS, Operation};
+use crate::profiles::{ADDITIONAL, Lookup};
 use crate::request::{Asked, Bounds, invalid_cursor, unsupported};
+use crate::shapes;
 
-/// The default size of a page of members.
-pub(crate) const MEMBER_PAGE: usize = 20;
-/// The greatest.
-pub(crate) const MAX_MEMBER_PAGE: usize = 100;
+const PAGE: usize = 20;
+const MAX_PAGE: usize = 100;
 /// What members can be found by.
-pub(crate) const MEMBER_FILTERS: [(&str, &[Operator]); 6] = [
+const FILTERS: &[(&str, &[Operator])] = &[
     ("profile_id", ANY),
     ("email", ANY),
     ("phone_number", ANY),
@@ -32,6 +31,25 @@ const ROUNDS: usize = 20;
 
 /// Between the place and the beginning of a walk, in its cursor. Not a letter of base64.
 const MARK: char = '.';
+
+impl Operation {
+    /// Lists the members of a group, with their profiles.
+    pub(crate) const fn gives_members(self) -> Self {
+        self.lists_members()
+            .additional(&[("profile", &ADDITIONAL)])
+            .fields(&["profile"])
+            .gives_page::<shapes::Member>("profile")
+    }
+
+    /// Lists the ids of the members of a group.
+    pub(crate) const fn gives_member_ids(self) -> Self {
+        self.lists_members().gives_ids("profile")
+    }
+
+    const fn lists_members(self) -> Self {
+        self.filters(FILTERS).sorts(&["joined_group_at"]).pages(PAGE, MAX_PAGE)
+    }
+}
 
 /// What somebody can be a member of.
 #[derive(Clone, Copy)]

@@ -7,9 +7,8 @@ use store::MetricRecord;
 use crate::Api;
 use crate::document::{Answer, Resource, collection, page_of, single, time};
 use crate::error::{ApiError, ApiResult};
-use crate::filter::Operator;
 use crate::operation::{EQUALS, Operation, Tier};
-use crate::request::{Asked, filter_texts, unsupported};
+use crate::request::{Asked, filter_texts};
 use crate::shapes;
 
 /// Klaviyo's fixed size of a page.
@@ -54,15 +53,8 @@ impl Api {
         let included = flow_triggers(asked);
         let mut metrics = self.store.metrics().await?;
         for filter in asked.filters() {
-            if filter.operator != Operator::Equals {
-                return Err(unsupported(filter));
-            }
             let wanted = filter_texts(filter)?;
-            let field = match filter.field.as_str() {
-                "integration.name" => "name",
-                "integration.category" => "category",
-                _ => return Err(unsupported(filter)),
-            };
+            let field = filter.field.trim_start_matches("integration.");
             metrics.retain(|metric| {
                 let integration = self.integration(metric);
                 integration[field].as_str().is_some_and(|value| wanted.contains(&value))

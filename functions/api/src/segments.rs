@@ -11,10 +11,9 @@ use crate::body::{self, Fields, Node};
 use crate::document::{Answer, Resource, collection, page_of, single, time};
 use crate::error::{ApiError, ApiResult, Source};
 use crate::filter::Filter;
-use crate::members::{Group, MAX_MEMBER_PAGE, MEMBER_FILTERS, MEMBER_PAGE};
+use crate::members::Group;
 use crate::named::{self, PAGE};
 use crate::operation::{AFTER, ANY, EQUALS, Operation, Tier};
-use crate::profiles::ADDITIONAL;
 use crate::request::{Asked, bad_value, filter_texts};
 use crate::segment_references::refuse_if_asked;
 use crate::shapes;
@@ -65,22 +64,14 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         "/api/segments/{id}/profiles",
         &["profiles:read", "segments:read"],
     )
-    .filters(&MEMBER_FILTERS)
-    .sorts(&["joined_group_at"])
-    .additional(&[("profile", &ADDITIONAL)])
-    .fields(&["profile"])
-    .pages(MEMBER_PAGE, MAX_MEMBER_PAGE)
-    .gives_page::<shapes::Member>("profile")
+    .gives_members()
     .by(|call| Box::pin(call.api.segment_profiles(call.asked, call.id, false))),
     Operation::get(
         "get_profile_ids_for_segment",
         "/api/segments/{id}/relationships/profiles",
         &["profiles:read", "segments:read"],
     )
-    .filters(&MEMBER_FILTERS)
-    .sorts(&["joined_group_at"])
-    .pages(MEMBER_PAGE, MAX_MEMBER_PAGE)
-    .gives_ids("profile")
+    .gives_member_ids()
     .by(|call| Box::pin(call.api.segment_profiles(call.asked, call.id, true))),
 ];
 

@@ -23,7 +23,6 @@ static ALL: &[&[Operation]] = &[
     bulk_profiles::OPERATIONS,
     lists::OPERATIONS,
     consent::OPERATIONS,
-    consent::VISITORS,
     segments::OPERATIONS,
     tags::OPERATIONS,
     tagging::OPERATIONS,

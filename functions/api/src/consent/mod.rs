@@ -35,8 +35,6 @@ pub(crate) use wanted::{SUPPRESSED_AT, UNLISTED_AT, WantedSuppressions, newest_m
 use read::{is_by_email, is_by_phone};
 use told::{decided_events, list_event};
 
-pub(crate) use visitor::VISITORS;
-
 /// Klaviyo's word for a decision that came through the API.
 pub(crate) const METHOD: &str = "api";
 /// Profiles that are written at the same time.

@@ -1,7 +1,8 @@
 //! What can be asked about consent.
 
 use super::suppress::Direction::{Suppress, Unsuppress};
-use crate::operation::{EQUALS, Operation};
+use crate::client::COMPANY;
+use crate::operation::{EQUALS, Operation, Tier};
 use crate::shapes;
 
 pub(crate) static OPERATIONS: &[Operation] = &[
@@ -71,6 +72,13 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     .fields(&["profile-suppression-bulk-delete-job"])
     .gives_one::<shapes::SuppressionJob>(200, "profile-suppression-bulk-delete-job")
     .by(|call| Box::pin(call.api.get_suppression_job(call.asked, Unsuppress, call.id))),
+    Operation::post("create_client_subscription", "/client/subscriptions", &["subscriptions:write"])
+        .open()
+        .limited(Tier::ExtraLarge)
+        .parameters(&[COMPANY])
+        .takes::<shapes::VisitorSubscribing>("subscription")
+        .gives_nothing(202)
+        .by(|call| Box::pin(call.api.create_client_subscription(call.asked, call.body))),
 ];
 
 const READS: &[&str] = &["subscriptions:read"];

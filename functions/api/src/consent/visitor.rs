@@ -6,21 +6,10 @@ use serde_json::{Map, Value};
 use super::{METHOD, Terms, read};
 use crate::Api;
 use crate::body::{self, Fields};
-use crate::client::{COMPANY, MAX_BODY_BYTES};
+use crate::client::MAX_BODY_BYTES;
 use crate::document::Answer;
 use crate::error::ApiResult;
-use crate::operation::{Operation, Tier};
 use crate::request::Asked;
-use crate::shapes;
-
-pub(crate) static VISITORS: &[Operation] =
-    &[Operation::post("create_client_subscription", "/client/subscriptions", &["subscriptions:write"])
-        .open()
-        .limited(Tier::ExtraLarge)
-        .parameters(&[COMPANY])
-        .takes::<shapes::VisitorSubscribing>("subscription")
-        .gives_nothing(202)
-        .by(|call| Box::pin(call.api.create_client_subscription(call.asked, call.body)))];
 
 impl Api {
     /// `POST /client/subscriptions`: 202 once it is done, or has to be confirmed.

@@ -9,5 +9,10 @@ mod suites;
 use tests::Stack;
 
 async fn start() -> Stack {
-    Stack::start(env!("CARGO_BIN_EXE_tillstream")).await
+    start_with(&[]).await
+}
+
+/// A stack with parameters of the template.
+async fn start_with(parameters: &[&str]) -> Stack {
+    Stack::start_with(env!("CARGO_BIN_EXE_tillstream"), parameters).await
 }

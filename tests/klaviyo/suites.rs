@@ -7,7 +7,7 @@ use std::process::Command;
 use tests::Stack;
 use tests::python;
 
-use crate::start;
+use crate::{start, start_with};
 
 fn sources() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/klaviyo")
@@ -96,6 +96,18 @@ async fn a_thousand_members_are_paged_while_they_come_and_go() {
 #[tokio::test]
 async fn the_node_sdk() {
     node_suite(&start().await, "suite").await;
+}
+
+#[tokio::test]
+async fn the_python_client_of_the_former_api() {
+    python_suite(&start().await, "klaviyo-3.1.7", "legacy").await;
+}
+
+#[tokio::test]
+async fn the_sdks_wait_when_they_ask_too_often() {
+    let stack = start_with(&["RateLimits=klaviyo"]).await;
+    python_suite(&stack, "klaviyo-api-24.0.0", "limits").await;
+    node_suite(&stack, "limits").await;
 }
 
 /// Whatever is sent, good or bad: no answer is an error of the server's, and each is declared in our own document.

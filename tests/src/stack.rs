@@ -16,6 +16,8 @@ use crate::eventually;
 /// A running stack. Dropping it kills the process and removes its data.
 pub struct Stack {
     executable: PathBuf,
+    /// Of the template, as `NAME=VALUE`.
+    parameters: Vec<String>,
     data: TempDir,
     process: Option<Child>,
     api: Api,
@@ -32,10 +34,16 @@ struct Printed {
 impl Stack {
     /// Starts the executable with an empty data directory.
     pub async fn start(executable: impl AsRef<Path>) -> Self {
+        Self::start_with(executable, &[]).await
+    }
+
+    /// The same with parameters of the template, as `NAME=VALUE`.
+    pub async fn start_with(executable: impl AsRef<Path>, parameters: &[&str]) -> Self {
         let data = TempDir::with_prefix("tillstream-test-").unwrap();
         let executable = executable.as_ref().to_owned();
-        let (process, api, clients) = spawn(&executable, data.path()).await;
-        Self { executable, data, process: Some(process), api, clients }
+        let parameters: Vec<String> = parameters.iter().map(|&parameter| parameter.to_owned()).collect();
+        let (process, api, clients) = spawn(&executable, data.path(), &parameters).await;
+        Self { executable, parameters, data, process: Some(process), api, clients }
     }
 
     /// A client of the API, with the key that the process printed.
@@ -63,7 +71,7 @@ impl Stack {
     /// Starts it again with the same data, on another port.
     pub async fn restart(&mut self) {
         self.kill();
-        let (process, api, clients) = spawn(&self.executable, self.data.path()).await;
+        let (process, api, clients) = spawn(&self.executable, self.data.path(), &self.parameters).await;
         self.process = Some(process);
         self.api = api;
         self.clients = clients;
@@ -144,10 +152,11 @@ impl Drop for Stack {
     }
 }
 
-async fn spawn(executable: &Path, data: &Path) -> (Child, Api, runtime::Clients) {
+async fn spawn(executable: &Path, data: &Path, parameters: &[String]) -> (Child, Api, runtime::Clients) {
     let log = File::options().create(true).append(true).open(data.join("log")).unwrap();
     let mut command = Command::new(executable);
     command.args(["up", "--port", "0", "--data-dir"]).arg(data).stdout(Stdio::piped()).stderr(log);
+    command.args(parameters.iter().flat_map(|parameter| ["--parameter", parameter]));
     command.env("RUST_LOG", "info");
     let mut process = command.spawn().unwrap();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();

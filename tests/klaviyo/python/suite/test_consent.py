@@ -16,6 +16,10 @@ def job(kind, rows, list=None, **attributes):
     return document(kind, {"profiles": {"data": rows}, **attributes}, **members)
 
 
+def single_opt_in_list():
+    return lists.create_list(document("list", {"name": fresh("Single"), "opt_in_process": "single_opt_in"})).data.id
+
+
 def marketing(email):
     found = profiles.get_profiles(filter=f'equals(email,"{email}")', additional_fields_profile=["subscriptions"]).data
     return found[0].attributes.subscriptions.email.marketing if found else None
@@ -31,7 +35,7 @@ class Consent(Test):
 
     def test_a_subscription_on_a_list_of_single_opt_in_and_its_end(self):
         email = address()
-        list = lists.create_list(document("list", {"name": fresh("Single"), "opt_in_process": "single_opt_in"})).data.id
+        list = single_opt_in_list()
         body = job("profile-subscription-bulk-create-job", [subscription(email)], list, custom_source="Footer")
         self.assertIsNone(profiles.bulk_subscribe_profiles(body))
         self.consent_is(email, "SUBSCRIBED", True)
@@ -83,7 +87,7 @@ class Consent(Test):
     def test_text_messages_need_a_number(self):
         email, number = address(), telephone()
         row = document("profile", {"email": email, "phone_number": number, "subscriptions": {"sms": {"marketing": {"consent": "SUBSCRIBED"}}}})["data"]
-        profiles.bulk_subscribe_profiles(job("profile-subscription-bulk-create-job", [row]))
+        profiles.bulk_subscribe_profiles(job("profile-subscription-bulk-create-job", [row], single_opt_in_list()))
 
         def look():
             found = profiles.get_profiles(filter=f'equals(phone_number,"{number}")', additional_fields_profile=["subscriptions"]).data

@@ -32,6 +32,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[Operation::post(
 )
 .limited(Tier::ExtraLarge)
 .takes::<shapes::NewBackInStock>("back-in-stock-subscription")
+.related_to::<shapes::OfVariant>()
 .gives_nothing(202)
 .by(|call| Box::pin(call.api.create_back_in_stock_subscription(call.body)))];
 

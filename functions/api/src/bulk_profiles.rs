@@ -45,7 +45,9 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         &["lists:write", "profiles:write"],
     )
     .limited(Tier::Medium)
+    .fields(&["profile-bulk-import-job"])
     .takes::<shapes::NewProfiles>("profile-bulk-import-job")
+    .related_to::<shapes::OntoLists>()
     .gives_one::<shapes::ProfileImport>(202, "profile-bulk-import-job")
     .by(|call| Box::pin(call.api.create_bulk_import(call.asked, call.body))),
     Operation::get(

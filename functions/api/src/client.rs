@@ -46,6 +46,8 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         .limited(Tier::ExtraLarge)
         .parameters(&[COMPANY])
         .takes::<shapes::NewProfile>("profile")
+        .with_id()
+        .with_meta::<shapes::ProfileMeta>()
         .gives_nothing(202)
         .by(|call| Box::pin(call.api.create_client_profile(call.asked, call.body))),
     Operation::post(
@@ -57,6 +59,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     .limited(Tier::ExtraLarge)
     .parameters(&[COMPANY])
     .takes::<shapes::NewBackInStock>("back-in-stock-subscription")
+    .related_to::<shapes::OfVariant>()
     .gives_nothing(202)
     .by(|call| Box::pin(call.api.create_client_back_in_stock_subscription(call.asked, call.body))),
 ];

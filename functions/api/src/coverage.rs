@@ -164,6 +164,9 @@ fn query(query: &Query) -> String {
     if let Some((default, greatest)) = query.pages {
         parts.push(format!("pages of {default}, at most {greatest}"));
     }
+    if query.has_cursor {
+        parts.push("pages of a fixed size".to_owned());
+    }
     if !query.others.is_empty() {
         parts.push(quoted(query.others));
     }

@@ -11,11 +11,15 @@ use store::Page;
 
 use crate::error::ApiResult;
 use crate::request::{Asked, encode, invalid_cursor};
+use crate::shapes::relationships;
 
 /// The media type of every answer that is a document of JSON:API.
 pub(crate) const MEDIA_TYPE: &str = "application/vnd.api+json";
 /// The media type of JSON Schemas.
 const SCHEMA_MEDIA_TYPE: &str = "application/schema+json";
+
+/// What can be included and is never there: nothing is sent from here, and nobody is written with.
+pub(crate) const NOTHINGS: [&str; 3] = ["conversations", "flow-triggers", "push-tokens"];
 
 /// What is answered.
 #[derive(Debug)]
@@ -140,7 +144,13 @@ impl<'a> Resource<'a> {
         self
     }
 
-    pub(crate) fn build(self) -> Value {
+    pub(crate) fn build(mut self) -> Value {
+        let includes = self.asked.include();
+        for related in relationships(self.kind) {
+            if NOTHINGS.contains(&related.name) && includes.contains(&related.name) {
+                self = self.related(related.name, json!([]));
+            }
+        }
         let attributes = match self.asked.fields(self.kind) {
             Some(fields) => project(&self.attributes, &fields),
             None => self.attributes.clone(),
@@ -172,7 +182,7 @@ pub(crate) fn identifier(kind: &str, id: &str) -> Value {
 
 /// A document of one resource.
 pub(crate) fn single(asked: &Asked, data: Value, included: Option<Vec<Value>>) -> Value {
-    document(data, included, json!({"self": asked.self_link()}))
+    document(asked, data, included, json!({"self": asked.self_link()}))
 }
 
 /// A document of a page of resources; `next` is the cursor of the next one.
@@ -187,10 +197,11 @@ pub(crate) fn collection(
         "next": next.map(|cursor| asked.page_link(cursor)),
         "prev": null,
     });
-    document(data.into(), included, links)
+    document(asked, data.into(), included, links)
 }
 
-fn document(data: Value, included: Option<Vec<Value>>, links: Value) -> Value {
+fn document(asked: &Asked, data: Value, included: Option<Vec<Value>>, links: Value) -> Value {
+    let included = included.or_else(|| (!asked.include().is_empty()).then(Vec::new));
     let included = included.map(|included| ("included", included.into()));
     object([("data", data)].into_iter().chain(included).chain([("links", links)]))
 }

@@ -34,6 +34,7 @@ const FILTER: &str = "/data/attributes/filter";
 pub(crate) static OPERATIONS: &[Operation] =
     &[Operation::post("query_metric_aggregates", "/api/metric-aggregates", &["metrics:read"])
         .limited(Tier::Small)
+        .fields(&["metric-aggregate"])
         .takes::<shapes::NewMetricAggregate>("metric-aggregate")
         .gives_one::<shapes::MetricAggregate>(200, "metric-aggregate")
         .by(|call| Box::pin(call.api.query_metric_aggregates(call.asked, call.body)))];

@@ -20,6 +20,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         .filters(&[("integration.name", EQUALS), ("integration.category", EQUALS)])
         .includes(&["flow-triggers"])
         .fields(&["metric", "flow"])
+        .cursor()
         .gives_page::<shapes::Metric>("metric")
         .by(|call| Box::pin(call.api.list_metrics(call.asked))),
     Operation::get("get_metric", "/api/metrics/{id}", &["metrics:read"])
@@ -50,7 +51,6 @@ pub(crate) static OPERATIONS: &[Operation] = &[
 impl Api {
     /// `GET /api/metrics`.
     pub(crate) async fn list_metrics(&self, asked: &Asked) -> ApiResult<Answer> {
-        let included = flow_triggers(asked);
         let mut metrics = self.store.metrics().await?;
         for filter in asked.filters() {
             let wanted = filter_texts(filter)?;
@@ -62,14 +62,13 @@ impl Api {
         }
         let (page, next) = page_of(asked, metrics, |metric| metric.id.clone(), false, PAGE)?;
         let data = page.iter().map(|metric| self.metric_resource(asked, metric)).collect();
-        Ok(Answer::ok(collection(asked, data, next.as_deref(), included)))
+        Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
     }
 
     /// `GET /api/metrics/{id}`.
     pub(crate) async fn get_metric(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
-        let included = flow_triggers(asked);
         let metric = self.metric_by_id(id).await?;
-        Ok(Answer::ok(single(asked, self.metric_resource(asked, &metric), included)))
+        Ok(Answer::ok(single(asked, self.metric_resource(asked, &metric), None)))
     }
 
     /// `GET /api/metrics/{id}/flow-triggers` and its relationship: there are no flows.
@@ -101,9 +100,4 @@ impl Api {
         };
         json!({"object": "integration", "id": key, "key": key, "name": name, "category": category})
     }
-}
-
-/// What is included of the flows that metrics start: nothing, as there are none.
-fn flow_triggers(asked: &Asked) -> Option<Vec<Value>> {
-    (!asked.include().is_empty()).then(Vec::new)
 }

@@ -4,7 +4,9 @@ use http::Method;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn, ParameterStyle};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::schema::{ArrayBuilder, ComponentsBuilder, ObjectBuilder, Ref, Type};
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, ComponentsBuilder, ObjectBuilder, OneOfBuilder, Ref, Type,
+};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, HttpMethod, InfoBuilder, OpenApiBuilder, Paths, RefOr, Required, Schema};
 
@@ -12,7 +14,7 @@ use crate::document::MEDIA_TYPE;
 use crate::filter::Operator;
 use crate::operation::{GivenBody, Operation, Shape, Taken};
 use crate::operations;
-use crate::shapes::{Errors, Links, PageLinks};
+use crate::shapes::{Errors, Links, PageLinks, Relationship, relationships};
 
 const KEY: &str = "Klaviyo-API-Key";
 /// What any operation may answer instead.
@@ -37,7 +39,8 @@ pub fn openapi() -> String {
     }
     for operation in operations::all() {
         if let Some(taken) = &operation.takes {
-            components = with_shape(components, taken.shape);
+            let shapes = [Some(taken.shape), taken.relationships, taken.meta];
+            components = shapes.into_iter().flatten().fold(components, with_shape);
         }
         if let GivenBody::One(_, shape)
         | GivenBody::Page(_, shape)
@@ -98,7 +101,7 @@ fn described(operation: &Operation) -> utoipa::openapi::path::Operation {
         described = described.request_body(Some(body.build()));
     }
     for status in [Some(operation.gives.status), operation.or].into_iter().flatten() {
-        described = described.response(status.to_string(), success(&operation.gives.body));
+        described = described.response(status.to_string(), success(operation));
     }
     for (status, meaning) in REFUSALS {
         described = described.response(status.to_string(), refusal(meaning));
@@ -148,6 +151,8 @@ fn parameters(operation: &Operation) -> Vec<Parameter> {
             .maximum(Some(u32::try_from(greatest).unwrap_or(u32::MAX)))
             .default(Some(default.into()));
         parameters.push(in_query("page[size]", size).build());
+    }
+    if query.pages.is_some() || query.has_cursor {
         parameters.push(in_query("page[cursor]", text()).build());
     }
     parameters.extend(query.others.iter().map(|name| in_query(name, text()).build()));
@@ -191,24 +196,35 @@ fn body_taken(taken: &Taken, method: &Method) -> RefOr<Schema> {
         .property("attributes", named(taken.shape))
         .required("type")
         .required("attributes");
+    if let Some(relationships) = taken.relationships {
+        data = data.property("relationships", named(relationships));
+    }
+    if let Some(meta) = taken.meta {
+        data = data.property("meta", named(meta));
+    }
+    if taken.has_id {
+        data = data.property("id", text());
+    }
     if *method == Method::PATCH {
         data = data.property("id", text()).required("id");
     }
     ObjectBuilder::new().property("data", data).required("data").into()
 }
 
-fn success(body: &GivenBody) -> Response {
-    let (schema, media_type): (RefOr<Schema>, &str) = match body {
+fn success(operation: &Operation) -> Response {
+    let (one, page) = (Shape::of::<Links>(), Shape::of::<PageLinks>());
+    let (schema, media_type): (RefOr<Schema>, &str) = match &operation.gives.body {
         GivenBody::Nothing => return ResponseBuilder::new().description("Done, or under way.").build(),
-        GivenBody::One(kind, shape) => (document(resource(kind, *shape), Shape::of::<Links>()), MEDIA_TYPE),
-        GivenBody::Page(kind, shape) => {
-            let page = ArrayBuilder::new().items(resource(kind, *shape));
-            (document(page, Shape::of::<PageLinks>()), MEDIA_TYPE)
+        GivenBody::One(kind, shape) => {
+            (document(resource(kind, *shape), one, included(operation, kind)), MEDIA_TYPE)
         }
-        GivenBody::OneId(kind) => (document(identified(kind), Shape::of::<Links>()), MEDIA_TYPE),
+        GivenBody::Page(kind, shape) => {
+            let resources = ArrayBuilder::new().items(resource(kind, *shape));
+            (document(resources, page, included(operation, kind)), MEDIA_TYPE)
+        }
+        GivenBody::OneId(kind) => (document(identified(kind), one, None), MEDIA_TYPE),
         GivenBody::Ids(kind) => {
-            let page = ArrayBuilder::new().items(identified(kind));
-            (document(page, Shape::of::<PageLinks>()), MEDIA_TYPE)
+            (document(ArrayBuilder::new().items(identified(kind)), page, None), MEDIA_TYPE)
         }
         GivenBody::Other(shape) => (named(*shape).into(), "application/schema+json"),
         GivenBody::Text(shape) => (named(*shape).into(), "text/plain"),
@@ -216,15 +232,35 @@ fn success(body: &GivenBody) -> Response {
     ResponseBuilder::new().description("Done.").content(media_type, Content::new(Some(schema))).build()
 }
 
-fn document(data: impl Into<RefOr<Schema>>, links: Shape) -> RefOr<Schema> {
-    ObjectBuilder::new()
+fn document(data: impl Into<RefOr<Schema>>, links: Shape, included: Option<ArrayBuilder>) -> RefOr<Schema> {
+    let mut document = ObjectBuilder::new()
         .property("data", data)
-        .property("included", ArrayBuilder::new().items(ObjectBuilder::new()))
-        .property("meta", ObjectBuilder::new())
         .property("links", named(links))
         .required("data")
-        .required("links")
-        .into()
+        .required("links");
+    if let Some(included) = included {
+        document = document.property("included", included);
+    }
+    document.into()
+}
+
+/// The resources that a resource of this kind may bring along. Of some kinds there are none.
+fn included(operation: &Operation, kind: &str) -> Option<ArrayBuilder> {
+    if operation.query.includes.is_empty() {
+        return None;
+    }
+    let kinds = relationships(kind).iter().filter(|related| operation.query.includes.contains(&related.name));
+    let known = kinds.filter_map(|related| Some(resource(related.kind, shape_of(related.kind)?)));
+    let one_of = known.fold(OneOfBuilder::new(), OneOfBuilder::item);
+    Some(ArrayBuilder::new().items(one_of))
+}
+
+/// What resources of a kind look like, as another operation gives them.
+fn shape_of(kind: &str) -> Option<Shape> {
+    operations::all().find_map(|operation| match operation.gives.body {
+        GivenBody::One(given, shape) | GivenBody::Page(given, shape) if given == kind => Some(shape),
+        _ => None,
+    })
 }
 
 fn identified(kind: &'static str) -> ObjectBuilder {
@@ -237,11 +273,28 @@ fn identified(kind: &'static str) -> ObjectBuilder {
 
 fn resource(kind: &'static str, shape: Shape) -> ObjectBuilder {
     let links = ObjectBuilder::new().property("self", text()).required("self");
-    identified(kind)
-        .property("attributes", named(shape))
-        .property("relationships", ObjectBuilder::new())
-        .property("links", links)
-        .required("attributes")
+    let resource =
+        identified(kind).property("attributes", named(shape)).property("links", links).required("attributes");
+    match relationships(kind) {
+        [] => resource,
+        known => resource.property("relationships", known.iter().fold(closed(), with_relationship)),
+    }
+}
+
+/// An object that has no other fields than those that are declared.
+fn closed() -> ObjectBuilder {
+    ObjectBuilder::new().additional_properties(Some(AdditionalProperties::FreeForm(false)))
+}
+
+fn with_relationship(relationships: ObjectBuilder, related: &Relationship) -> ObjectBuilder {
+    let links = closed().property("self", text()).property("related", text());
+    let relationship = closed().property("links", links);
+    let relationship = if related.is_many {
+        relationship.property("data", ArrayBuilder::new().items(identified(related.kind)))
+    } else {
+        relationship.property("data", identified(related.kind))
+    };
+    relationships.property(related.name, relationship)
 }
 
 fn refusal(meaning: &str) -> Response {

@@ -78,6 +78,8 @@ pub(crate) struct Query {
     pub(crate) fields: &'static [&'static str],
     /// The default and the greatest size of a page.
     pub(crate) pages: Option<(usize, usize)>,
+    /// It has pages whose size is fixed.
+    pub(crate) has_cursor: bool,
     /// Parameters of the operation's own.
     pub(crate) others: &'static [&'static str],
 }
@@ -87,6 +89,18 @@ pub(crate) struct Taken {
     /// `type` of the resource of which the shape is `attributes`; else it is the body itself.
     pub(crate) kind: Option<&'static str>,
     pub(crate) shape: Shape,
+    /// `relationships` of the resource, if there may be some.
+    pub(crate) relationships: Option<Shape>,
+    /// `meta` of the resource, likewise.
+    pub(crate) meta: Option<Shape>,
+    /// What is made may be named by its id.
+    pub(crate) has_id: bool,
+}
+
+impl Taken {
+    const fn new(kind: Option<&'static str>, shape: Shape) -> Self {
+        Self { kind, shape, relationships: None, meta: None, has_id: false }
+    }
 }
 
 /// What an answer is.
@@ -157,6 +171,7 @@ impl Operation {
                 additional: &[],
                 fields: &[],
                 pages: None,
+                has_cursor: false,
                 others: &[],
             },
             takes: None,
@@ -239,6 +254,12 @@ impl Operation {
         self
     }
 
+    /// Pages whose size nobody chooses.
+    pub(crate) const fn cursor(mut self) -> Self {
+        self.query.has_cursor = true;
+        self
+    }
+
     /// Parameters of its own.
     pub(crate) const fn parameters(mut self, others: &'static [&'static str]) -> Self {
         self.query.others = others;
@@ -247,13 +268,37 @@ impl Operation {
 
     /// A resource of this kind, whose attributes have this shape.
     pub(crate) const fn takes<T: ToSchema>(mut self, kind: &'static str) -> Self {
-        self.takes = Some(Taken { kind: Some(kind), shape: Shape::of::<T>() });
+        self.takes = Some(Taken::new(Some(kind), Shape::of::<T>()));
+        self
+    }
+
+    /// The resource that it takes may have relationships of this shape.
+    pub(crate) const fn related_to<T: ToSchema>(mut self) -> Self {
+        if let Some(taken) = &mut self.takes {
+            taken.relationships = Some(Shape::of::<T>());
+        }
+        self
+    }
+
+    /// The resource that it takes may have a `meta` of this shape.
+    pub(crate) const fn with_meta<T: ToSchema>(mut self) -> Self {
+        if let Some(taken) = &mut self.takes {
+            taken.meta = Some(Shape::of::<T>());
+        }
+        self
+    }
+
+    /// The resource that it takes may have an id, though it need not be there.
+    pub(crate) const fn with_id(mut self) -> Self {
+        if let Some(taken) = &mut self.takes {
+            taken.has_id = true;
+        }
         self
     }
 
     /// A body of this shape.
     pub(crate) const fn takes_body<T: ToSchema>(mut self) -> Self {
-        self.takes = Some(Taken { kind: None, shape: Shape::of::<T>() });
+        self.takes = Some(Taken::new(None, Shape::of::<T>()));
         self
     }
 

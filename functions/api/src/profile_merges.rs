@@ -17,6 +17,7 @@ const ATTEMPTS: u32 = 8;
 pub(crate) static OPERATIONS: &[Operation] =
     &[Operation::post("merge_profiles", "/api/profile-merge", &["profiles:write"])
         .limited(Tier::Medium)
+        .fields(&["profile"])
         .takes_body::<shapes::ProfileMerge>()
         .gives_one::<shapes::MergedProfile>(201, "profile")
         .by(|call| Box::pin(call.api.merge_profiles(call.asked, call.body)))];

@@ -1,16 +1,12 @@
 //! Profiles as they are answered: with what `additional-fields` and `include` ask for.
 
 use canonical::Profile;
-use serde_json::json;
 
 use crate::Api;
 use crate::document::Resource;
 use crate::error::ApiResult;
 use crate::profiles::ANALYTICS;
 use crate::request::Asked;
-
-/// What a profile can include and never has: nothing here is sent to apps, and nobody is written with.
-pub(crate) const NOTHINGS: [&str; 2] = ["push-tokens", "conversations"];
 
 impl Api {
     /// One profile.
@@ -42,10 +38,4 @@ impl Api {
         let pairs = resources.into_iter().zip(analytics);
         Ok(pairs.map(|(resource, analytics)| resource.attribute(ANALYTICS, analytics)).collect())
     }
-}
-
-/// Includes what a profile never has.
-pub(crate) fn with_nothings<'a>(resource: Resource<'a>, includes: &[&str]) -> Resource<'a> {
-    let asked_for = NOTHINGS.into_iter().filter(|name| includes.contains(name));
-    asked_for.fold(resource, |resource, name| resource.related(name, json!([])))
 }

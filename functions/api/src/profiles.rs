@@ -15,7 +15,6 @@ use crate::error::{ApiError, ApiResult};
 use crate::filter::Filter;
 use crate::lists::list_resource;
 use crate::operation::{ANY, COMPARED, EQUALS, Operation, Tier};
-use crate::profile_views::{NOTHINGS, with_nothings};
 use crate::request::{Asked, Bounds, filter_texts, unsupported};
 use crate::shapes;
 
@@ -120,31 +119,37 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             SUPPRESSION_FILTERS[4],
         ])
         .sorts(&["id", "created", "updated", "email", SUPPRESSED_AT, UNLISTED_AT])
-        .includes(&NOTHINGS)
+        .includes(&["push-tokens", "conversations"])
         .additional(&[("profile", &ADDITIONAL)])
-        .fields(&["profile"])
+        .fields(&["profile", "push-token", "conversation"])
         .pages(PAGE, MAX_PAGE)
         .gives_page::<shapes::Profile>("profile")
         .by(|call| Box::pin(call.api.list_profiles(call.asked))),
     Operation::post("create_profile", "/api/profiles", &["profiles:write"])
         .additional(&[("profile", &ADDITIONAL)])
+        .fields(&["profile"])
         .takes::<shapes::NewProfile>("profile")
         .gives_one::<shapes::Profile>(201, "profile")
         .by(|call| Box::pin(call.api.create_profile(call.asked, call.body))),
     Operation::get("get_profile", "/api/profiles/{id}", &["profiles:read"])
-        .includes(&["lists", "segments", NOTHINGS[0], NOTHINGS[1]])
+        .includes(&["lists", "segments", "push-tokens", "conversations"])
         .additional(&[("profile", &ADDITIONAL)])
-        .fields(&["profile", "list", "segment"])
+        .fields(&["profile", "list", "segment", "push-token", "conversation"])
         .gives_one::<shapes::Profile>(200, "profile")
         .by(|call| Box::pin(call.api.get_profile(call.asked, call.id))),
     Operation::patch("update_profile", "/api/profiles/{id}", &["profiles:write"])
         .additional(&[("profile", &ADDITIONAL)])
+        .fields(&["profile"])
         .takes::<shapes::NewProfile>("profile")
+        .with_meta::<shapes::ProfileMeta>()
         .gives_one::<shapes::Profile>(200, "profile")
         .by(|call| Box::pin(call.api.update_profile(call.asked, call.id, call.body))),
     Operation::post("create_or_update_profile", "/api/profile-import", &["profiles:write"])
         .additional(&[("profile", &ADDITIONAL)])
+        .fields(&["profile"])
         .takes::<shapes::NewProfile>("profile")
+        .with_id()
+        .with_meta::<shapes::ProfileMeta>()
         .gives_one::<shapes::Profile>(201, "profile")
         .or(200)
         .by(|call| Box::pin(call.api.import_profile(call.asked, call.body))),
@@ -170,7 +175,6 @@ pub(crate) static OPERATIONS: &[Operation] = &[
 impl Api {
     /// `GET /api/profiles`.
     pub(crate) async fn list_profiles(&self, asked: &Asked) -> ApiResult<Answer> {
-        let includes = asked.include();
         let wanted = Wanted::of(asked.filters())?;
         let size = asked.page_size();
         let sort = asked.sort();
@@ -184,16 +188,15 @@ impl Api {
             None => self.walk_profiles(asked, &wanted, sort, size).await?,
         };
         let views = self.profile_views(asked, &profiles.iter().collect::<Vec<_>>()).await?;
-        let data = views.into_iter().map(|view| with_nothings(view, &includes).build()).collect();
-        let included = (!includes.is_empty()).then(Vec::new);
-        Ok(Answer::ok(collection(asked, data, next.as_deref(), included)))
+        let data = views.into_iter().map(Resource::build).collect();
+        Ok(Answer::ok(collection(asked, data, next.as_deref(), None)))
     }
 
     /// `GET /api/profiles/{id}`.
     pub(crate) async fn get_profile(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
         let includes = asked.include();
         let profile = self.profile_by_id(id).await?.value;
-        let mut resource = with_nothings(self.profile_view(asked, &profile).await?, &includes);
+        let mut resource = self.profile_view(asked, &profile).await?;
         let mut included = (!includes.is_empty()).then(Vec::new);
         if let Some(included) = included.as_mut().filter(|_| includes.contains(&"lists")) {
             let lists = self.lists_of(&profile).await?;

@@ -34,24 +34,26 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             ("is_starred", EQUALS),
         ])
         .sorts(&["id", "name", "created", "updated"])
-        .includes(&["tags"])
-        .fields(&["segment", "tag"])
+        .includes(&["tags", "flow-triggers"])
+        .fields(&["segment", "tag", "flow"])
         .pages(PAGE, PAGE)
         .gives_page::<shapes::Segment>("segment")
         .by(|call| Box::pin(call.api.list_segments(call.asked))),
     Operation::post("create_segment", "/api/segments", &["segments:write"])
         .limited(Tier::ExtraSmall)
+        .fields(&["segment"])
         .takes::<shapes::NewSegment>("segment")
         .gives_one::<shapes::Segment>(201, "segment")
         .by(|call| Box::pin(call.api.create_segment(call.asked, call.body))),
     Operation::get("get_segment", "/api/segments/{id}", &["segments:read"])
         .additional(&[("segment", &["profile_count", "job"])])
-        .includes(&["tags"])
-        .fields(&["segment", "tag"])
+        .includes(&["tags", "flow-triggers"])
+        .fields(&["segment", "tag", "flow"])
         .gives_one::<shapes::Segment>(200, "segment")
         .by(|call| Box::pin(call.api.get_segment(call.asked, call.id))),
     Operation::patch("update_segment", "/api/segments/{id}", &["segments:write"])
         .limited(Tier::ExtraSmall)
+        .fields(&["segment"])
         .takes::<shapes::NewSegment>("segment")
         .gives_one::<shapes::Segment>(200, "segment")
         .by(|call| Box::pin(call.api.update_segment(call.asked, call.id, call.body))),

@@ -40,6 +40,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         .limited(Tier::Small)
         .fields(&["tag"])
         .takes::<shapes::Tag>("tag")
+        .related_to::<shapes::InTagGroup>()
         .gives_one::<shapes::Tag>(201, "tag")
         .by(|call| Box::pin(call.api.create_tag(call.asked, call.body))),
     Operation::get("get_tag", "/api/tags/{id}", READ)

@@ -4,7 +4,7 @@
     python3 cut.py stable.json >openapi.min.json
 
 Of a schema there remains what decides whether a value fits and what the examples are; `nullable`, which JSON Schema does not know,
-becomes the type null.
+becomes the type null. What a filter may say is prose in the specification; it becomes `filters`, operators by field.
 """
 
 import json
@@ -13,12 +13,14 @@ import sys
 
 # What the paths of the areas begin with that are covered, if not wholly.
 AREAS = (
-    "/api/accounts", "/api/catalog-", "/api/custom-metrics", "/api/data-privacy-", "/api/event", "/api/lists", "/api/mapped-metrics",
-    "/api/metric", "/api/profile", "/api/push-tokens", "/api/segments", "/api/tag", "/client/event", "/client/profiles",
-    "/client/push-token", "/client/subscriptions",
+    "/api/accounts", "/api/back-in-stock-", "/api/catalog-", "/api/custom-metrics", "/api/data-privacy-", "/api/event",
+    "/api/lists", "/api/mapped-metrics", "/api/metric", "/api/profile", "/api/push-tokens", "/api/segments", "/api/tag",
+    "/client/back-in-stock-", "/client/event", "/client/profiles", "/client/push-token", "/client/subscriptions",
 )
 METHODS = ("get", "post", "patch", "put", "delete")
-KEPT = {"type", "properties", "required", "items", "oneOf", "allOf", "enum", "format", "$ref", "example", "default"}
+KEPT = {
+    "type", "properties", "required", "items", "oneOf", "allOf", "enum", "format", "$ref", "example", "default", "minimum", "maximum",
+}
 
 
 def schema(node):
@@ -44,15 +46,18 @@ def media(content):
     return {kind: {"schema": schema(each["schema"])} for kind, each in content.items()}
 
 
+def parameter(node):
+    kept = {**{key: node[key] for key in ("name", "in", "required") if key in node}, "schema": schema(node["schema"])}
+    if node["name"] == "filter":
+        fields = re.findall(r"`([a-z_.]+)`: ((?:`[a-z-]+`(?:, )?)+)", node["description"])
+        kept["filters"] = {field: re.findall(r"[a-z-]+", operators) for field, operators in fields}
+    return kept
+
+
 def operation(node):
     kept = {
         "operationId": node["operationId"],
-        "parameters": [
-            {**{key: each[key] for key in ("name", "in", "required") if key in each}, "schema": schema(each["schema"])}
-            for each in node.get("parameters", [])
-            # What is optional has no examples.
-            if each.get("required") and each["in"] != "header"
-        ],
+        "parameters": [parameter(each) for each in node.get("parameters", []) if each["in"] != "header"],
         "responses": {
             status: media(answer.get("content", {})) for status, answer in node["responses"].items() if status.isdigit()
         },

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::specification::whole;
 use crate::specification::world::Answer;
 
 /// Schemas refer to each other in circles; no example is as deep as this.
@@ -50,7 +51,7 @@ impl Operation {
 impl Specification {
     /// Reads the file beside this one.
     pub(super) fn read() -> Self {
-        let whole: Value = serde_json::from_str(include_str!("openapi.min.json")).unwrap();
+        let whole = whole();
         let mut specification = Self { operations: Vec::new(), components: whole["components"].clone() };
         for (path, methods) in whole["paths"].as_object().unwrap() {
             for (method, declared) in methods.as_object().unwrap() {
@@ -75,7 +76,13 @@ impl Specification {
             id: declared["operationId"].as_str().unwrap().to_owned(),
             method: method.to_uppercase(),
             path: path.to_owned(),
-            parameters: declared["parameters"].as_array().unwrap().iter().map(parameter).collect(),
+            parameters: declared["parameters"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|parameter| parameter["required"] == true)
+                .map(parameter)
+                .collect(),
             request: media(&declared["requestBody"]).map(|(_, schema)| schema),
             responses: declared["responses"]
                 .as_object()

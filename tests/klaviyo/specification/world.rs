@@ -28,8 +28,19 @@ fn corrections() -> Vec<(&'static str, &'static str, Value)> {
             "/data/attributes/profile/data/attributes/subscriptions/push",
             Value::Null,
         ),
-        // What the schema of the answer makes of the example's filters is not clear.
-        ("update_custom_metric", "/data/attributes/definition/metric_groups/0/metric_filters", Value::Null),
+        // The schema has the id beside the attributes, not among them.
+        ("create_back_in_stock_subscription", "/data/attributes/profile/data/attributes/id", Value::Null),
+        (
+            "create_client_back_in_stock_subscription",
+            "/data/attributes/profile/data/attributes/id",
+            Value::Null,
+        ),
+        // The schema wants either an integer or a number, and a whole number is both.
+        (
+            "update_custom_metric",
+            "/data/attributes/definition/metric_groups/0/metric_filters/1/filter/value",
+            json!(999.5),
+        ),
         // Only one way to say who is meant.
         ("bulk_suppress_profiles", "/data/relationships", Value::Null),
         ("bulk_unsuppress_profiles", "/data/relationships", Value::Null),

@@ -27,7 +27,7 @@ const CATEGORY_FILTERS: Filters = &[("ids", AMONG), ("item.id", EQUALS), ("name"
 macro_rules! records {
     ($($kind:ident: $list:literal, $create:literal, $get:literal, $update:literal, $delete:literal;
        $path:literal, $name:literal; $filters:expr, $includes:expr, $fields:expr;
-       $shape:ty, $new:ty, $changed:ty);+ $(;)?) => {
+       $shape:ty, $new:ty => $made_with:ty, $changed:ty $(=> $changed_with:ty)?);+ $(;)?) => {
         /// Of records.
         pub(crate) static OPERATIONS: &[Operation] = &[$(
             Operation::get($list, $path, READ)
@@ -40,7 +40,9 @@ macro_rules! records {
                 .gives_page::<$shape>($name)
                 .by(|call| Box::pin(call.api.list_catalog(CatalogKind::$kind, call.asked))),
             Operation::post($create, $path, WRITE)
+                .fields(&[$name])
                 .takes::<$new>($name)
+                .related_to::<$made_with>()
                 .gives_one::<$shape>(201, $name)
                 .by(|call| Box::pin(call.api.create_catalog_record(CatalogKind::$kind, call.asked, call.body))),
             Operation::get($get, concat!($path, "/{id}"), READ)
@@ -50,7 +52,9 @@ macro_rules! records {
                 .gives_one::<$shape>(200, $name)
                 .by(|call| Box::pin(call.api.get_catalog_record(CatalogKind::$kind, call.asked, call.id))),
             Operation::patch($update, concat!($path, "/{id}"), WRITE)
+                .fields(&[$name])
                 .takes::<$changed>($name)
+                $(.related_to::<$changed_with>())?
                 .gives_one::<$shape>(200, $name)
                 .by(|call| {
                     let kind = CatalogKind::$kind;
@@ -67,17 +71,19 @@ records! {
     Item: "get_catalog_items", "create_catalog_item", "get_catalog_item", "update_catalog_item", "delete_catalog_item";
         "/api/catalog-items", "catalog-item";
         ITEM_FILTERS, &["variants"], &["catalog-item", "catalog-variant"];
-        shapes::CatalogItem, shapes::NewCatalogItem, shapes::ChangedCatalogItem;
+        shapes::CatalogItem, shapes::NewCatalogItem => shapes::InCategories,
+        shapes::ChangedCatalogItem => shapes::InCategories;
     Variant: "get_catalog_variants", "create_catalog_variant", "get_catalog_variant", "update_catalog_variant",
         "delete_catalog_variant";
         "/api/catalog-variants", "catalog-variant";
         VARIANT_FILTERS, &[], &["catalog-variant"];
-        shapes::CatalogVariant, shapes::NewCatalogVariant, shapes::ChangedCatalogVariant;
+        shapes::CatalogVariant, shapes::NewCatalogVariant => shapes::OfItem, shapes::ChangedCatalogVariant;
     Category: "get_catalog_categories", "create_catalog_category", "get_catalog_category", "update_catalog_category",
         "delete_catalog_category";
         "/api/catalog-categories", "catalog-category";
         CATEGORY_FILTERS, &[], &["catalog-category"];
-        shapes::CatalogCategory, shapes::NewCatalogCategory, shapes::ChangedCatalogCategory;
+        shapes::CatalogCategory, shapes::NewCatalogCategory => shapes::WithItems,
+        shapes::ChangedCatalogCategory => shapes::WithItems;
 }
 
 /// What belongs to something.
@@ -168,12 +174,14 @@ macro_rules! jobs {
                 .limited(Tier::$tier)
                 .filters(&[("status", EQUALS)])
                 .fields(&[$name])
+                .cursor()
                 .gives_page::<shapes::CatalogJob>($name)
                 .by(|call| {
                     let bulk = Bulk { of: CatalogKind::$kind, action: CatalogAction::$action };
                     Box::pin(call.api.list_catalog_jobs(bulk, call.asked))
                 }),
             Operation::post($create, $path, WRITE)
+                .fields(&[$name])
                 .takes::<$shape>($name)
                 .gives_one::<shapes::CatalogJob>(202, $name)
                 .by(|call| {
@@ -196,34 +204,34 @@ macro_rules! jobs {
 jobs! {
     Item Create: "get_bulk_create_catalog_items_jobs", "bulk_create_catalog_items", "get_bulk_create_catalog_items_job";
         "/api/catalog-item-bulk-create-jobs", "catalog-item-bulk-create-job";
-        Large, &["items"], &["catalog-item-bulk-create-job", "catalog-item"]; shapes::CatalogItems;
+        Large, &["items"], &["catalog-item-bulk-create-job", "catalog-item"]; shapes::NewCatalogItems;
     Item Update: "get_bulk_update_catalog_items_jobs", "bulk_update_catalog_items", "get_bulk_update_catalog_items_job";
         "/api/catalog-item-bulk-update-jobs", "catalog-item-bulk-update-job";
-        Large, &["items"], &["catalog-item-bulk-update-job", "catalog-item"]; shapes::CatalogItems;
+        Large, &["items"], &["catalog-item-bulk-update-job", "catalog-item"]; shapes::ChangedCatalogItems;
     Item Delete: "get_bulk_delete_catalog_items_jobs", "bulk_delete_catalog_items", "get_bulk_delete_catalog_items_job";
         "/api/catalog-item-bulk-delete-jobs", "catalog-item-bulk-delete-job";
-        ExtraLarge, &[], &["catalog-item-bulk-delete-job"]; shapes::CatalogItems;
+        ExtraLarge, &[], &["catalog-item-bulk-delete-job"]; shapes::GoneCatalogItems;
     Variant Create: "get_bulk_create_variants_jobs", "bulk_create_catalog_variants", "get_bulk_create_variants_job";
         "/api/catalog-variant-bulk-create-jobs", "catalog-variant-bulk-create-job";
-        Large, &["variants"], &["catalog-variant-bulk-create-job", "catalog-variant"]; shapes::CatalogVariants;
+        Large, &["variants"], &["catalog-variant-bulk-create-job", "catalog-variant"]; shapes::NewCatalogVariants;
     Variant Update: "get_bulk_update_variants_jobs", "bulk_update_catalog_variants", "get_bulk_update_variants_job";
         "/api/catalog-variant-bulk-update-jobs", "catalog-variant-bulk-update-job";
-        Large, &["variants"], &["catalog-variant-bulk-update-job", "catalog-variant"]; shapes::CatalogVariants;
+        Large, &["variants"], &["catalog-variant-bulk-update-job", "catalog-variant"]; shapes::ChangedCatalogVariants;
     Variant Delete: "get_bulk_delete_variants_jobs", "bulk_delete_catalog_variants", "get_bulk_delete_variants_job";
         "/api/catalog-variant-bulk-delete-jobs", "catalog-variant-bulk-delete-job";
-        ExtraLarge, &[], &["catalog-variant-bulk-delete-job"]; shapes::CatalogVariants;
+        ExtraLarge, &[], &["catalog-variant-bulk-delete-job"]; shapes::GoneCatalogVariants;
     Category Create: "get_bulk_create_categories_jobs", "bulk_create_catalog_categories",
         "get_bulk_create_categories_job";
         "/api/catalog-category-bulk-create-jobs", "catalog-category-bulk-create-job";
         ExtraLarge, &["categories"], &["catalog-category-bulk-create-job", "catalog-category"];
-        shapes::CatalogCategories;
+        shapes::NewCatalogCategories;
     Category Update: "get_bulk_update_categories_jobs", "bulk_update_catalog_categories",
         "get_bulk_update_categories_job";
         "/api/catalog-category-bulk-update-jobs", "catalog-category-bulk-update-job";
         ExtraLarge, &["categories"], &["catalog-category-bulk-update-job", "catalog-category"];
-        shapes::CatalogCategories;
+        shapes::ChangedCatalogCategories;
     Category Delete: "get_bulk_delete_categories_jobs", "bulk_delete_catalog_categories",
         "get_bulk_delete_categories_job";
         "/api/catalog-category-bulk-delete-jobs", "catalog-category-bulk-delete-job";
-        ExtraLarge, &[], &["catalog-category-bulk-delete-job"]; shapes::CatalogCategories;
+        ExtraLarge, &[], &["catalog-category-bulk-delete-job"]; shapes::GoneCatalogCategories;
 }

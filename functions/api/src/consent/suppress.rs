@@ -4,7 +4,7 @@ use canonical::Instant;
 use canonical::identity::Identifiers;
 use futures::{StreamExt, TryStreamExt, stream};
 use jiff::SignedDuration;
-use serde_json::{Value, json};
+use serde_json::Value;
 use store::{Job, JobKind, JobStatus, Resolved, SuppressedGroup, SuppressionJob, SuppressionProgress};
 
 use super::CONCURRENCY;
@@ -218,15 +218,14 @@ fn resource(asked: &Asked, direction: Direction, job: &SuppressionJob) -> Value 
         Some(SuppressedGroup::Segment(id)) => (Vec::new(), vec![identifier("segment", id)]),
         None => (Vec::new(), Vec::new()),
     };
-    let mut resource = Resource::new(asked, direction.kind(), direction.collection(), &job.id)
+    Resource::new(asked, direction.kind(), direction.collection(), &job.id)
         .attribute("status", status(job))
         .attribute("created_at", time(job.created_at))
         .attribute("total_count", job.total)
         .attribute("completed_count", *changed)
         .attribute("completed_at", ended_at.map(time))
         .attribute("skipped_count", *skipped)
-        .build();
-    // They have no addresses of their own.
-    resource["relationships"] = json!({"lists": {"data": lists}, "segments": {"data": segments}});
-    resource
+        .named("lists", lists.into())
+        .named("segments", segments.into())
+        .build()
 }

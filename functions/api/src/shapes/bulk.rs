@@ -2,21 +2,35 @@
 
 use utoipa::ToSchema;
 
-use super::{Object, Time};
+use super::{ErrorSource, Many, NewEventRow, NewProfileDocument, Object, ProfileToImport, Time, row};
 
 /// Many events.
 #[derive(ToSchema)]
 pub(crate) struct NewEvents {
     /// Profiles, each with its events: 1000 events at most.
     #[schema(rename = "events-bulk-create")]
-    events_bulk_create: Object,
+    events_bulk_create: Many<EventsRow>,
+}
+
+row! {
+    /// One profile with its events.
+    EventsRow: EventsOfProfile
+}
+
+/// A profile with its events.
+#[derive(ToSchema)]
+pub(crate) struct EventsOfProfile {
+    /// Whether they are history, unless an event says something else.
+    backfill: Option<bool>,
+    profile: NewProfileDocument,
+    events: Many<NewEventRow>,
 }
 
 /// Many profiles.
 #[derive(ToSchema)]
 pub(crate) struct NewProfiles {
     /// 10 000 at most.
-    profiles: Object,
+    profiles: Many<ProfileToImport>,
 }
 
 /// What became of many profiles.
@@ -58,7 +72,7 @@ pub(crate) struct ImportError {
     code: String,
     title: String,
     detail: String,
-    source: Object,
+    source: ErrorSource,
     /// Always null: rows are not kept.
     original_payload: Option<Object>,
 }

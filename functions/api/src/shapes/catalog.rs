@@ -2,7 +2,9 @@
 
 use utoipa::ToSchema;
 
-use super::{Object, Time};
+use super::{
+    ErrorSource, Identifier, InCategories, Many, NewProfileDocument, Object, OfItem, Time, WithItems, row,
+};
 
 /// A product.
 #[derive(ToSchema)]
@@ -185,25 +187,94 @@ pub(crate) struct ChangedCatalogCategory {
     name: Option<String>,
 }
 
-/// Many products.
-#[derive(ToSchema)]
-pub(crate) struct CatalogItems {
-    /// `data`: 100 at most.
-    items: Object,
+row! {
+    /// One of many products that are made.
+    NewCatalogItemRow: NewCatalogItem => InCategories
+}
+row! {
+    /// One of many products that are changed.
+    ChangedCatalogItemRow(id): ChangedCatalogItem => InCategories
 }
 
-/// Many variants.
+/// Many products that are made.
 #[derive(ToSchema)]
-pub(crate) struct CatalogVariants {
-    /// `data`: 100 at most.
-    variants: Object,
+pub(crate) struct NewCatalogItems {
+    /// 100 at most.
+    items: Many<NewCatalogItemRow>,
 }
 
-/// Many groups.
+/// Many products that are changed.
 #[derive(ToSchema)]
-pub(crate) struct CatalogCategories {
-    /// `data`: 100 at most.
-    categories: Object,
+pub(crate) struct ChangedCatalogItems {
+    /// 100 at most.
+    items: Many<ChangedCatalogItemRow>,
+}
+
+/// Many products that go.
+#[derive(ToSchema)]
+pub(crate) struct GoneCatalogItems {
+    /// 100 at most.
+    items: Many<Identifier>,
+}
+
+row! {
+    /// One of many variants that are made.
+    NewCatalogVariantRow: NewCatalogVariant => OfItem
+}
+row! {
+    /// One of many variants that are changed.
+    ChangedCatalogVariantRow(id): ChangedCatalogVariant
+}
+
+/// Many variants that are made.
+#[derive(ToSchema)]
+pub(crate) struct NewCatalogVariants {
+    /// 100 at most.
+    variants: Many<NewCatalogVariantRow>,
+}
+
+/// Many variants that are changed.
+#[derive(ToSchema)]
+pub(crate) struct ChangedCatalogVariants {
+    /// 100 at most.
+    variants: Many<ChangedCatalogVariantRow>,
+}
+
+/// Many variants that go.
+#[derive(ToSchema)]
+pub(crate) struct GoneCatalogVariants {
+    /// 100 at most.
+    variants: Many<Identifier>,
+}
+
+row! {
+    /// One of many groups that are made.
+    NewCatalogCategoryRow: NewCatalogCategory => WithItems
+}
+row! {
+    /// One of many groups that are changed.
+    ChangedCatalogCategoryRow(id): ChangedCatalogCategory => WithItems
+}
+
+/// Many groups that are made.
+#[derive(ToSchema)]
+pub(crate) struct NewCatalogCategories {
+    /// 100 at most.
+    categories: Many<NewCatalogCategoryRow>,
+}
+
+/// Many groups that are changed.
+#[derive(ToSchema)]
+pub(crate) struct ChangedCatalogCategories {
+    /// 100 at most.
+    categories: Many<ChangedCatalogCategoryRow>,
+}
+
+/// Many groups that go.
+#[derive(ToSchema)]
+pub(crate) struct GoneCatalogCategories {
+    /// 100 at most.
+    categories: Many<Identifier>,
 }
 
 /// What became of many.
@@ -215,9 +286,19 @@ pub(crate) struct CatalogJob {
     completed_count: u64,
     failed_count: u64,
     completed_at: Option<Time>,
-    /// With a `pointer` into the body of the request.
-    errors: Vec<Object>,
+    errors: Vec<CatalogJobError>,
     expires_at: Time,
+}
+
+/// Why one of many was refused.
+#[derive(ToSchema)]
+pub(crate) struct CatalogJobError {
+    id: String,
+    code: String,
+    title: String,
+    detail: String,
+    /// Into the body of the request.
+    source: ErrorSource,
 }
 
 /// How far a job is.
@@ -235,8 +316,8 @@ pub(crate) enum CatalogJobStatus {
 pub(crate) struct NewBackInStock {
     #[schema(min_items = 1)]
     channels: Vec<NewsChannel>,
-    /// `data`: by id, email, phone number or external id.
-    profile: Object,
+    /// By id, email, phone number or external id.
+    profile: NewProfileDocument,
 }
 
 /// A way to be told.

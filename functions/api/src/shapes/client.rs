@@ -2,17 +2,16 @@
 
 use utoipa::ToSchema;
 
-use super::Object;
+use super::{Many, NewEventRow, NewProfileDocument};
 
 /// Events of one profile.
 #[derive(ToSchema)]
 pub(crate) struct NewClientEvents {
     /// Whether they are history, unless an event says something else.
     backfill: Option<bool>,
-    /// A profile's resource in `data`.
-    profile: Object,
-    /// Resources of events in `data`: 1000 at most.
-    events: Object,
+    profile: NewProfileDocument,
+    /// 1000 at most.
+    events: Many<NewEventRow>,
 }
 
 /// `1`: taken, or `0`: not.

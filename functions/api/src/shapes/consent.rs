@@ -2,7 +2,7 @@
 
 use utoipa::ToSchema;
 
-use super::{Day, Time};
+use super::{Day, NewProfile, Object, One, Time};
 
 /// People who subscribe, and perhaps, as a relationship, the list that they join.
 #[derive(ToSchema)]
@@ -21,8 +21,27 @@ pub(crate) struct VisitorSubscribing {
     /// What is noted with the consent.
     #[schema(max_length = 255)]
     custom_source: Option<String>,
-    /// `data`: email, phone number, `subscriptions`, and what else they say.
-    profile: super::Object,
+    profile: One<SubscribingVisitor>,
+}
+
+/// Somebody who subscribes in a browser.
+#[derive(ToSchema)]
+pub(crate) struct SubscribingVisitor {
+    /// `profile`
+    r#type: String,
+    #[schema(required = false)]
+    id: Option<String>,
+    attributes: VisitorSubscription,
+}
+
+/// To what, and what else they say.
+#[derive(ToSchema)]
+pub(crate) struct VisitorSubscription {
+    #[schema(inline)]
+    #[serde(flatten)]
+    profile: NewProfile,
+    /// E-mail and text messages, as far as there are addresses, if it is absent.
+    subscriptions: Option<Channels>,
 }
 
 /// 1 to 1000.
@@ -152,4 +171,134 @@ pub(crate) struct SuppressionJob {
     completed_at: Option<Time>,
     /// Those with which there was nothing to do.
     skipped_count: u64,
+}
+
+/// What somebody has agreed to, and what they may be sent.
+#[derive(ToSchema)]
+pub(crate) struct Subscriptions {
+    email: EmailSubscriptions,
+    sms: SmsSubscriptions,
+    mobile_push: PushSubscriptions,
+    whatsapp: WhatsappSubscriptions,
+}
+
+/// By e-mail.
+#[derive(ToSchema)]
+pub(crate) struct EmailSubscriptions {
+    marketing: EmailMarketing,
+    open_tracking: Permission,
+}
+
+/// By e-mail.
+#[derive(ToSchema)]
+pub(crate) struct EmailMarketing {
+    can_receive_email_marketing: bool,
+    consent: String,
+    consent_timestamp: Option<Time>,
+    last_updated: Option<Time>,
+    method: Option<String>,
+    /// Always empty.
+    method_detail: Option<String>,
+    /// `custom_source` of the request.
+    custom_method_detail: Option<String>,
+    double_optin: Option<bool>,
+    suppression: Vec<Suppression>,
+    list_suppressions: Vec<ListSuppression>,
+}
+
+/// Why nothing is sent.
+#[derive(ToSchema)]
+pub(crate) struct Suppression {
+    reason: String,
+    timestamp: Time,
+}
+
+/// Why nothing of a list is sent.
+#[derive(ToSchema)]
+pub(crate) struct ListSuppression {
+    list_id: String,
+    reason: String,
+    timestamp: Time,
+}
+
+/// By text message.
+#[derive(ToSchema)]
+pub(crate) struct SmsSubscriptions {
+    marketing: SmsMarketing,
+    transactional: SmsTransactional,
+}
+
+/// By text message.
+#[derive(ToSchema)]
+pub(crate) struct SmsMarketing {
+    can_receive_sms_marketing: bool,
+    #[schema(inline)]
+    #[serde(flatten)]
+    consent: SmsConsent,
+}
+
+/// By text message.
+#[derive(ToSchema)]
+pub(crate) struct SmsTransactional {
+    can_receive_sms_transactional: bool,
+    #[schema(inline)]
+    #[serde(flatten)]
+    consent: SmsConsent,
+}
+
+/// A decision about text messages.
+#[derive(ToSchema)]
+pub(crate) struct SmsConsent {
+    consent: String,
+    consent_timestamp: Option<Time>,
+    method: Option<String>,
+    method_detail: Option<String>,
+    last_updated: Option<Time>,
+}
+
+/// By notifications.
+#[derive(ToSchema)]
+pub(crate) struct PushSubscriptions {
+    marketing: PushMarketing,
+}
+
+/// By notifications.
+#[derive(ToSchema)]
+pub(crate) struct PushMarketing {
+    can_receive_push_marketing: bool,
+    consent: String,
+    consent_timestamp: Option<Time>,
+}
+
+/// By `WhatsApp`.
+#[derive(ToSchema)]
+pub(crate) struct WhatsappSubscriptions {
+    marketing: WhatsappPermission,
+    transactional: WhatsappPermission,
+    conversational: WhatsappPermission,
+}
+
+/// By `WhatsApp`.
+#[derive(ToSchema)]
+pub(crate) struct WhatsappPermission {
+    #[schema(inline)]
+    #[serde(flatten)]
+    permission: Permission,
+    /// Where it is allowed.
+    phone_number: Option<String>,
+}
+
+/// Whether something is allowed.
+#[derive(ToSchema)]
+pub(crate) struct Permission {
+    can_receive: bool,
+    consent: String,
+    consent_timestamp: Option<Time>,
+    last_updated: Option<Time>,
+    /// Always null: the last decision alone is kept.
+    created_timestamp: Option<Time>,
+    /// Always empty.
+    metadata: Object,
+    /// Always null.
+    valid_until: Option<Time>,
 }

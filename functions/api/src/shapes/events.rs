@@ -2,7 +2,7 @@
 
 use utoipa::ToSchema;
 
-use super::{NewProfile, Object, Time};
+use super::{NewProfile, Object, ProfileMeta, Time, row};
 
 /// An event.
 #[derive(ToSchema)]
@@ -31,6 +31,28 @@ pub(crate) struct NewEvent {
     backfill: Option<bool>,
     metric: NewMetricDocument,
     profile: NewProfileDocument,
+}
+
+row! {
+    /// One of many events that are told.
+    NewEventRow: NewEventOfMany
+}
+
+/// One of many events that are told, whose profile is told beside it.
+#[derive(ToSchema)]
+pub(crate) struct NewEventOfMany {
+    properties: Object,
+    /// Now if it is absent.
+    time: Option<Time>,
+    value: Option<f64>,
+    /// As ISO 4217 has it.
+    value_currency: Option<String>,
+    /// The same id of one profile and metric is the same event; the first one stays.
+    #[schema(min_length = 1, max_length = 255)]
+    unique_id: Option<String>,
+    /// Whether it is history: segments change, flows do not start.
+    backfill: Option<bool>,
+    metric: NewMetricDocument,
 }
 
 /// The metric of an event.
@@ -71,6 +93,8 @@ pub(crate) struct NewProfileResource {
     id: Option<String>,
     #[schema(required = false, nullable = false)]
     attributes: Option<NewProfile>,
+    #[schema(required = false, nullable = false)]
+    meta: Option<ProfileMeta>,
 }
 
 /// A metric.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{Object, Time};
+use super::{Identifier, Object, Time};
 
 /// What is to be counted.
 #[derive(ToSchema)]
@@ -169,13 +169,24 @@ pub(crate) struct ChangedMappedMetricResource {
 #[derive(ToSchema)]
 pub(crate) struct ChangedMappedMetricRelationships {
     #[schema(required = false, nullable = false)]
-    metric: Option<Object>,
+    metric: Option<MappedTo>,
     #[schema(rename = "custom-metric", required = false, nullable = false)]
-    custom_metric: Option<Object>,
+    custom_metric: Option<MappedTo>,
+}
+
+/// A metric by its id, or none.
+#[derive(ToSchema)]
+pub(crate) struct MappedTo {
+    data: Option<Identifier>,
 }
 
 /// A flow: there are none.
 #[derive(ToSchema)]
 pub(crate) struct Flow {
     name: Option<String>,
+    status: Option<String>,
+    archived: Option<bool>,
+    created: Option<Time>,
+    updated: Option<Time>,
+    trigger_type: Option<String>,
 }

@@ -13,6 +13,7 @@ mod events;
 mod lists;
 mod metrics;
 mod profiles;
+mod relationships;
 mod segments;
 mod tags;
 
@@ -31,6 +32,7 @@ pub(crate) use events::*;
 pub(crate) use lists::*;
 pub(crate) use metrics::*;
 pub(crate) use profiles::*;
+pub(crate) use relationships::*;
 pub(crate) use segments::*;
 pub(crate) use tags::*;
 
@@ -51,6 +53,36 @@ pub(crate) type Object = BTreeMap<String, Value>;
 #[derive(ToSchema)]
 #[schema(value_type = Object)]
 pub(crate) struct Anything(Object);
+
+/// One of something. Only types without parameters of their own may be in it: of more, names know nothing.
+#[derive(ToSchema)]
+pub(crate) struct One<T: ToSchema> {
+    data: T,
+}
+
+/// Some of something; likewise.
+#[derive(ToSchema)]
+pub(crate) struct Many<T: ToSchema> {
+    data: Vec<T>,
+}
+
+/// A resource that is sent among others: its kind, its id if it is there already, its attributes, its relationships.
+macro_rules! row {
+    ($(#[$about:meta])* $name:ident $(($id:ident))?: $attributes:ty $(=> $relationships:ty)?) => {
+        $(#[$about])*
+        #[derive(utoipa::ToSchema)]
+        pub(crate) struct $name {
+            r#type: String,
+            $($id: String,)?
+            attributes: $attributes,
+            $(
+                #[schema(required = false, nullable = false)]
+                relationships: Option<$relationships>,
+            )?
+        }
+    };
+}
+pub(crate) use row;
 
 /// Resources by their kinds and ids alone.
 #[derive(ToSchema)]
@@ -81,11 +113,21 @@ pub(crate) struct ErrorObject {
     code: String,
     title: String,
     detail: String,
-    /// `pointer` into the body, or `parameter` of the query.
     #[schema(required = false)]
-    source: Option<Object>,
+    source: Option<ErrorSource>,
     #[schema(required = false)]
     meta: Option<Object>,
+}
+
+/// What a complaint is about.
+#[derive(ToSchema)]
+pub(crate) struct ErrorSource {
+    /// Into the body.
+    #[schema(required = false, nullable = false)]
+    pointer: Option<String>,
+    /// Of the query.
+    #[schema(required = false, nullable = false)]
+    parameter: Option<String>,
 }
 
 /// Where a document is.

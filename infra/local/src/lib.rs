@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod aws_json;
+mod background;
 pub mod cli;
 pub mod clock;
 pub mod demo;

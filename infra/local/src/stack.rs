@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::aws_json;
+use crate::background::Background;
 use crate::clock::{self, Clock};
 use crate::dynamodb::{DynamoDb, DynamoDbError};
 use crate::event_source::{
@@ -181,6 +182,7 @@ pub struct Stack {
     pub queues: Queues,
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
+    _background: Background,
     /// Keeps other processes from the same data.
     _lock: File,
     /// Removed with the stack, when nothing is to be kept.
@@ -196,6 +198,8 @@ impl Stack {
         let clock = options.clock;
         let (stop, shutdown) = watch::channel(false);
         let mut tasks = JoinSet::new();
+        let background = Background::start()
+            .map_err(|source| StartError::Io { what: "cannot start threads".to_owned(), source })?;
 
         let state = State::open(
             &directory.join("state.db"),
@@ -214,13 +218,14 @@ impl Stack {
         let physical = provision(&template, &queues, &dynamodb, &base_url, &sqs_url).await?;
         let model = template.resolve(&physical)?;
 
-        tasks.spawn({
+        let serve_dynamodb = {
             let (dynamodb, shutdown) = (dynamodb.clone(), shutdown.clone());
             async move {
                 let served = dynamodb.serve(dynamodb_listener, async move { stopped(&shutdown).await }).await;
                 report("dynamodb", served);
             }
-        });
+        };
+        tasks.spawn_on(serve_dynamodb, &background.handle);
         let service = SqsService::new(queues.clone(), sqs_url, Arc::clone(&clock));
         serve(&mut tasks, "sqs", sqs_listener, aws_json::router(Arc::new(service)), &shutdown);
         let service = SsmService::new(state.clone(), Arc::clone(&clock));
@@ -234,7 +239,7 @@ impl Stack {
 
         for source in model.queue_sources.clone() {
             let poller = QueuePoller { source, queues: queues.clone(), functions: functions.clone() };
-            tasks.spawn(poller.run(shutdown.clone()));
+            tasks.spawn_on(poller.run(shutdown.clone()), &background.handle);
         }
         for source in model.stream_sources.clone() {
             let filters = source.filters.iter().map(Filter::parse).collect::<Result<_, _>>();
@@ -250,13 +255,13 @@ impl Stack {
                 clock: Arc::clone(&clock),
                 shutdown: shutdown.clone(),
             };
-            tasks.spawn(poller.run());
+            tasks.spawn_on(poller.run(), &background.handle);
         }
         for schedule in model.schedules.clone() {
             let scheduler = Scheduler { schedule, functions: functions.clone(), clock: Arc::clone(&clock) };
-            tasks.spawn(scheduler.run(shutdown.clone()));
+            tasks.spawn_on(scheduler.run(shutdown.clone()), &background.handle);
         }
-        tasks.spawn(janitor(queues.clone(), dynamodb, clock, shutdown));
+        tasks.spawn_on(janitor(queues.clone(), dynamodb, clock, shutdown), &background.handle);
 
         Ok(Self {
             base_url,
@@ -266,6 +271,7 @@ impl Stack {
             queues,
             stop,
             tasks,
+            _background: background,
             _lock: lock,
             _temporary: temporary,
         })

@@ -231,15 +231,10 @@ impl Api {
         if includes.contains(&"profile") {
             let wanted: BTreeSet<&str> = events.iter().map(|stored| stored.profile_id.as_str()).collect();
             let profiles = self.store.profiles_by_id(wanted.iter().copied()).await?;
-            for profile in wanted.iter().filter_map(|id| profiles.get(*id)) {
-                included.push(self.included_profile(asked, profile));
-            }
+            let found: Vec<&Profile> = wanted.iter().filter_map(|id| profiles.get(*id)).collect();
+            included.extend(self.profile_views(asked, &found).await?.into_iter().map(Resource::build));
         }
         Ok(included)
-    }
-
-    fn included_profile(&self, asked: &Asked, profile: &Profile) -> Value {
-        self.plain_profile_resource(asked, profile).build()
     }
 }
 

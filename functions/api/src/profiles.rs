@@ -429,24 +429,15 @@ impl Api {
         }
     }
 
-    /// A profile with what `additional-fields` asks for.
-    pub(crate) fn profile_resource<'a>(&self, asked: &'a Asked, profile: &Profile) -> Resource<'a> {
-        let additional = asked.additional_fields("profile");
-        let mut resource = self.plain_profile_resource(asked, profile);
-        if additional.contains(&"subscriptions") {
-            resource = resource.attribute("subscriptions", subscriptions(profile));
-        }
-        resource
-    }
-
+    /// A profile with what `additional-fields` asks for and can be told of the profile alone.
     #[allow(clippy::unused_self, reason = "its siblings need the API")]
-    pub(crate) fn plain_profile_resource<'a>(&self, asked: &'a Asked, profile: &Profile) -> Resource<'a> {
+    pub(crate) fn profile_resource<'a>(&self, asked: &'a Asked, profile: &Profile) -> Resource<'a> {
         let attribute = |name: &str| profile.attributes.get(name).cloned().unwrap_or_default();
         let object = |name: &str| match attribute(name) {
             Value::Object(object) => Value::Object(object),
             _ => Map::new().into(),
         };
-        Resource::new(asked, "profile", "profiles", &profile.id)
+        let resource = Resource::new(asked, "profile", "profiles", &profile.id)
             .attribute("email", profile.email.clone())
             .attribute("phone_number", profile.phone_number.clone())
             .attribute("external_id", profile.external_id.clone())
@@ -458,11 +449,14 @@ impl Api {
             .attribute("image", attribute("image"))
             .attribute("created", time(profile.created_at))
             .attribute("updated", time(profile.updated_at))
-            .attribute("last_event_date", profile.last_event_at.map(time))
             .attribute("location", object("location"))
             .attribute("properties", object("properties"))
             .linked("lists")
-            .linked("segments")
+            .linked("segments");
+        if asked.additional_fields("profile").contains(&"subscriptions") {
+            return resource.attribute("subscriptions", subscriptions(profile));
+        }
+        resource
     }
 }
 

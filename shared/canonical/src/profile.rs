@@ -56,9 +56,6 @@ pub struct Profile {
     pub created_at: Instant,
     /// When it last changed here.
     pub updated_at: Instant,
-    /// When its newest event happened, as far as the profile item has been told.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_event_at: Option<Instant>,
 }
 
 /// What somebody decided about one channel, and what stands in the way of sending all the same.
@@ -114,7 +111,6 @@ impl Profile {
             lists: BTreeMap::new(),
             created_at,
             updated_at: created_at,
-            last_event_at: None,
         }
     }
 

@@ -47,7 +47,6 @@ pub(crate) enum Field {
     AnonymousId,
     Created,
     Updated,
-    LastEventDate,
 }
 
 /// The value of a property.
@@ -140,11 +139,16 @@ impl Path {
             "anonymous_id" => Field::AnonymousId,
             "created" => Field::Created,
             "updated" => Field::Updated,
-            "last_event_date" => Field::LastEventDate,
+            "last_event_date" => {
+                return Err(
+                    "last_event_date cannot be asked for: ask for the events themselves (profile-metric)"
+                        .to_owned(),
+                );
+            }
             _ => {
                 return Err(format!(
                     "unknown profile property; known: id, email, phone_number, external_id, anonymous_id, \
-                     created, updated, last_event_date, {}, location['…'], properties['…']",
+                     created, updated, {}, location['…'], properties['…']",
                     ATTRIBUTES.join(", ")
                 ));
             }
@@ -166,9 +170,6 @@ impl Path {
                 Field::AnonymousId => text(&profile.anonymous_id),
                 Field::Created => Operand::Instant(profile.created_at.as_millis()),
                 Field::Updated => Operand::Instant(profile.updated_at.as_millis()),
-                Field::LastEventDate => {
-                    profile.last_event_at.map_or(Operand::Unset, |at| Operand::Instant(at.as_millis()))
-                }
             },
             Self::Attribute(key) => json(&profile.attributes, key),
             Self::Location(key) => nested("location", key),

@@ -172,6 +172,21 @@ impl Store {
         Ok(Page { items: events.into_iter().filter(wanted).collect(), next: page.next })
     }
 
+    /// When the newest event of a profile happened, of those that have happened by now.
+    ///
+    /// # Errors
+    ///
+    /// When DynamoDB fails.
+    pub async fn last_event_at(&self, profile_id: &str, now: Instant) -> Result<Option<Instant>> {
+        let filter = EventFilter {
+            profile_id: Some(profile_id.to_owned()),
+            to_ms: Some(now.as_millis()),
+            ..EventFilter::default()
+        };
+        let page = self.list_events(&filter, EventOrder::NewestFirst, None, 1).await?;
+        Ok(page.items.first().map(|stored| stored.event.occurred_at))
+    }
+
     /// One event by its profile and id.
     pub async fn event(&self, profile_id: &str, event_id: &str) -> Result<Option<StoredEvent>> {
         let item = self.get(&self.profiles, &keys::profile(profile_id), &keys::event(event_id)).await?;

@@ -311,6 +311,24 @@ async fn an_event_has_klaviyo_s_shape() {
 }
 
 #[tokio::test]
+async fn a_profile_tells_when_its_newest_event_happened_which_is_not_one_to_come() {
+    let world = World::new().await;
+    let (ann, bob) = (world.profile("ann@example.com").await, world.profile("bob@example.com").await);
+    for (id, at) in [("o1", 1_700_000_010), ("o2", 1_700_000_000), ("ahead", 1_900_000_000)] {
+        world.record(&ann, "Placed Order", id, at, None).await;
+    }
+    let happened = json!("2023-11-14T22:13:30+00:00");
+    let last_event = |profile: &Value| profile["attributes"]["last_event_date"].clone();
+    assert_eq!(last_event(&world.get(&format!("/api/profiles/{ann}")).await.body["data"]), happened);
+    assert_eq!(last_event(&world.get(&format!("/api/profiles/{bob}")).await.body["data"]), Value::Null);
+    let list = world.get("/api/profiles?sort=email").await;
+    let told: Vec<Value> = list.body["data"].as_array().unwrap().iter().map(last_event).collect();
+    assert_eq!(told, [happened.clone(), Value::Null]);
+    let events = world.get("/api/events?include=profile").await;
+    assert_eq!(last_event(&events.body["included"][0]), happened);
+}
+
+#[tokio::test]
 async fn metrics_are_listed_by_integration() {
     let world = World::new().await;
     let ann = world.profile("ann@example.com").await;

@@ -14,7 +14,7 @@ impl Profile {
     /// What this profile says stands, and `other` fills the gaps; something that was cleared here is no gap.
     /// Two exceptions, both Klaviyo's: the location is that of the profile which knows more of it, and the
     /// time zone is `other`'s. What may not be sent to either may not be sent to the one they become. The
-    /// older `created_at` and the newer `last_event_at` are kept; `updated_at` is the caller's to set.
+    /// older `created_at` is kept; `updated_at` is the caller's to set.
     pub fn merge(&mut self, other: &Profile) {
         fill(&mut self.email, other.email.as_ref());
         fill(&mut self.phone_number, other.phone_number.as_ref());
@@ -38,7 +38,6 @@ impl Profile {
         }
         self.created_at = self.created_at.min(other.created_at);
         self.updated_at = self.updated_at.max(other.updated_at);
-        self.last_event_at = self.last_event_at.max(other.last_event_at);
     }
 
     fn merge_attributes(&mut self, other: &Profile) {

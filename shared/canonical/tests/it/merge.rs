@@ -59,18 +59,14 @@ fn the_fuller_location_wins_and_the_time_zone_is_the_sources() {
 }
 
 #[test]
-fn the_older_birth_and_the_newer_event_are_kept() {
+fn the_older_birth_is_kept() {
     let mut destination = profile(None, json!({}));
-    destination.last_event_at = Some(minute(7));
-    let mut source = Profile::new("q".into(), at("2025-01-01T00:00:00Z"));
-    source.last_event_at = Some(minute(9));
+    let source = Profile::new("q".into(), at("2025-01-01T00:00:00Z"));
     destination.merge(&source);
     assert_eq!(destination.id, "p");
     assert_eq!(destination.created_at, at("2025-01-01T00:00:00Z"));
-    assert_eq!(destination.last_event_at, Some(minute(9)));
     destination.merge(&Profile::new("r".into(), minute(8)));
     assert_eq!(destination.created_at, at("2025-01-01T00:00:00Z"));
-    assert_eq!(destination.last_event_at, Some(minute(9)));
 }
 
 fn consenting(status: ConsentStatus, suppressions: &[(&str, i64)]) -> Profile {

@@ -11,6 +11,7 @@ mod privacy;
 mod refusals;
 mod segments;
 mod time;
+mod written;
 
 use tests::{Api, Shop, Stack};
 

@@ -46,6 +46,11 @@ impl Stack {
         Self { executable, parameters, data, process: Some(process), api, clients }
     }
 
+    /// Where the process keeps its data and its log.
+    pub fn data_dir(&self) -> &Path {
+        self.data.path()
+    }
+
     /// A client of the API, with the key that the process printed.
     pub fn api(&self) -> &Api {
         &self.api

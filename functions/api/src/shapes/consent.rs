@@ -185,13 +185,13 @@ pub(crate) struct Subscriptions {
 /// By e-mail.
 #[derive(ToSchema)]
 pub(crate) struct EmailSubscriptions {
-    marketing: EmailMarketing,
+    marketing: MarketedByEmail,
     open_tracking: Permission,
 }
 
 /// By e-mail.
 #[derive(ToSchema)]
-pub(crate) struct EmailMarketing {
+pub(crate) struct MarketedByEmail {
     can_receive_email_marketing: bool,
     consent: String,
     consent_timestamp: Option<Time>,
@@ -224,13 +224,13 @@ pub(crate) struct ListSuppression {
 /// By text message.
 #[derive(ToSchema)]
 pub(crate) struct SmsSubscriptions {
-    marketing: SmsMarketing,
+    marketing: MarketedBySms,
     transactional: SmsTransactional,
 }
 
 /// By text message.
 #[derive(ToSchema)]
-pub(crate) struct SmsMarketing {
+pub(crate) struct MarketedBySms {
     can_receive_sms_marketing: bool,
     #[schema(inline)]
     #[serde(flatten)]
@@ -259,12 +259,12 @@ pub(crate) struct SmsConsent {
 /// By notifications.
 #[derive(ToSchema)]
 pub(crate) struct PushSubscriptions {
-    marketing: PushMarketing,
+    marketing: MarketedByPush,
 }
 
 /// By notifications.
 #[derive(ToSchema)]
-pub(crate) struct PushMarketing {
+pub(crate) struct MarketedByPush {
     can_receive_push_marketing: bool,
     consent: String,
     consent_timestamp: Option<Time>,

@@ -28,12 +28,12 @@ pub(crate) fn relationships(kind: &str) -> &'static [Relationship] {
         "catalog-category-bulk-create-job"
         | "catalog-category-bulk-delete-job"
         | "catalog-category-bulk-update-job" => const { &[many("categories", "catalog-category")] },
-        "catalog-item" => const { &[many("variants", "catalog-variant")] },
         "catalog-item-bulk-create-job" | "catalog-item-bulk-delete-job" | "catalog-item-bulk-update-job" => {
             const { &[many("items", "catalog-item")] }
         }
         "catalog-variant" => const { &[one("item", "catalog-item")] },
-        "catalog-variant-bulk-create-job"
+        "catalog-item"
+        | "catalog-variant-bulk-create-job"
         | "catalog-variant-bulk-delete-job"
         | "catalog-variant-bulk-update-job" => const { &[many("variants", "catalog-variant")] },
         "custom-metric" => const { &[many("metrics", "metric")] },
@@ -41,7 +41,7 @@ pub(crate) fn relationships(kind: &str) -> &'static [Relationship] {
             const { &[one("profile", "profile"), one("metric", "metric"), many("attributions", "attribution")] }
         }
         "event-bulk-create-job" => const { &[many("import-errors", "import-error")] },
-        "list" => {
+        "list" | "segment" => {
             const { &[many("profiles", "profile"), many("tags", "tag"), many("flow-triggers", "flow")] }
         }
         "mapped-metric" => const { &[one("metric", "metric"), one("custom-metric", "custom-metric")] },
@@ -62,9 +62,6 @@ pub(crate) fn relationships(kind: &str) -> &'static [Relationship] {
         }
         "profile-suppression-bulk-create-job" | "profile-suppression-bulk-delete-job" => {
             const { &[many("lists", "list"), many("segments", "segment")] }
-        }
-        "segment" => {
-            const { &[many("profiles", "profile"), many("tags", "tag"), many("flow-triggers", "flow")] }
         }
         "tag" => {
             const { &[one("tag-group", "tag-group"), many("lists", "list"), many("segments", "segment")] }

@@ -71,6 +71,34 @@ async fn of_somebody_whose_deletion_was_requested_nothing_is_left() {
     nothing_is_left(&stack).await;
 }
 
+#[tokio::test]
+async fn what_is_kept_of_somebody_is_exported_as_one_document() {
+    let stack = start().await;
+    everything_used(&stack).await;
+    let (address, key) = stack.api().access();
+    let mut export = tokio::process::Command::new(env!("CARGO_BIN_EXE_tillstream"));
+    export.args(["export", PERSON[0], "--url", address]).env("TILLSTREAM_API_KEY", key);
+    let output = export.output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let exported: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for needle in PERSON.iter().take(4) {
+        assert!(exported.to_string().contains(needle), "{needle}: {exported:#}");
+    }
+    let attributes = &exported["profile"]["attributes"];
+    assert_eq!(attributes["subscriptions"]["email"]["marketing"]["consent"], "SUBSCRIBED");
+    let names = |of: &str, name: &str| -> Vec<String> {
+        let all = exported[of].as_array().unwrap().iter();
+        all.map(|each| each.pointer(name).unwrap().as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names("lists", "/attributes/name"), ["News"]);
+    assert_eq!(names("segments", "/attributes/name"), ["Buyers"]);
+    assert_eq!(names("segment_history", "/attributes/transition"), ["entered"]);
+    let metrics = names("events", "/metric");
+    for metric in ["Placed Order", "Ordered Product", "Started Checkout", "Waved", "Subscribed to List"] {
+        assert!(metrics.iter().any(|told| told == metric), "{metric}: {metrics:?}");
+    }
+}
+
 fn order(id: u64) -> Order {
     Order { customer: Some(7), ..Order::new(id, PERSON[0], now()) }
 }

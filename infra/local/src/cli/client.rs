@@ -80,6 +80,20 @@ impl Client {
         }
     }
 
+    /// The id of a profile, which may be named by its e-mail address.
+    pub(super) async fn profile_id(&self, named: String) -> Result<String, Failure> {
+        if !named.contains('@') {
+            return Ok(named);
+        }
+        if named.contains(['\'', '"', '\\']) {
+            return Err(Failure::Usage("that is no e-mail address".to_owned()));
+        }
+        let filter = encode(&format!("equals(email,'{named}')"));
+        let found = self.list(&format!("/api/profiles?filter={filter}")).await?;
+        let id = found.first().and_then(|profile| profile["id"].as_str()).map(str::to_owned);
+        Ok(id.ok_or_else(|| anyhow!("nobody has this address"))?)
+    }
+
     async fn patiently(
         &self,
         method: Method,

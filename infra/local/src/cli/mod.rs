@@ -7,6 +7,7 @@ mod chunks;
 mod client;
 mod connections;
 mod explain;
+mod export;
 mod import;
 mod keys;
 mod output;
@@ -53,6 +54,8 @@ pub enum Command {
     Parity(parity::Parity),
     /// Why somebody is in a segment, or not.
     Explain(explain::Explain),
+    /// All that is kept of one person, as JSON.
+    Export(export::Export),
 }
 
 /// How a command ends.
@@ -93,6 +96,7 @@ pub async fn run(command: Command) -> Done {
         Command::ReplayDlq(command) => command.run().await,
         Command::Parity(command) => command.run().await,
         Command::Explain(command) => command.run().await,
+        Command::Export(command) => command.run().await,
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod asking;
+mod attacks;
 mod deliveries;
 mod http_api;
 mod killed;

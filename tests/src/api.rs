@@ -83,6 +83,11 @@ impl Api {
         Ok(Reply { status, body })
     }
 
+    /// The answer to a request of [`Api::request`], with the key.
+    pub async fn answer(&self, request: RequestBuilder) -> Reply {
+        self.send(request).await.unwrap()
+    }
+
     /// `GET` with parameters.
     pub async fn get(&self, path: &str, parameters: &[(&str, &str)]) -> Reply {
         let url = Url::parse_with_params(&format!("{}{path}", self.address), parameters).unwrap();

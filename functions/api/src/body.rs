@@ -17,6 +17,8 @@ const MAX_PROFILE_BYTES: usize = 100 * 1024;
 const MAX_EMAIL: usize = 99;
 /// The longest id of the client's own.
 const MAX_EXTERNAL_ID_BYTES: usize = 1024;
+/// With what stands in front of it, an id is a key of a table, and DynamoDB takes 1024 bytes.
+pub(crate) const MAX_ID_BYTES: usize = 1000;
 
 /// The most identifiers that are appended, or unappended, at once.
 const MAX_IDENTIFIERS: usize = 20;
@@ -116,7 +118,16 @@ impl<'a> Node<'a> {
         let resource = self.resource(kind)?;
         resource.only(&["type", "id"])?;
         let id = resource.required("id")?;
-        id.text()?;
+        id.id_text()?;
+        Ok(id)
+    }
+
+    /// An id that may be somebody's.
+    pub(crate) fn id_text(&self) -> ApiResult<&'a str> {
+        let id = self.text()?;
+        if id.len() > MAX_ID_BYTES {
+            return Err(self.invalid("No id is as long as this."));
+        }
         Ok(id)
     }
 

@@ -64,6 +64,11 @@ impl ApiError {
         Self { source: Some(Source::Pointer("/data/".to_owned())), ..error }
     }
 
+    /// 404 for an id that is longer than any.
+    pub(crate) fn nothing_so_long() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "Not found.", "No id is as long as this.")
+    }
+
     /// 409: possible, but not as things are.
     pub(crate) fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code, "Conflict.", detail)

@@ -13,6 +13,8 @@
 
 /// How deep `and(…)` and lists may be nested.
 const MAX_DEPTH: usize = 8;
+/// The longest text: what is looked up by it is a key of a table.
+const MAX_TEXT_BYTES: usize = 1000;
 /// The most conditions of one filter.
 const MAX_CONDITIONS: usize = 100;
 
@@ -186,7 +188,11 @@ impl Parser {
             Some('[') if depth == 0 => self.list().map(Value::List),
             _ => {
                 let word = self.word(&[',', ')', ']', '[', '(', '"']);
-                if word.is_empty() { Err(self.error("a value is expected")) } else { Ok(Value::Bare(word)) }
+                match word.len() {
+                    0 => Err(self.error("a value is expected")),
+                    1..=MAX_TEXT_BYTES => Ok(Value::Bare(word)),
+                    _ => Err(self.error("the value is too long")),
+                }
             }
         }
     }
@@ -215,6 +221,9 @@ impl Parser {
                 '\\' => text.extend(self.next()),
                 letter if letter == quote => {
                     self.skip_spaces();
+                    if text.len() > MAX_TEXT_BYTES {
+                        return Err(self.error("the text is too long"));
+                    }
                     return Ok(text);
                 }
                 letter => text.push(letter),

@@ -273,6 +273,9 @@ impl Api {
             (Caller::Key(holder.digest.clone()), holder.key.limit, Some(holder))
         };
         *standing = self.limits.admit(caller, operation, own, &self.store, now_ms).await?;
+        if id.len() > body::MAX_ID_BYTES {
+            return Err(ApiError::nothing_so_long());
+        }
         let id = id.to_owned();
         asked.check(operation)?;
         let body = read_body(request).await?;

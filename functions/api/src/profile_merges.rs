@@ -66,7 +66,7 @@ impl Api {
     /// The profile of the id at a place of the body, following merges, or 404 at that place.
     pub(crate) async fn profile_named_by(&self, id: &Node<'_>) -> ApiResult<Versioned<Profile>> {
         let at_its_place = |error| ApiError { source: Some(Source::Pointer(id.pointer.clone())), ..error };
-        let id = id.text()?;
+        let id = id.id_text()?;
         self.store.profile(id).await?.ok_or_else(|| at_its_place(ApiError::not_found("profile", id)))
     }
 }

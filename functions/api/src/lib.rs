@@ -82,7 +82,7 @@ use store::{Allowance, OptIn, Store};
 pub use auth::key_digest;
 pub use authorize::Authorizing;
 pub use openapi::openapi;
-pub use ports::{Outbox, Queue, SendError, Vault};
+pub use ports::{DeadLetter, Outbox, Queue, SendError, Vault};
 
 use crate::auth::Keys;
 use crate::document::Answer;

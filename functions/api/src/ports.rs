@@ -5,6 +5,11 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use futures::future::BoxFuture;
 use platform::{SecretError, SecretStore, Secrets};
 
+/// The attribute in which the mapper says why.
+const REASON: &str = "reason";
+/// Longer than one request looks.
+const LOOK_SECONDS: i32 = 60;
+
 /// Where messages go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Queue {
@@ -23,6 +28,17 @@ pub enum Queue {
 #[error("queue: {0}")]
 pub struct SendError(pub String);
 
+/// A message that was set aside, while it is looked at.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// The message.
+    pub message: String,
+    /// Why it was set aside, if a function did it.
+    pub reason: Option<String>,
+    /// What SQS knows it by.
+    pub handle: String,
+}
+
 /// Hands messages to queues.
 pub trait Outbox: Send + Sync + 'static {
     /// Returns once the queue has the message for good.
@@ -33,6 +49,13 @@ pub trait Outbox: Send + Sync + 'static {
     fn dead_letters(&self, queue: Queue) -> BoxFuture<'_, Result<u64, SendError>>;
     /// Begins to move what was set aside back into its queue.
     fn replay(&self, queue: Queue) -> BoxFuture<'_, Result<(), SendError>>;
+    /// Some of what was set aside; nobody else sees them for a minute.
+    fn look_at_dead(&self, queue: Queue) -> BoxFuture<'_, Result<Vec<DeadLetter>, SendError>>;
+    /// Puts one back into its queue. If that fails it may be in both.
+    fn revive<'a>(&'a self, queue: Queue, letter: &'a DeadLetter) -> BoxFuture<'a, Result<(), SendError>>;
+    /// Lets others see one again.
+    fn leave_dead<'a>(&'a self, queue: Queue, letter: &'a DeadLetter)
+    -> BoxFuture<'a, Result<(), SendError>>;
 }
 
 /// Keeps the secrets of connections.
@@ -118,6 +141,46 @@ impl Outbox for Sqs {
             let request = self.client.start_message_move_task().source_arn(from).destination_arn(to);
             request.send().await.map(drop).map_err(failed)
         })
+    }
+
+    fn look_at_dead(&self, queue: Queue) -> BoxFuture<'_, Result<Vec<DeadLetter>, SendError>> {
+        let request = self.client.receive_message().queue_url(self.dead_letter_url(queue));
+        // A short poll asks some of SQS's servers only: it may find nothing where there is something.
+        let request =
+            request.max_number_of_messages(10).wait_time_seconds(1).visibility_timeout(LOOK_SECONDS);
+        let request = request.message_attribute_names(REASON);
+        Box::pin(async move {
+            let received = request.send().await.map_err(failed)?.messages.unwrap_or_default();
+            let letters = received.into_iter().filter_map(|received| {
+                let reason = received
+                    .message_attributes
+                    .and_then(|mut attributes| attributes.remove(REASON)?.string_value);
+                Some(DeadLetter { message: received.body?, reason, handle: received.receipt_handle? })
+            });
+            Ok(letters.collect())
+        })
+    }
+
+    fn revive<'a>(&'a self, queue: Queue, letter: &'a DeadLetter) -> BoxFuture<'a, Result<(), SendError>> {
+        let delete = self
+            .client
+            .delete_message()
+            .queue_url(self.dead_letter_url(queue))
+            .receipt_handle(&letter.handle);
+        Box::pin(async move {
+            self.send(queue, letter.message.clone()).await?;
+            delete.send().await.map(drop).map_err(failed)
+        })
+    }
+
+    fn leave_dead<'a>(
+        &'a self,
+        queue: Queue,
+        letter: &'a DeadLetter,
+    ) -> BoxFuture<'a, Result<(), SendError>> {
+        let request = self.client.change_message_visibility().queue_url(self.dead_letter_url(queue));
+        let request = request.receipt_handle(&letter.handle).visibility_timeout(0);
+        Box::pin(async move { request.send().await.map(drop).map_err(failed) })
     }
 }
 

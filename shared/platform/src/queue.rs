@@ -171,6 +171,30 @@ impl Delivery {
     }
 }
 
+/// What a message says of its delivery outside of the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The platform's name.
+    pub platform: String,
+    /// The connection's id; empty if it came through the API.
+    pub connection: String,
+    /// The platform's topic.
+    pub topic: String,
+    /// The platform's id of the delivery.
+    pub delivery_id: String,
+    /// When it was accepted.
+    pub received_at: Timestamp,
+}
+
+impl Label {
+    /// Of a message of the queue. Nothing is unpacked.
+    pub fn of(message: &str) -> Result<Self, MessageError> {
+        let Message { platform, connection, topic, delivery_id, received_at, .. } =
+            serde_json::from_str(message)?;
+        Ok(Self { platform, connection, topic, delivery_id, received_at })
+    }
+}
+
 impl Message {
     fn into_parcel(self, claim: Option<(Claim, Vec<Vec<u8>>)>) -> Result<Parcel, TooLarge> {
         let message = escaped(serde_json::to_string(&self).map_err(|_| TooLarge)?);

@@ -104,4 +104,55 @@ pub(crate) struct PlatformDescription {
 pub(crate) struct DeadLetters {
     name: String,
     approximate_messages: u64,
+    /// Only where some were chosen.
+    #[schema(required = false, nullable = false)]
+    chosen: Option<ChosenDeadLetters>,
+}
+
+/// Which of what was set aside goes back; all of it if nothing is said.
+#[derive(ToSchema)]
+pub(crate) struct Replay {
+    #[schema(required = false, nullable = false)]
+    platform: Option<String>,
+    /// Its id.
+    #[schema(required = false, nullable = false)]
+    connection: Option<String>,
+    #[schema(required = false, nullable = false)]
+    topic: Option<String>,
+    /// A part of why it was set aside.
+    #[schema(required = false, nullable = false)]
+    reason: Option<String>,
+    #[schema(required = false, nullable = false)]
+    received_from: Option<Time>,
+    /// This instant is not among them.
+    #[schema(required = false, nullable = false)]
+    received_until: Option<Time>,
+    /// Only says which those are.
+    #[schema(required = false, nullable = false)]
+    dry_run: Option<bool>,
+}
+
+/// What came of choosing.
+#[derive(ToSchema)]
+pub(crate) struct ChosenDeadLetters {
+    matched: u64,
+    looked_at: u64,
+    /// Whether there was time and room for all.
+    is_complete: bool,
+    is_dry_run: bool,
+    /// Some of those that matched.
+    #[schema(max_items = 100)]
+    deliveries: Vec<DeadDelivery>,
+}
+
+/// A delivery that was set aside.
+#[derive(ToSchema)]
+pub(crate) struct DeadDelivery {
+    platform: String,
+    connection: String,
+    topic: String,
+    delivery_id: String,
+    received_at: Time,
+    /// Null if it failed again and again without saying why.
+    reason: Option<String>,
 }

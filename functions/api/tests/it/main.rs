@@ -42,7 +42,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use ::api::{Api, Outbox, Parts, Queue, SendError, Vault, key_digest, router};
+use ::api::{Api, DeadLetter, Outbox, Parts, Queue, SendError, Vault, key_digest, router};
 use ::platform::{
     ApiRequest, Connection, Delivery, Description, Feed, Fetched, Mapping, Period, Platform, Rejection,
     Request as Incoming, SecretError, Secrets, Unverified, Verdict,
@@ -80,6 +80,9 @@ struct Sent {
     messages: Mutex<Vec<(Queue, String)>>,
     /// What was set aside.
     dead: Mutex<Vec<Queue>>,
+    /// Deliveries among it that can be looked at, and those that somebody looks at.
+    letters: Mutex<Vec<DeadLetter>>,
+    looked_at: Mutex<Vec<DeadLetter>>,
     broken: AtomicBool,
 }
 
@@ -113,6 +116,25 @@ impl Outbox for SharedOutbox {
 
     fn replay(&self, queue: Queue) -> BoxFuture<'_, Result<(), SendError>> {
         self.0.dead.lock().unwrap().retain(|of| *of != queue);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn look_at_dead(&self, _: Queue) -> BoxFuture<'_, Result<Vec<DeadLetter>, SendError>> {
+        let mut letters = self.0.letters.lock().unwrap();
+        let count = letters.len().min(2);
+        let some: Vec<DeadLetter> = letters.drain(..count).collect();
+        self.0.looked_at.lock().unwrap().extend(some.clone());
+        Box::pin(async { Ok(some) })
+    }
+
+    fn revive<'a>(&'a self, queue: Queue, letter: &'a DeadLetter) -> BoxFuture<'a, Result<(), SendError>> {
+        self.0.looked_at.lock().unwrap().retain(|other| other.handle != letter.handle);
+        self.send(queue, letter.message.clone())
+    }
+
+    fn leave_dead<'a>(&'a self, _: Queue, letter: &'a DeadLetter) -> BoxFuture<'a, Result<(), SendError>> {
+        self.0.looked_at.lock().unwrap().retain(|other| other.handle != letter.handle);
+        self.0.letters.lock().unwrap().push(letter.clone());
         Box::pin(async { Ok(()) })
     }
 }

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::client::{encode, resource};
 use super::output::shown;
-use super::{Done, Outcome, Remote};
+use super::{Done, Failure, Outcome, Remote};
+
+const DELIVERIES: &str = "raw-deliveries";
 
 /// `replay-dlq`.
 #[derive(Args, Debug)]
@@ -18,11 +20,69 @@ pub struct Replay {
     /// Only shows what waits.
     #[arg(long)]
     list: bool,
+    #[command(flatten)]
+    choice: Choice,
+}
+
+/// Which deliveries are meant; all if nothing is said.
+#[derive(Args, Debug)]
+struct Choice {
+    /// Only deliveries of a platform.
+    #[arg(long)]
+    platform: Option<String>,
+    /// Only those of a connection.
+    #[arg(long)]
+    connection: Option<String>,
+    /// Only those of a topic.
+    #[arg(long)]
+    topic: Option<String>,
+    /// Only those that were set aside for a reason with this in it.
+    #[arg(long)]
+    reason: Option<String>,
+    /// Only those that arrived at this time (ISO 8601) or later.
+    #[arg(long)]
+    from: Option<String>,
+    /// Only those that arrived before this time.
+    #[arg(long)]
+    until: Option<String>,
+    /// Only says which those are.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Choice {
+    /// The attributes of the request; empty if all is meant.
+    fn attributes(&self) -> Value {
+        let texts = [
+            ("platform", &self.platform),
+            ("connection", &self.connection),
+            ("topic", &self.topic),
+            ("reason", &self.reason),
+            ("received_from", &self.from),
+            ("received_until", &self.until),
+        ];
+        let given =
+            texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text.clone()?.into())));
+        let dry = self.dry_run.then(|| ("dry_run".to_owned(), true.into()));
+        Value::Object(given.chain(dry).collect())
+    }
 }
 
 impl Replay {
     pub(super) async fn run(self) -> Done {
         let (client, output) = self.remote.open()?;
+        let choice = self.choice.attributes();
+        if choice.as_object().is_some_and(|choice| !choice.is_empty()) {
+            if self.list || self.queue.as_ref().is_some_and(|queue| queue != DELIVERIES) {
+                return Err(Failure::Usage(format!("only among {DELIVERIES} can be chosen")));
+            }
+            let body = json!({"data": {"type": "dead-letter-queue", "attributes": choice}});
+            let path = format!("/api/dead-letters/{DELIVERIES}/replay");
+            let queue = resource(client.send(Method::POST, &path, &body).await?)?;
+            let chosen = &queue["attributes"]["chosen"];
+            output.result(chosen, || chosen_lines(chosen))?;
+            return Ok(if chosen["is_complete"] == true { Outcome::Good } else { Outcome::Bad });
+        }
         let mut queues = match &self.queue {
             Some(queue) if !self.list => vec![json!({"id": queue})],
             _ => client.list("/api/dead-letters").await?,
@@ -41,4 +101,22 @@ impl Replay {
         output.result(&queues.clone().into(), || queues.iter().map(line).collect())?;
         Ok(Outcome::Good)
     }
+}
+
+/// One line for each delivery that is told of, and what it comes to.
+fn chosen_lines(chosen: &Value) -> Vec<String> {
+    let line = |delivery: &Value| {
+        let [at, platform, connection, topic, id] =
+            ["received_at", "platform", "connection", "topic", "delivery_id"]
+                .map(|name| shown(&delivery[name]));
+        let reason = delivery["reason"].as_str().unwrap_or("it failed again and again");
+        format!("{at}  {platform}  {connection}  {topic}  {id}: {reason}")
+    };
+    let mut lines: Vec<String> = chosen["deliveries"].as_array().into_iter().flatten().map(line).collect();
+    let verb = if chosen["is_dry_run"] == true { "would go back" } else { "went back" };
+    lines.push(format!("{} of {} {verb}", shown(&chosen["matched"]), shown(&chosen["looked_at"])));
+    if chosen["is_complete"] != true {
+        lines.push("there is more: call again".to_owned());
+    }
+    lines
 }

@@ -33,8 +33,6 @@ pub struct ClockFunction {
     sqs: aws_sdk_sqs::Client,
     jobs_queue_url: String,
     zone: String,
-    /// Whose lag it is, where an account has several.
-    stack: String,
     pace: Pace,
     clock: Clock,
     pause: Pause,
@@ -65,7 +63,6 @@ impl ClockFunction {
             sqs: clients.sqs.clone(),
             jobs_queue_url: config.required("JOBS_QUEUE_URL")?,
             zone: zone.iana_name().context("the zone has no name")?.to_owned(),
-            stack: config.optional("STACK").unwrap_or_default(),
             pace: Pace { per_second: ticks_per_second(config)?, window_s: WINDOW_S },
             clock,
             pause: Arc::new(|millis| {
@@ -96,8 +93,10 @@ impl ClockFunction {
         );
         if let Ok(spread) = &spread {
             runtime::metrics::counter!("ticks").increment(spread.ticked);
-            runtime::metrics::gauge!("due_lag_ms", "stack" => self.stack.clone())
+            runtime::metrics::gauge!("due_lag_ms")
                 .set(f64::from(i32::try_from(spread.max_lag_ms).unwrap_or(i32::MAX)));
+            runtime::metrics::gauge!("due_backlog")
+                .set(f64::from(u32::try_from(spread.waiting).unwrap_or(u32::MAX)));
         }
         let parts_sent = parts_again? + parts_new?;
         Ok(Report { spread: spread?, parts_sent, zone_changed: zone_changed? })

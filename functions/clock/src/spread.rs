@@ -60,6 +60,8 @@ pub struct Spread {
     pub ticked: u64,
     /// How late the latest of them was, in milliseconds.
     pub max_lag_ms: i64,
+    /// Profiles that were due when this was last asked, as far as was looked.
+    pub waiting: u64,
     /// Whether somebody is left who was due and could not be touched yet.
     pub is_behind: bool,
 }
@@ -76,6 +78,7 @@ pub async fn spread(desk: &impl Desk, pace: Pace) -> anyhow::Result<Spread> {
         let round_ms = desk.now_ms();
         let rounds = try_join_all(parts.iter_mut().map(|part| part.round(desk, quota, window))).await?;
         sum.is_behind = rounds.iter().any(|round| round.is_behind);
+        sum.waiting = rounds.iter().map(|round| round.waiting).sum();
         for round in rounds {
             sum.ticked += round.ticked;
             sum.max_lag_ms = sum.max_lag_ms.max(round.max_lag_ms);
@@ -128,6 +131,7 @@ impl Part {
         let is_behind = chosen.len() < fresh.len() || rows.len() == limit;
         let round = Spread {
             ticked: u64::try_from(chosen.len())?,
+            waiting: u64::try_from(rows.len())?,
             max_lag_ms: rows.iter().map(|(_, due_ms)| now_ms - due_ms).max().unwrap_or_default(),
             is_behind,
         };

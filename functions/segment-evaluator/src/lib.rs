@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use aws_lambda_events::dynamodb::Event as StreamEvent;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
-use evaluation::{Change, Definitions, Evaluator, Loaded};
+use evaluation::{Change, ChangeKind, Definitions, Evaluator, Loaded};
 use futures::{StreamExt, stream};
 
 /// Profiles of one batch that are evaluated at the same time.
@@ -99,13 +99,27 @@ impl SegmentEvaluator {
     ) -> Option<String> {
         let changes: &[Change] = if is_first { &group.changes } else { &[] };
         match self.evaluator.evaluate(program, profile, loaded, changes).await {
-            Ok(()) => None,
+            Ok(()) => {
+                for occurred_ms in news(changes) {
+                    runtime::metrics::duration_ms("event_lag_ms", self.evaluator.now_ms() - occurred_ms);
+                }
+                None
+            }
             Err(error) => {
                 tracing::warn!(profile, error = %error, "profile will be evaluated again");
                 Some(group.first.clone())
             }
         }
     }
+}
+
+/// When the events happened that are no history: what an import brings was never to count soon. At most as many as a batch
+/// has records, a hundred, which is what one line of counters holds.
+fn news(changes: &[Change]) -> impl Iterator<Item = i64> {
+    changes.iter().filter_map(|change| match &change.kind {
+        ChangeKind::Event(stored) if !stored.event.backfill => Some(stored.event.occurred_at.as_millis()),
+        _ => None,
+    })
 }
 
 /// Sequence numbers are decimal numbers of up to 40 digits.

@@ -116,6 +116,11 @@ impl Evaluator {
         Self { store, clock, zone, definitions: Mutex::new(None) }
     }
 
+    /// What time it is for it.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
     /// The tables it works on.
     pub fn store(&self) -> &Store {
         &self.store

@@ -266,6 +266,23 @@ mod tests {
         assert_eq!(Delivery::from_message(&message).unwrap().body, body);
     }
 
+    /// Messages wait for days, set aside for weeks: what they were written by is gone when they are read.
+    #[test]
+    fn messages_are_written_and_read_as_they_ever_were() {
+        let message = |body: &str| {
+            format!(
+                r#"{{"v":1,"platform":"shopify","connection":"C1","topic":"orders/create","delivery_id":"d-1","received_at":"1970-01-01T00:00:00Z","headers":{{"x-topic":"orders/create"}},{body}}}"#
+            )
+        };
+        let small = message(r#""text":"{}""#);
+        assert_eq!(delivery(b"{}".to_vec()).to_message().unwrap(), small);
+        for body in [small, message(r#""gzip":"H4sIAAAAAAACA6uuBQBDv6ajAgAAAA==""#)] {
+            assert_eq!(Delivery::from_message(&body).unwrap(), delivery(b"{}".to_vec()));
+        }
+        let claimed = Delivery::from_message(&message(r#""claim":{"id":"X","parts":2}"#)).unwrap_err();
+        assert!(matches!(claimed, MessageError::Claimed(Claim { parts: 2, .. })));
+    }
+
     fn noise(bytes: usize) -> Vec<u8> {
         let mut state = 1_u32;
         let noise = std::iter::repeat_with(|| {

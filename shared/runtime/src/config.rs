@@ -20,7 +20,8 @@ use std::collections::BTreeMap;
 /// | `TIME_ZONE` | the account's IANA time zone for day windows; UTC if absent | segment-evaluator, clock, jobs, api |
 /// | `JOB_PROFILES_PER_SECOND` | profiles that one job goes over in a second at most; 500 if absent | jobs |
 /// | `TICKS_PER_SECOND` | profiles that are touched in a second at most; 1000 if absent | clock |
-/// | `STACK` | the stack's name, as the dimension of the clock's lag | clock |
+/// | `STACK` | the stack's name, which ends the namespace of the counters: `Tillstream/<stack>` | all |
+/// | `RUST_LOG` | the least severe records that are written; `info` if absent | all |
 #[derive(Clone, Debug, Default)]
 pub struct Config(BTreeMap<String, String>);
 

@@ -5,14 +5,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing_subscriber::EnvFilter;
 
-/// Starts structured logs on standard output: JSON, one line a record, level from `AWS_LAMBDA_LOG_LEVEL`, then
-/// `RUST_LOG`, then `info`.
+/// Starts structured logs on standard output: JSON, one line a record, level from `RUST_LOG`, else `info`. Lambda's own
+/// filter is no substitute: it takes counters, which have no level, for `INFO`.
 pub fn init() {
-    let config = crate::Config::from_env();
-    let level = config
-        .optional("AWS_LAMBDA_LOG_LEVEL")
-        .or_else(|| config.optional("RUST_LOG"))
-        .unwrap_or_else(|| "info".to_owned());
+    let level = crate::Config::from_env().optional("RUST_LOG").unwrap_or_else(|| "info".to_owned());
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .json()
@@ -24,7 +20,7 @@ pub fn init() {
 }
 
 /// Serves invocations of one function until Lambda ends the process. Counters are written after each invocation
-/// in CloudWatch's embedded metric format. An error fails the invocation; Lambda's own retry rules apply.
+/// in CloudWatch's embedded metric format, in a namespace of the stack's own. An error fails the invocation; Lambda's own retry rules apply.
 pub async fn run<E, R, F, Fut>(handler: F) -> Result<(), Error>
 where
     E: DeserializeOwned,
@@ -32,7 +28,9 @@ where
     F: Fn(E) -> Fut,
     Fut: Future<Output = anyhow::Result<R>>,
 {
-    let counters = metrics_cloudwatch_embedded::Builder::new().cloudwatch_namespace("Tillstream").init()?;
+    let stack = crate::Config::from_env().optional("STACK").map(|stack| format!("/{stack}"));
+    let namespace = format!("Tillstream{}", stack.unwrap_or_default());
+    let counters = metrics_cloudwatch_embedded::Builder::new().cloudwatch_namespace(namespace).init()?;
     let handler = &handler;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<E>| async move {
         // Boxed: a handler's future is deep and large, and it is made once per invocation.

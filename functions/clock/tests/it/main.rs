@@ -47,7 +47,7 @@ async fn exactly_those_that_are_due_are_touched() {
     }
     let report = run(&world).await;
     assert_eq!(ticks(&world), expected);
-    let spread = Spread { ticked: 30, max_lag_ms: 39, is_behind: false };
+    let spread = Spread { ticked: 30, max_lag_ms: 39, waiting: 30, is_behind: false };
     assert_eq!(report, Report { spread, ..Report::default() });
     // Nobody has evaluated them yet: the next run touches those that have become due, and nobody again.
     world.pass(10);

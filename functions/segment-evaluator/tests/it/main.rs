@@ -3,6 +3,8 @@
 
 mod definitions;
 mod failures;
+mod formats;
+mod lag;
 mod removals;
 mod replays;
 
@@ -141,6 +143,11 @@ fn order(profile: &str, key: &str) -> StoredEvent {
             backfill: false,
         },
     }
+}
+
+fn base64(text: &str) -> Vec<u8> {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.decode(text).unwrap()
 }
 
 fn sequence(record: &EventRecord) -> u128 {

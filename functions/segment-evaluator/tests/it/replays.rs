@@ -1,6 +1,6 @@
 use canonical::identity::Identifiers;
 
-use crate::{Shop, orders, recent};
+use crate::{Shop, base64, orders, recent};
 
 /// A shop in which something has happened, and nothing has been evaluated yet.
 async fn story() -> Shop {
@@ -85,11 +85,6 @@ fn assert_same(shop: &Shop, other: &Shop, plan: &str) {
             assert_eq!(item, &theirs[key], "{plan}");
         }
     }
-}
-
-fn base64(text: &str) -> Vec<u8> {
-    use base64::Engine;
-    base64::engine::general_purpose::STANDARD.decode(text).unwrap()
 }
 
 #[tokio::test]

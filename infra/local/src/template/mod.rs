@@ -220,6 +220,11 @@ impl Template {
         Ok(template)
     }
 
+    /// The template as it is written, with short intrinsic functions in their long form: `!Ref X` is `{"Ref": "X"}`.
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
     fn resolver<'a>(&'a self, physical: &'a Physical) -> Result<Resolver<'a>, TemplateError> {
         Resolver::new(&self.document, &self.parameters, physical)
     }

@@ -10,3 +10,4 @@ mod ssm;
 mod stack;
 mod stream;
 mod support;
+mod template;

@@ -90,9 +90,11 @@ fn receivers_differ_in_nothing_but_their_platform() {
     let model = model(BTreeMap::new());
     let blocks = receivers().map(|platform| {
         let receiver = function(&model, platform.name());
-        let blocks = ["Function", "Role", "LogGroup"].map(|kind| {
+        let blocks = ["Function", "Role", "LogGroup", "ErrorsAlarm"].map(|kind| {
             let mut block = document["Resources"][format!("{}{kind}", stem(receiver)).as_str()].clone();
-            block["Properties"].as_mapping_mut().unwrap().remove("Description");
+            for text in ["Description", "AlarmDescription"] {
+                block["Properties"].as_mapping_mut().unwrap().remove(text);
+            }
             serde_norway::to_string(&block).unwrap()
         });
         let blocks = blocks.concat().replace(stem(receiver), "Platform");

@@ -5,6 +5,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "JSON that is made for one call")]
 
 mod definitions;
+mod format;
 mod law;
 mod regressions;
 mod replay;

@@ -7,6 +7,7 @@ mod claims;
 mod erasure;
 mod evaluation;
 mod events;
+mod formats;
 mod health;
 mod history;
 mod identity;

@@ -86,7 +86,6 @@ async fn write_profiles(store: &Store) -> [String; 4] {
         profile.attributes.insert("properties".to_owned(), json!({"Favourite": "larch", "Visits": 3}));
         profile.stamps.insert("first_name".to_owned(), NOW_MS);
         profile.consent.insert(Channel::Email, consent.clone());
-        profile.last_event_at = Some(now());
         true
     };
     store.update_profile(&ada, later(), change).await.unwrap();

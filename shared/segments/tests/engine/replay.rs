@@ -131,15 +131,25 @@ fn a_state_equals_another_that_only_saw_more_time_and_more_of_the_stream() {
     let none = Map::new();
     let mut state = State::new();
     program.rebuild(&mut state, &person("Gold"), Some(&[]), Cause::Profile, NOW);
+    assert!(state.is_changed(), "it was never stored");
+    let mut state = State::decode(&state.encode()).unwrap();
     let before = state.clone();
     let mut other = order("view", NOW, &none);
     other.metric_id = "Views";
     assert_eq!(program.apply_event(&mut state, &other, NOW + HOUR), []);
+    assert_eq!(program.apply_profile(&mut state, &person("Gold"), NOW + HOUR), []);
     state.set_position(49_639_171_340_000_000_000_000);
     assert_eq!(state, before);
+    assert!(!state.is_changed());
     assert_eq!(State::decode(&state.encode()).unwrap().position(), 49_639_171_340_000_000_000_000);
     program.apply_event(&mut state, &order("order", NOW, &none), NOW + HOUR);
     assert_ne!(state, before);
+    assert!(state.is_changed());
+    let history = [order("order", NOW, &none)];
+    program.rebuild(&mut state, &person("Gold"), Some(&history), Cause::Definition, NOW + HOUR);
+    let mut anew = State::decode(&state.encode()).unwrap();
+    program.rebuild(&mut anew, &person("Gold"), Some(&history), Cause::Definition, NOW + HOUR);
+    assert!(!anew.is_changed(), "counted anew, it is the same");
 }
 
 #[test]

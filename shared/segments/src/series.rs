@@ -159,18 +159,16 @@ impl Series {
             Detail::Yearly => Some(time_of_year(occurred, present.calendar)),
             Detail::Future => return false,
         };
-        match key {
-            Some(key) => {
-                add(&mut self.entries, key, amount);
-                self.trim(plan);
-                // Where there is a cap, what is older than the newest so many is forgotten at once.
-                plan.cap.is_none() || self.entries.first().is_some_and(|(first, _)| *first <= key)
-            }
-            None => {
-                self.base = self.base.wrapping_add(if plan.needs_base { amount } else { 0 });
-                plan.needs_base
-            }
+        if let Some(key) = key {
+            add(&mut self.entries, key, amount);
+            self.trim(plan);
+            // Where there is a cap, what is older than the newest so many is forgotten at once.
+            return plan.cap.is_none() || self.entries.first().is_some_and(|(first, _)| *first <= key);
         }
+        if plan.needs_base {
+            self.base = self.base.wrapping_add(amount);
+        }
+        plan.needs_base
     }
 
     fn trim(&mut self, plan: &Plan) {

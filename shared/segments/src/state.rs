@@ -283,15 +283,13 @@ impl State {
         if self.ahead_until == NEVER {
             return false;
         }
-        match &self.ahead.read {
-            Some(hashes) => hashes.binary_search(&hash()).is_ok(),
-            None => {
-                // Not read: it is looked for in the bytes.
-                let (hashes, _) = self.raw[self.ahead.raw.clone()].as_chunks();
-                let hash = hash();
-                hashes.binary_search_by_key(&hash, |bytes| u64::from_le_bytes(*bytes)).is_ok()
-            }
+        if let Some(hashes) = &self.ahead.read {
+            return hashes.binary_search(&hash()).is_ok();
         }
+        // Not read: it is looked for in the bytes.
+        let (hashes, _) = self.raw[self.ahead.raw.clone()].as_chunks();
+        let hash = hash();
+        hashes.binary_search_by_key(&hash, |bytes| u64::from_le_bytes(*bytes)).is_ok()
     }
 
     /// Whether a part of it could not be read: then it is to be made anew, from history.

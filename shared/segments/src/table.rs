@@ -71,8 +71,8 @@ impl Stored {
     }
 
     fn fingerprint(&self, place: usize) -> u64 {
-        let [a, b, c, d, e, f, ..] = *self.row(place) else { return 0 };
-        u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+        // Eight bytes are read at once, of which the upper two are not the fingerprint's.
+        self.row(place).first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes) & ((1 << 48) - 1))
     }
 
     fn find(&self, fingerprint: u64) -> Result<usize, usize> {
@@ -284,10 +284,13 @@ impl Table {
         change: impl FnOnce(&mut Series) -> Option<i64>,
     ) {
         let slot = self.slot(fingerprint);
+        let is_new = slot.series.is_none();
         let new = || Series { is_sum, ..Series::default() };
-        let due = change(slot.series.get_or_insert_with(new));
+        let Some(due) = change(slot.series.get_or_insert_with(new)) else {
+            slot.series.take_if(|_| is_new);
+            return;
+        };
         slot.series.take_if(|series| series.is_zero());
-        let Some(due) = due else { return };
         slot.is_changed = true;
         let due = if slot.series.is_some() { due } else { NEVER };
         let before = std::mem::replace(&mut slot.due, due);

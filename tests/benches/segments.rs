@@ -79,11 +79,10 @@ fn seconds<T>(mut prepare: impl FnMut() -> T, mut run: impl FnMut(&mut T)) -> f6
 
 /// What the evaluator does with an event: the state is read from bytes, and written if it is another then.
 fn apply(program: &Program, bytes: &mut Vec<u8>, record: &Record<'_>) {
-    let read = State::decode(bytes).unwrap();
-    let mut state = read.clone();
+    let mut state = State::decode(bytes).unwrap();
     let event = record.event();
     let transitions = program.apply_event(&mut state, &event, event.ingested_ms);
-    if !transitions.is_empty() || state != read {
+    if !transitions.is_empty() || state.is_changed() {
         *bytes = state.encode();
     }
 }

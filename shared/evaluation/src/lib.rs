@@ -301,7 +301,7 @@ impl Evaluator {
                 None
             }
         });
-        let mut state = read.clone().unwrap_or_default();
+        let mut state = read.unwrap_or_default();
         let known = state.program_version();
         let pending: Vec<&Change> =
             changes.iter().filter(|change| change.position > state.position()).collect();
@@ -369,7 +369,7 @@ impl Evaluator {
         }
         transitions
             .retain(|transition| transition.entered || !program.dormant.contains(&transition.segment_id));
-        if transitions.is_empty() && read.as_ref() == Some(&state) {
+        if transitions.is_empty() && !state.is_changed() {
             return Ok(Attempt::Done);
         }
         let evaluation = Evaluation {

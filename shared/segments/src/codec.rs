@@ -19,6 +19,9 @@ const POWERS: [i64; 16] = {
     powers
 };
 
+// The entries of long series are most of what is read and written, and most of their numbers take one byte: that case is
+// inlined.
+
 pub(crate) struct Writer(pub(crate) Vec<u8>);
 
 impl Writer {
@@ -29,21 +32,20 @@ impl Writer {
         }
     }
 
-    fn small(&mut self, mut value: u64) {
-        if value < 0x80 {
-            return self.0.push((value & 0x7f) as u8);
-        }
-        let mut bytes = [0; 10];
-        let mut length = 0;
-        while value >= 0x80 {
-            bytes[length] = (value & 0x7f) as u8 | 0x80;
-            value >>= 7;
-            length += 1;
-        }
-        bytes[length] = (value & 0x7f) as u8;
-        self.0.extend_from_slice(&bytes[..=length]);
+    #[inline]
+    fn small(&mut self, value: u64) {
+        if value < 0x80 { self.0.push((value & 0x7f) as u8) } else { self.long(value) }
     }
 
+    fn long(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.0.push((value & 0x7f) as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push((value & 0x7f) as u8);
+    }
+
+    #[inline]
     pub(crate) fn small_signed(&mut self, value: i64) {
         self.small((value << 1 ^ value >> 63).cast_unsigned());
     }
@@ -56,6 +58,7 @@ impl Writer {
         self.0.push((value & 0x7f) as u8);
     }
 
+    #[inline]
     pub(crate) fn signed(&mut self, value: i128) {
         if let Ok(small) = i64::try_from(value) {
             return self.small_signed(small);
@@ -90,13 +93,20 @@ impl Writer {
         self.unsigned(code.cast_unsigned());
     }
 
+    #[inline]
     pub(crate) fn amount(&mut self, amount: i128, is_sum: bool) {
-        if !is_sum {
-            return self.signed(amount);
-        }
+        if is_sum { self.sum(amount) } else { self.signed(amount) }
+    }
+
+    fn sum(&mut self, amount: i128) {
         // Sums have ten decimals, most of them zeros: their number takes four bits.
         let (mut digits, mut zeros) = (amount, 0);
         if let Ok(mut small) = i64::try_from(amount) {
+            // As many as most have, at once.
+            if small % POWERS[8] == 0 {
+                small /= POWERS[8];
+                zeros = 8;
+            }
             while zeros < 15 && small % 10 == 0 {
                 small /= 10;
                 zeros += 1;
@@ -126,13 +136,18 @@ impl<'a> Reader<'a> {
     }
 
     /// A number of less than ten bytes, as nearly all are.
+    #[inline]
     fn small(&mut self) -> Option<u64> {
-        if let [byte, rest @ ..] = self.0
-            && *byte < 0x80
-        {
-            self.0 = rest;
-            return Some((*byte).into());
+        match self.0 {
+            [byte, rest @ ..] if *byte < 0x80 => {
+                self.0 = rest;
+                Some((*byte).into())
+            }
+            _ => self.long(),
         }
+    }
+
+    fn long(&mut self) -> Option<u64> {
         let mut value = 0_u64;
         for (place, byte) in self.0.iter().take(9).enumerate() {
             value |= u64::from(byte & 0x7f) << (7 * place);
@@ -144,6 +159,7 @@ impl<'a> Reader<'a> {
         None
     }
 
+    #[inline]
     fn small_signed(&mut self) -> Option<i64> {
         let value = self.small()?;
         Some((value >> 1).cast_signed() ^ -((value & 1).cast_signed()))
@@ -190,6 +206,7 @@ impl<'a> Reader<'a> {
         Some(due)
     }
 
+    #[inline]
     pub(crate) fn key(&mut self, previous: i64) -> Option<i64> {
         let key = match self.small_signed() {
             Some(change) => previous.checked_add(change)?,
@@ -203,17 +220,25 @@ impl<'a> Reader<'a> {
         self.signed().filter(|sum| sum.unsigned_abs() <= MAX_AMOUNT)
     }
 
+    #[inline]
     pub(crate) fn amount(&mut self, is_sum: bool) -> Option<i128> {
+        if is_sum {
+            return self.amount_of_sum();
+        }
+        let amount = match self.small_signed() {
+            Some(small) => small.into(),
+            None => self.sum()?,
+        };
+        (amount != 0).then_some(amount)
+    }
+
+    fn amount_of_sum(&mut self) -> Option<i128> {
         let value = match self.small_signed() {
             Some(small) => small.into(),
             None => self.signed()?,
         };
-        let amount = if is_sum {
-            let power = POWERS[usize::try_from(value & 0xf).ok()?];
-            (value >> 4).checked_mul(power.into())?
-        } else {
-            value
-        };
+        let power = POWERS[usize::try_from(value & 0xf).ok()?];
+        let amount = (value >> 4).checked_mul(power.into())?;
         (amount != 0 && amount.unsigned_abs() <= MAX_AMOUNT).then_some(amount)
     }
 }

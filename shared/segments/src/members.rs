@@ -70,6 +70,7 @@ impl Members {
     pub(crate) fn decode(reader: &mut Reader<'_>) -> Option<Self> {
         let mut members = Self::default();
         let count = reader.count(4)?;
+        members.short.reserve_exact(count + 1);
         for chunk in reader.bytes(4 * count)?.chunks_exact(4) {
             members.short.push(u32::from_le_bytes(chunk.try_into().ok()?));
         }

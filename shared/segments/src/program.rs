@@ -223,7 +223,7 @@ impl Program {
             return transitions;
         }
         self.advance(state, now_ms, None, &mut transitions);
-        if state.has_ahead() && state.is_ahead(event_hash(event.id)) {
+        if state.is_ahead(|| event_hash(event.id)) {
             return Self::unless_broken(state, transitions);
         }
         let mut flipped = Vec::new();

@@ -3,6 +3,7 @@
 //! A series is what happened of one metric under one set of filters, as a count or a sum. It keeps only
 //! what a window of its program can still tell apart: everything older is one number.
 
+use std::iter;
 use std::ops::Range;
 
 use jiff::civil::{Date, DateTime, Time};
@@ -130,23 +131,25 @@ impl Series {
         self.base == 0 && self.entries.is_empty() && self.pending.is_empty()
     }
 
-    /// Adds an event. The present must be the state's.
-    pub(crate) fn add(&mut self, plan: &Plan, occurred: i64, amount: i128, present: Present<'_>) {
-        if !(plan.range.0..plan.range.1).contains(&occurred) {
-            return;
+    /// Adds an event; whether that changed anything. The present must be the state's.
+    pub(crate) fn add(&mut self, plan: &Plan, occurred: i64, amount: i128, present: Present<'_>) -> bool {
+        if amount == 0 || !(plan.range.0..plan.range.1).contains(&occurred) {
+            return false;
         }
         if plan.detail == Detail::Future {
-            if occurred >= present.now {
-                add(&mut self.entries, occurred, amount);
+            if occurred < present.now {
+                return false;
             }
+            add(&mut self.entries, occurred, amount);
         } else if occurred > present.now {
             add(&mut self.pending, occurred, amount);
         } else {
-            self.happened(plan, occurred, amount, present);
+            return self.happened(plan, occurred, amount, present);
         }
+        true
     }
 
-    fn happened(&mut self, plan: &Plan, occurred: i64, amount: i128, present: Present<'_>) {
+    fn happened(&mut self, plan: &Plan, occurred: i64, amount: i128, present: Present<'_>) -> bool {
         let key = match plan.detail {
             Detail::Days(None) => None,
             Detail::Days(Some(days)) => {
@@ -154,16 +157,18 @@ impl Series {
             }
             Detail::Hours(millis) => Some(occurred).filter(|occurred| *occurred >= present.now - millis),
             Detail::Yearly => Some(time_of_year(occurred, present.calendar)),
-            Detail::Future => return,
+            Detail::Future => return false,
         };
-        match key {
-            Some(key) => {
-                add(&mut self.entries, key, amount);
-                self.trim(plan);
-            }
-            None if plan.needs_base => self.base = self.base.wrapping_add(amount),
-            None => {}
+        if let Some(key) = key {
+            add(&mut self.entries, key, amount);
+            self.trim(plan);
+            // Where there is a cap, what is older than the newest so many is forgotten at once.
+            return plan.cap.is_none() || self.entries.first().is_some_and(|(first, _)| *first <= key);
         }
+        if plan.needs_base {
+            self.base = self.base.wrapping_add(amount);
+        }
+        plan.needs_base
     }
 
     fn trim(&mut self, plan: &Plan) {
@@ -240,14 +245,14 @@ impl Series {
                 continue;
             }
             let count = reader.count(2)?;
-            amounts.reserve(count + 1);
-            let mut previous = None;
-            for _ in 0..count {
-                let key = reader.key(previous.unwrap_or(0))?;
-                if previous.is_some_and(|previous| key <= previous) {
+            *amounts = Vec::with_capacity(count + 1);
+            let mut key = 0;
+            for place in 0..count {
+                let previous = key;
+                key = reader.key(previous)?;
+                if place > 0 && key <= previous {
                     return None;
                 }
-                previous = Some(key);
                 amounts.push((key, reader.amount(series.is_sum)?));
             }
         }
@@ -266,13 +271,12 @@ impl Series {
         let items = || self.entries.iter().chain(&self.pending);
         view.is_positive = items().all(|(_, amount)| *amount > 0);
         if self.entries.len() + self.pending.len() > FEW {
-            view.sums.reserve(self.entries.len() + self.pending.len() + 1);
             let mut sum = 0_i128;
-            view.sums.push(sum);
-            for (_, amount) in items() {
+            let after = items().map(|(_, amount)| {
                 sum = sum.wrapping_add(*amount);
-                view.sums.push(sum);
-            }
+                sum
+            });
+            view.sums = iter::once(0).chain(after).collect();
         }
         view
     }
@@ -302,7 +306,9 @@ impl View<'_> {
 
     /// The sum of the items from a place up to and excluding another.
     fn sum(&self, from: usize, until: usize) -> i128 {
-        let from = from.min(until);
+        if from >= until {
+            return 0;
+        }
         if !self.sums.is_empty() {
             return self.sums[until].wrapping_sub(self.sums[from]);
         }

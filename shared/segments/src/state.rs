@@ -20,13 +20,11 @@ use crate::table::Table;
 use crate::window::NEVER;
 
 /// The first byte of every encoded state.
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 
 /// What is known of one profile: enough to carry its memberships on without its history.
 ///
-/// States are equal if what they know is equal; neither the clock nor the position counts, so that a
-/// caller who finds a state unchanged need not write it: what was applied since changes nothing when it
-/// is applied again.
+/// States are equal if what they know is equal; neither the clock nor the position counts.
 #[derive(Clone, Debug)]
 pub struct State {
     /// The program it was last brought up to; 0 is none.
@@ -47,12 +45,16 @@ pub struct State {
     pub(crate) funnels: Vec<Log>,
     pub(crate) orders: Summary,
     members: Lazy<Members>,
-    /// Events that the last rebuild counted and that may still come: hash, in their order, and when they arrived.
-    ahead: Lazy<Vec<(u64, i64)>>,
-    /// When the first of them arrived; `NEVER` if there are none.
-    ahead_since: i64,
+    /// Hashes of the events that the last rebuild counted and that may still come, in their order.
+    ahead: Lazy<Vec<u64>>,
+    /// When the last of them arrived; `NEVER` if there are none.
+    ahead_until: i64,
     /// What it was read from.
     raw: Arc<[u8]>,
+    /// Where in it funnels and orders are.
+    rare: Range<usize>,
+    /// The version, zone and due date it was read with; `None` if it was not read, or counted anew since.
+    origin: Option<(u64, u32, i64)>,
     /// Whether the answers or the memberships turned out to be unreadable.
     is_broken: bool,
 }
@@ -159,10 +161,26 @@ impl State {
             orders: Summary::default(),
             members: Lazy::known(Members::default()),
             ahead: Lazy::known(Vec::new()),
-            ahead_since: NEVER,
+            ahead_until: NEVER,
             raw: Arc::default(),
+            rare: 0..0,
+            origin: None,
             is_broken: false,
         }
+    }
+
+    /// Whether it is another than the one that was read: then it is to be stored. Neither the clock nor the position
+    /// counts: what was applied since changes nothing when it is applied again.
+    pub fn is_changed(&self) -> bool {
+        let Some(origin) = self.origin else { return Self::decode(&self.raw).as_ref() != Ok(self) };
+        let mut rare = Writer(Vec::new());
+        self.encode_rare(&mut rare);
+        origin != (self.version, self.zone, self.due)
+            || self.series.is_changed()
+            || self.answers.is_changed
+            || self.members.is_changed
+            || self.ahead.is_changed
+            || rare.0 != self.raw[self.rare.clone()]
     }
 
     /// The version of the program it was last brought up to; 0 if none.
@@ -215,7 +233,9 @@ impl State {
     }
 
     pub(crate) fn set_answers(&mut self, answers: Vec<Answer>) {
-        self.answers = Lazy::known(answers);
+        if self.answers() != answers {
+            self.answers = Lazy::known(answers);
+        }
     }
 
     pub(crate) fn membership(&mut self) -> &Members {
@@ -235,37 +255,40 @@ impl State {
         }
     }
 
-    /// Notes the events that may still come, by their hashes.
-    pub(crate) fn set_ahead(&mut self, mut ahead: Vec<(u64, i64)>) {
-        ahead.sort_unstable();
-        ahead.dedup_by_key(|(hash, _)| *hash);
-        self.ahead_since = ahead.iter().map(|(_, ingested)| *ingested).min().unwrap_or(NEVER);
-        self.ahead = Lazy::known(ahead);
+    /// Forgets what was counted, which is to be counted anew.
+    pub(crate) fn forget_counts(&mut self) {
+        self.series = Table::default();
+        self.funnels.clear();
+        self.orders = Summary::default();
+        self.origin = None;
     }
 
-    /// Forgets those of them that arrived before an instant.
+    /// Notes the events that may still come: their hashes, and when the last of them arrived.
+    pub(crate) fn set_ahead(&mut self, mut hashes: Vec<u64>, until: Option<i64>) {
+        hashes.sort_unstable();
+        self.ahead = Lazy::known(hashes);
+        self.ahead_until = until.unwrap_or(NEVER);
+    }
+
+    /// Forgets them if the last of them arrived before an instant. Until then all are kept: to know one too many does no
+    /// harm, and to take out those that are too old would write them anew with every event.
     pub(crate) fn forget_ahead(&mut self, oldest: i64) {
-        if self.ahead_since >= oldest {
-            return;
+        if self.ahead_until < oldest {
+            self.set_ahead(Vec::new(), None);
         }
-        let ahead = self.ahead.open(&self.raw, &mut self.is_broken, |bytes| read_ahead(&mut Reader(bytes)));
-        let left = ahead.iter().copied().filter(|(_, ingested)| *ingested >= oldest).collect();
-        self.set_ahead(left);
     }
 
-    /// Whether there are any.
-    pub(crate) fn has_ahead(&self) -> bool {
-        self.ahead_since != NEVER
-    }
-
-    pub(crate) fn is_ahead(&self, hash: u64) -> bool {
-        if let Some(ahead) = &self.ahead.read {
-            return ahead.binary_search_by_key(&hash, |(hash, _)| *hash).is_ok();
+    /// Whether an event is among them, by its hash.
+    pub(crate) fn is_ahead(&self, hash: impl FnOnce() -> u64) -> bool {
+        if self.ahead_until == NEVER {
+            return false;
         }
-        // Not read: they are looked for in the bytes.
-        let mut reader = Reader(&self.raw[self.ahead.raw.clone()]);
-        let hashes = reader.count(8).and_then(|count| reader.bytes(8 * count)).unwrap_or_default();
-        let (hashes, _) = hashes.as_chunks();
+        if let Some(hashes) = &self.ahead.read {
+            return hashes.binary_search(&hash()).is_ok();
+        }
+        // Not read: it is looked for in the bytes.
+        let (hashes, _) = self.raw[self.ahead.raw.clone()].as_chunks();
+        let hash = hash();
         hashes.binary_search_by_key(&hash, |bytes| u64::from_le_bytes(*bytes)).is_ok()
     }
 
@@ -298,16 +321,17 @@ impl State {
         self.series.encode(&mut out);
         self.answers.write(&self.raw, &mut out, |answers, out| write_answers(answers, out));
         self.members.write(&self.raw, &mut out, Members::encode);
-        out.due(self.ahead_since);
+        out.due(self.ahead_until);
         self.ahead.write(&self.raw, &mut out, |ahead, out| write_ahead(ahead, out));
-        if !self.funnels.is_empty() || !self.orders.is_empty() {
-            self.encode_rare(&mut out);
-        }
+        self.encode_rare(&mut out);
         out.0
     }
 
     /// What few accounts ask for.
     fn encode_rare(&self, out: &mut Writer) {
+        if self.funnels.is_empty() && self.orders.is_empty() {
+            return;
+        }
         out.count(self.funnels.len());
         for log in &self.funnels {
             out.fingerprint(log.fingerprint);
@@ -345,28 +369,10 @@ impl State {
     }
 }
 
-fn write_ahead(ahead: &[(u64, i64)], out: &mut Writer) {
-    out.count(ahead.len());
-    for (hash, _) in ahead {
+fn write_ahead(hashes: &[u64], out: &mut Writer) {
+    for hash in hashes {
         out.0.extend_from_slice(&hash.to_le_bytes());
     }
-    let mut previous = 0;
-    for (_, ingested) in ahead {
-        out.signed(i128::from(*ingested) - previous);
-        previous = (*ingested).into();
-    }
-}
-
-fn read_ahead(reader: &mut Reader<'_>) -> Option<Vec<(u64, i64)>> {
-    let count = reader.count(9)?;
-    let (hashes, _) = reader.bytes(8 * count)?.as_chunks();
-    let mut ahead = Vec::with_capacity(count);
-    let mut previous = 0;
-    for hash in hashes {
-        previous = i64::try_from(reader.signed()?.checked_add(previous.into())?).ok()?;
-        ahead.push((u64::from_le_bytes(*hash), previous));
-    }
-    (reader.0.is_empty() && ahead.is_sorted_by(|one, next| one.0 < next.0)).then_some(ahead)
 }
 
 fn write_answers(answers: &[Answer], out: &mut Writer) {
@@ -397,31 +403,51 @@ fn read_answers(reader: &mut Reader<'_>) -> Option<Vec<Answer>> {
 }
 
 fn read_state(bytes: &[u8], rest: &[u8]) -> Option<State> {
+    let raw = Arc::from(bytes);
     let mut reader = Reader(rest);
-    let mut state = State { raw: Arc::from(bytes), ..State::new() };
-    state.version = reader.unsigned()?.try_into().ok()?;
-    state.zone = reader.unsigned()?.try_into().ok()?;
-    state.position = reader.unsigned()?;
-    state.now = reader.signed()?.try_into().ok()?;
-    if !is_possible_key(state.now) && (state.now != i64::MIN || state.version != 0) {
+    let version = reader.unsigned()?.try_into().ok()?;
+    let zone = reader.unsigned()?.try_into().ok()?;
+    let position = reader.unsigned()?;
+    let now = reader.signed()?.try_into().ok()?;
+    if !is_possible_key(now) && (now != i64::MIN || version != 0) {
         return None;
     }
-    state.answers_due = reader.due()?;
-    state.series = Table::decode(&state.raw, &mut reader)?;
+    let answers_due = reader.due()?;
+    let series = Table::decode(&raw, &mut reader)?;
     let frame = |reader: &mut Reader<'_>| -> Option<Range<usize>> {
         let length = reader.count(1)?;
         let start = bytes.len() - reader.0.len();
         reader.bytes(length)?;
         Some(start..start + length)
     };
-    state.answers = Lazy::raw(frame(&mut reader)?);
-    state.members = Lazy::raw(frame(&mut reader)?);
-    state.ahead_since = reader.due()?;
-    state.ahead = Lazy::raw(frame(&mut reader)?);
+    let answers = Lazy::raw(frame(&mut reader)?);
+    let members = Lazy::raw(frame(&mut reader)?);
+    let ahead_until = reader.due()?;
+    let ahead = Lazy::raw(frame(&mut reader)?);
+    let mut state = State {
+        version,
+        zone,
+        position,
+        now,
+        due: NEVER,
+        series,
+        answers,
+        answers_due,
+        funnels: Vec::new(),
+        orders: Summary::default(),
+        members,
+        ahead,
+        ahead_until,
+        raw,
+        rare: bytes.len() - reader.0.len()..bytes.len(),
+        origin: None,
+        is_broken: false,
+    };
     if !reader.0.is_empty() {
         read_rare(&mut reader, &mut state)?;
     }
     state.settle_due();
+    state.origin = Some((version, zone, state.due));
     reader.0.is_empty().then_some(state)
 }
 

@@ -2,7 +2,7 @@
 //! found, read and written while the others stay the bytes they were, however many there are.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -13,19 +13,17 @@ use crate::window::NEVER;
 
 /// Six bytes of a fingerprint and four that say when it is due; then where its body ends.
 const ROW: usize = 10;
-/// Where bodies are longer than two bytes can say, all ends take four.
-const NARROW: usize = 2;
-const WIDE: usize = 4;
-/// Most bodies take less.
-const BODY: usize = 128;
+/// The length of all bodies. Where it is more than two bytes can say, all ends take as many as this.
+const LENGTH: usize = 4;
 /// In a row: time changes nothing.
 const NEVER_CODE: u32 = u32::MAX;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     stored: Stored,
-    /// Those that somebody asked for, by their fingerprints: what is stored of them does not count any more.
-    open: BTreeMap<u64, Slot>,
+    /// Those that somebody asked for, in the order of their fingerprints: what is stored of them does not count any more.
+    /// Boxed, so that it takes little to put one between many.
+    open: Vec<(u64, Box<Slot>)>,
     /// When the first of them is due, unless that is stale.
     due: i64,
     is_stale: bool,
@@ -55,16 +53,10 @@ struct Stored {
     width: usize,
 }
 
-/// What is written: a run of rows as they were, or one that was opened, with the place of its body.
-enum Piece {
-    Stored(Range<usize>),
-    Open { fingerprint: u64, due: i64, body: Range<usize> },
-}
-
 impl Default for Table {
     fn default() -> Self {
-        let stored = Stored { raw: Arc::default(), rows: 0..0, bodies: 0..0, width: ROW + NARROW };
-        Self { stored, open: BTreeMap::new(), due: NEVER, is_stale: false, is_broken: false }
+        let stored = Stored { raw: Arc::default(), rows: 0..0, bodies: 0..0, width: width(0) };
+        Self { stored, open: Vec::new(), due: NEVER, is_stale: false, is_broken: false }
     }
 }
 
@@ -78,14 +70,9 @@ impl Stored {
         &self.raw[start..start + self.width]
     }
 
-    fn rows(&self, places: Range<usize>) -> &[u8] {
-        &self.raw[self.rows.clone()][places.start * self.width..places.end * self.width]
-    }
-
     fn fingerprint(&self, place: usize) -> u64 {
-        let mut bytes = [0; 8];
-        bytes[..6].copy_from_slice(&self.row(place)[..6]);
-        u64::from_le_bytes(bytes)
+        // Eight bytes are read at once, of which the upper two are not the fingerprint's.
+        self.row(place).first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes) & ((1 << 48) - 1))
     }
 
     fn find(&self, fingerprint: u64) -> Result<usize, usize> {
@@ -105,35 +92,65 @@ impl Stored {
         self.raw[self.bodies.clone()].get(self.end(places.start)..self.end(places.end)).unwrap_or_default()
     }
 
-    /// When a series is due; if that is no quarter of an hour, the rest is before its bytes.
-    fn due(&self, place: usize) -> i64 {
+    fn due_code(&self, place: usize) -> u32 {
         let row = self.row(place);
-        let code = u32::from_le_bytes([row[6], row[7], row[8], row[9]]);
-        if code == NEVER_CODE {
-            return NEVER;
-        }
-        let quarter = FIRST + i64::from(code >> 1) * QUARTER;
-        if code & 1 == 0 {
-            return quarter;
-        }
-        let rest = Reader(self.bodies(place..place + 1)).unsigned();
-        rest.and_then(|rest| quarter.checked_add(i64::try_from(rest).ok()?)).unwrap_or(quarter)
+        u32::from_le_bytes([row[6], row[7], row[8], row[9]])
     }
 
-    /// A series' bytes.
-    fn body(&self, place: usize) -> Option<&[u8]> {
-        let mut reader = Reader(self.bodies(place..place + 1));
-        if self.row(place)[6] & 1 != 0 && self.due(place) != NEVER {
-            reader.unsigned()?;
+    /// When a series is due.
+    fn due(&self, place: usize) -> i64 {
+        match self.due_code(place) {
+            NEVER_CODE => NEVER,
+            code if code & 1 == 0 => quarter(code),
+            code => self.due_and_body(place).map_or(quarter(code), |(due, _)| due),
         }
-        Some(reader.0)
+    }
+
+    /// The same, and a series' bytes. If it is due at no quarter of an hour, the rest is before them.
+    fn due_and_body(&self, place: usize) -> Option<(i64, &[u8])> {
+        let mut reader = Reader(self.bodies(place..place + 1));
+        let due = match self.due_code(place) {
+            NEVER_CODE => NEVER,
+            code if code & 1 == 0 => quarter(code),
+            code => quarter(code).checked_add(i64::try_from(reader.unsigned()?).ok()?)?,
+        };
+        Some((due, reader.0))
+    }
+
+    /// Writes the bodies of a run of rows behind those that are written since `start`, and their rows.
+    fn copy(&self, places: Range<usize>, width: usize, start: usize, out: &mut Writer, rows: &mut Writer) {
+        let moved = (out.0.len() - start).wrapping_sub(self.end(places.start));
+        out.0.extend_from_slice(self.bodies(places.clone()));
+        let run = &self.raw[self.rows.clone()][places.start * self.width..places.end * self.width];
+        if width != self.width {
+            for row in run.chunks_exact(self.width) {
+                let end = end_of(row).wrapping_add(moved).to_le_bytes();
+                rows.0.extend_from_slice(&row[..ROW]);
+                rows.0.extend_from_slice(&end[..width - ROW]);
+            }
+            return;
+        }
+        let first = rows.0.len();
+        rows.0.extend_from_slice(run);
+        if moved != 0 {
+            for row in rows.0[first..].chunks_exact_mut(width) {
+                let end = end_of(row).wrapping_add(moved).to_le_bytes();
+                row[ROW..].copy_from_slice(&end[..width - ROW]);
+            }
+        }
     }
 
     fn read(&self, place: usize, is_broken: &mut bool) -> Slot {
-        let series = self.body(place).and_then(Series::decode);
-        *is_broken |= series.is_none();
-        Slot { place: Ok(place), due: self.due(place), series, is_changed: false }
+        let read = self.due_and_body(place).and_then(|(due, body)| Some((due, Series::decode(body)?)));
+        *is_broken |= read.is_none();
+        let (due, series) = read.map_or((NEVER, None), |(due, series)| (due, Some(series)));
+        Slot { place: Ok(place), due, series, is_changed: false }
     }
+}
+
+/// Bytes of a row, where all bodies take so many.
+fn width(length: usize) -> usize {
+    ROW + if u16::try_from(length).is_ok() { 2 } else { LENGTH }
 }
 
 /// Where the body of a row ends.
@@ -143,6 +160,11 @@ fn end_of(row: &[u8]) -> usize {
         [a, b, c, d] => usize::try_from(u32::from_le_bytes([a, b, c, d])).unwrap_or(usize::MAX),
         _ => 0,
     }
+}
+
+/// When a row says that it is due, but for what is no quarter of an hour.
+fn quarter(code: u32) -> i64 {
+    FIRST + i64::from(code >> 1) * QUARTER
 }
 
 /// As a row says it; what is no quarter of an hour has the rest before its body.
@@ -162,125 +184,114 @@ impl Table {
     /// Reads what [`Self::encode`] wrote, as the next part of `raw`.
     pub(crate) fn decode(raw: &Arc<[u8]>, reader: &mut Reader<'_>) -> Option<Self> {
         let due = reader.due()?;
-        let is_wide = reader.bytes(1)?[0] != 0;
-        let width = ROW + if is_wide { WIDE } else { NARROW };
+        let length = usize::try_from(u32::from_le_bytes(*reader.bytes(LENGTH)?.as_array()?)).ok()?;
+        let width = width(length);
         let count = reader.count(width)?;
         let mut next = |length: usize| {
             let start = raw.len() - reader.0.len();
             reader.bytes(length).map(|_| start..start + length)
         };
+        let bodies = next(length)?;
         let rows = next(count * width)?;
-        let mut stored = Stored { raw: Arc::clone(raw), rows, bodies: 0..0, width };
-        stored.bodies = next(stored.end(count))?;
-        Some(Self { stored, open: BTreeMap::new(), due, is_stale: false, is_broken: false })
+        let stored = Stored { raw: Arc::clone(raw), rows, bodies, width };
+        if stored.end(count) != length {
+            return None;
+        }
+        Some(Self { stored, open: Vec::new(), due, is_stale: false, is_broken: false })
     }
 
     pub(crate) fn encode(&self, out: &mut Writer) {
-        let mut bodies = Writer(Vec::with_capacity(4 * BODY));
-        let pieces = self.pieces(&mut bodies);
-        let (mut count, mut length) = (0, 0);
-        for piece in &pieces {
-            match piece {
-                Piece::Stored(places) => {
-                    count += places.len();
-                    length += self.stored.bodies(places.clone()).len();
-                }
-                Piece::Open { body, .. } => {
-                    count += 1;
-                    length += body.len();
-                }
-            }
-        }
-        let is_wide = u16::try_from(length).is_err();
-        let bytes = if is_wide { WIDE } else { NARROW };
-        out.0.reserve(count * (ROW + bytes) + length + 16);
+        let count = self.changed().fold(self.stored.count(), |count, (_, slot)| {
+            count + usize::from(slot.series.is_some()) - usize::from(slot.place.is_ok())
+        });
         out.due(self.next_due());
-        out.0.push(u8::from(is_wide));
-        out.count(count);
-        let mut end = 0_usize;
-        for piece in &pieces {
-            match piece {
-                Piece::Stored(places) => {
-                    let moved = end.wrapping_sub(self.stored.end(places.start));
-                    let rows = self.stored.rows(places.clone());
-                    if moved == 0 && self.stored.width == ROW + bytes {
-                        out.0.extend_from_slice(rows);
-                    } else {
-                        for row in rows.chunks_exact(self.stored.width) {
-                            let mut written = [0; ROW + WIDE];
-                            written[..ROW].copy_from_slice(&row[..ROW]);
-                            let end = u32::try_from(end_of(row).wrapping_add(moved)).unwrap_or(u32::MAX);
-                            written[ROW..].copy_from_slice(&end.to_le_bytes());
-                            out.0.extend_from_slice(&written[..ROW + bytes]);
-                        }
-                    }
-                    end += self.stored.bodies(places.clone()).len();
-                }
-                Piece::Open { fingerprint, due, body } => {
-                    end += body.len();
-                    out.fingerprint(*fingerprint);
-                    out.0.extend_from_slice(&due_code(*due).0.to_le_bytes());
-                    out.0.extend_from_slice(&end.to_le_bytes()[..bytes]);
-                }
+        let start = out.0.len();
+        let mut width = self.stored.width;
+        loop {
+            out.0.extend_from_slice(&[0; LENGTH]);
+            out.count(count);
+            let bodies = out.0.len();
+            let rows = self.encode_bodies(width, out);
+            let length = out.0.len() - bodies;
+            if width == self::width(length) {
+                out.0[start..start + LENGTH].copy_from_slice(&length.to_le_bytes()[..LENGTH]);
+                return out.0.extend_from_slice(&rows);
             }
-        }
-        for piece in pieces {
-            out.0.extend_from_slice(match piece {
-                Piece::Stored(places) => self.stored.bodies(places),
-                Piece::Open { body, .. } => &bodies.0[body],
-            });
+            // Longer, or shorter, than these rows can say.
+            width = self::width(length);
+            out.0.truncate(start);
         }
     }
 
-    fn changed(&self) -> impl Iterator<Item = (&u64, &Slot)> {
+    /// Writes bodies, and returns their rows: what is stored as it was, between what was opened and changed.
+    fn encode_bodies(&self, width: usize, out: &mut Writer) -> Vec<u8> {
+        let mut rows = Writer(Vec::with_capacity((self.stored.count() + self.open.len()) * width));
+        let (start, mut from) = (out.0.len(), 0);
+        for (fingerprint, slot) in self.changed() {
+            let (Ok(place) | Err(place)) = slot.place;
+            self.stored.copy(from..place.max(from), width, start, out, &mut rows);
+            from = from.max(place + usize::from(slot.place.is_ok()));
+            let Some(series) = &slot.series else { continue };
+            let (code, rest) = due_code(slot.due);
+            if let Some(rest) = rest {
+                out.unsigned(rest.into());
+            }
+            series.encode(out);
+            rows.fingerprint(*fingerprint);
+            rows.0.extend_from_slice(&code.to_le_bytes());
+            rows.0.extend_from_slice(&(out.0.len() - start).to_le_bytes()[..width - ROW]);
+        }
+        self.stored.copy(from..self.stored.count(), width, start, out, &mut rows);
+        rows.0
+    }
+
+    fn changed(&self) -> impl Iterator<Item = &(u64, Box<Slot>)> {
         self.open.iter().filter(|(_, slot)| slot.is_changed)
     }
 
-    fn pieces(&self, bodies: &mut Writer) -> Vec<Piece> {
-        let mut pieces = Vec::with_capacity(2 * self.open.len() + 1);
-        let mut from = 0;
-        for (fingerprint, slot) in self.changed() {
-            let (Ok(until) | Err(until)) = slot.place;
-            pieces.push(Piece::Stored(from..until.max(from)));
-            from = from.max(until + usize::from(slot.place.is_ok()));
-            let Some(series) = &slot.series else { continue };
-            let start = bodies.0.len();
-            if let Some(rest) = due_code(slot.due).1 {
-                bodies.unsigned(rest.into());
-            }
-            series.encode(bodies);
-            let body = start..bodies.0.len();
-            pieces.push(Piece::Open { fingerprint: *fingerprint, due: slot.due, body });
-        }
-        pieces.push(Piece::Stored(from..self.stored.count().max(from)));
-        pieces
+    /// Whether one may be another than what is stored.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.changed().next().is_some()
+    }
+
+    fn find_open(&self, fingerprint: u64) -> Result<usize, usize> {
+        self.open.binary_search_by_key(&fingerprint, |(fingerprint, _)| *fingerprint)
     }
 
     fn slot(&mut self, fingerprint: u64) -> &mut Slot {
-        let Self { stored, open, is_broken, .. } = self;
-        open.entry(fingerprint).or_insert_with(|| match stored.find(fingerprint) {
-            Ok(place) => stored.read(place, is_broken),
-            place => Slot { place, due: NEVER, series: None, is_changed: false },
-        })
+        let found = self.find_open(fingerprint).unwrap_or_else(|at| {
+            let slot = match self.stored.find(fingerprint) {
+                Ok(place) => self.stored.read(place, &mut self.is_broken),
+                place => Slot { place, due: NEVER, series: None, is_changed: false },
+            };
+            self.open.insert(at, (fingerprint, Box::new(slot)));
+            at
+        });
+        &mut self.open[found].1
     }
 
-    /// One that is there. What is changed of it is not written, unless it is settled.
+    /// One that is there. What is changed of it is not written.
     pub(crate) fn get(&mut self, fingerprint: u64) -> Option<&mut Series> {
         self.slot(fingerprint).series.as_mut()
     }
 
-    /// The one there is, or one of nothing.
-    /// It must be settled.
-    pub(crate) fn get_or_insert(&mut self, fingerprint: u64, is_sum: bool) -> &mut Series {
-        let new = || Series { is_sum, ..Series::default() };
-        self.slot(fingerprint).series.get_or_insert_with(new)
-    }
-
-    /// Says when a series is due. One of nothing goes.
-    pub(crate) fn settle(&mut self, fingerprint: u64, due: i64) {
+    /// Changes the one there is, or one of nothing. `change` says when it is due then, or that it left it as it was. One
+    /// of nothing goes.
+    pub(crate) fn change(
+        &mut self,
+        fingerprint: u64,
+        is_sum: bool,
+        change: impl FnOnce(&mut Series) -> Option<i64>,
+    ) {
         let slot = self.slot(fingerprint);
-        slot.is_changed = true;
+        let is_new = slot.series.is_none();
+        let new = || Series { is_sum, ..Series::default() };
+        let Some(due) = change(slot.series.get_or_insert_with(new)) else {
+            slot.series.take_if(|_| is_new);
+            return;
+        };
         slot.series.take_if(|series| series.is_zero());
+        slot.is_changed = true;
         let due = if slot.series.is_some() { due } else { NEVER };
         let before = std::mem::replace(&mut slot.due, due);
         self.is_stale |= before == self.due && due > before;
@@ -292,10 +303,10 @@ impl Table {
         if !self.is_stale {
             return self.due;
         }
-        let mut first = self.open.values().map(|slot| slot.due).min().unwrap_or(NEVER);
+        let mut first = self.open.iter().map(|(_, slot)| slot.due).min().unwrap_or(NEVER);
         for place in 0..self.stored.count() {
             let due = self.stored.due(place);
-            if due < first && !self.open.contains_key(&self.stored.fingerprint(place)) {
+            if due < first && self.find_open(self.stored.fingerprint(place)).is_err() {
                 first = due;
             }
         }
@@ -311,26 +322,29 @@ impl Table {
 
     /// Those that are due, in their order. Whoever asks makes that all are due later.
     pub(crate) fn late(&mut self, due: i64) -> Vec<u64> {
-        let Self { stored, open, is_stale, is_broken, .. } = self;
-        *is_stale = true;
-        for place in (0..stored.count()).filter(|place| stored.due(*place) <= due) {
-            open.entry(stored.fingerprint(place)).or_insert_with(|| stored.read(place, is_broken));
+        self.is_stale = true;
+        for place in 0..self.stored.count() {
+            if self.stored.due(place) <= due {
+                self.slot(self.stored.fingerprint(place));
+            }
         }
-        open.iter().filter(|(_, slot)| slot.due <= due).map(|(fingerprint, _)| *fingerprint).collect()
+        self.open.iter().filter(|(_, slot)| slot.due <= due).map(|(fingerprint, _)| *fingerprint).collect()
     }
 
     /// All of them, in their order.
     pub(crate) fn fingerprints(&self) -> BTreeSet<u64> {
         let stored = (0..self.stored.count()).map(|place| self.stored.fingerprint(place));
-        let stored = stored.filter(|fingerprint| !self.open.contains_key(fingerprint));
+        let stored = stored.filter(|fingerprint| self.find_open(*fingerprint).is_err());
         let open = self.open.iter().filter(|(_, slot)| slot.series.is_some());
         stored.chain(open.map(|(fingerprint, _)| *fingerprint)).collect()
     }
 
     pub(crate) fn retain(&mut self, keep: impl Fn(u64) -> bool) {
         for fingerprint in self.fingerprints().into_iter().filter(|fingerprint| !keep(*fingerprint)) {
-            self.slot(fingerprint).series = None;
-            self.settle(fingerprint, NEVER);
+            self.change(fingerprint, false, |series| {
+                *series = Series::default();
+                Some(NEVER)
+            });
         }
     }
 
@@ -340,13 +354,13 @@ impl Table {
 
     /// What is known of one, as bytes.
     fn bytes_of(&self, fingerprint: u64) -> Option<Cow<'_, [u8]>> {
-        if let Some(slot) = self.open.get(&fingerprint).filter(|slot| slot.is_changed) {
-            let mut out = Writer(Vec::with_capacity(BODY));
+        if let Some((_, slot)) = self.changed().find(|(open, _)| *open == fingerprint) {
+            let mut out = Writer(Vec::new());
             slot.series.as_ref()?.encode(&mut out);
             return Some(Cow::Owned(out.0));
         }
         let place = self.stored.find(fingerprint).ok()?;
-        Some(Cow::Borrowed(self.stored.body(place)?))
+        Some(Cow::Borrowed(self.stored.due_and_body(place)?.1))
     }
 }
 
@@ -354,10 +368,6 @@ impl Table {
 impl PartialEq for Table {
     fn eq(&self, other: &Self) -> bool {
         let is_same = |fingerprint: &u64| self.bytes_of(*fingerprint) == other.bytes_of(*fingerprint);
-        if Arc::ptr_eq(&self.stored.raw, &other.stored.raw) {
-            let changed = self.changed().chain(other.changed());
-            return changed.map(|(fingerprint, _)| fingerprint).all(is_same);
-        }
         let all = self.fingerprints();
         all == other.fingerprints() && all.iter().all(is_same)
     }

@@ -95,10 +95,10 @@ impl<'a> States<'a> {
         let stored = self.stored[place].as_deref();
         self.tally.changes += 1;
         self.tally.state_reads += units(stored.map_or(0, <[u8]>::len), 4096);
-        let read = stored.map(|bytes| State::decode(bytes).unwrap());
-        let mut state = read.clone().unwrap_or_default();
+        let mut state = stored.map_or_else(State::new, |bytes| State::decode(bytes).unwrap());
+        let before = state.next_due_ms();
         let transitions = change(&mut state);
-        if transitions.is_empty() && read.as_ref() == Some(&state) {
+        if transitions.is_empty() && !state.is_changed() {
             return transitions;
         }
         let bytes = state.encode();
@@ -107,7 +107,6 @@ impl<'a> States<'a> {
         self.tally.state_writes += factor * units(bytes.len(), 1024);
         let segments: BTreeSet<&str> = transitions.iter().map(|one| one.segment_id.as_str()).collect();
         self.tally.membership_writes += 3 * (segments.len() + transitions.len()) as u64;
-        let before = read.and_then(|state| state.next_due_ms());
         let after = state.next_due_ms();
         if before != after {
             if let Some(due) = before {

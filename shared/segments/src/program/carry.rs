@@ -14,18 +14,15 @@ use crate::event::{Cause, Event, Transition};
 use crate::funnel::{self, Log};
 use crate::members::Members;
 use crate::orders::{self, Summary};
-use crate::series;
+use crate::series::{self, Series};
 use crate::state::State;
-use crate::table::Table;
 use crate::window::NEVER;
 
 impl Program {
     /// Counts all events anew.
     pub(super) fn recount(&self, state: &mut State, history: &[Event<'_>]) {
-        state.series = Table::default();
-        state.funnels.clear();
-        state.orders = Summary::default();
-        let mut ahead = Vec::new();
+        state.forget_counts();
+        let (mut ahead, mut until) = (Vec::new(), None);
         let oldest = state.now - AHEAD_MS;
         let mut seen = HashSet::with_capacity(history.len());
         let present = Present::new(state.now, &self.calendar);
@@ -34,15 +31,21 @@ impl Program {
                 continue;
             }
             if event.ingested_ms >= oldest {
-                ahead.push((event_hash(event.id), event.ingested_ms));
+                ahead.push(event_hash(event.id));
+                until = until.max(Some(event.ingested_ms));
             }
             self.each_count(event, |count| match count {
-                Count::Series(plan, occurred, amount) => Self::add(state, plan, occurred, amount, present),
+                Count::Series(plan, occurred, amount) => {
+                    // When it is due is said when all is counted.
+                    let add =
+                        |series: &mut Series| series.add(plan, occurred, amount, present).then_some(NEVER);
+                    state.series.change(plan.fingerprint, plan.is_sum, add);
+                }
                 Count::Funnel(plan, entry) => Self::log_of(state, plan.fingerprint).add(entry),
                 Count::Orders(occurred, amount) => state.orders.add(occurred, amount, present.now),
             });
         }
-        state.set_ahead(ahead);
+        state.set_ahead(ahead, until);
     }
 
     /// Adds an event to everything that counts it, and says which conditions flip. Whether anything counts it.
@@ -53,8 +56,7 @@ impl Program {
             is_touched = true;
             match count {
                 Count::Series(plan, occurred, amount) => {
-                    Self::add(state, plan, occurred, amount, present);
-                    Self::compare_added(state, plan, occurred, amount, present, flipped);
+                    Self::add(state, plan, occurred, amount, present, flipped);
                 }
                 Count::Funnel(plan, entry) => {
                     let log = Self::log_of(state, plan.fingerprint);
@@ -110,8 +112,31 @@ impl Program {
         }
     }
 
-    fn add(state: &mut State, plan: &series::Plan, occurred: i64, amount: i128, present: Present<'_>) {
-        state.series.get_or_insert(plan.fingerprint, plan.is_sum).add(plan, occurred, amount, present);
+    /// Adds an event to a series, and says which conditions say something else than before.
+    fn add(
+        state: &mut State,
+        plan: &series::Plan,
+        occurred: i64,
+        added: i128,
+        present: Present<'_>,
+        flipped: &mut Vec<u32>,
+    ) {
+        state.series.change(plan.fingerprint, plan.is_sum, |series| {
+            series.add(plan, occurred, added, present).then(|| {
+                Self::measure(series, plan, present, |measure, amount| {
+                    // An amount that changed was less by what the event adds.
+                    let before = amount.wrapping_sub(added);
+                    let mut is_in = None;
+                    for (condition, threshold) in &measure.conditions {
+                        if threshold.holds(before) != threshold.holds(amount)
+                            && *is_in.get_or_insert_with(|| plan.counts(measure.window, occurred, present))
+                        {
+                            flipped.push(*condition);
+                        }
+                    }
+                })
+            })
+        });
     }
 
     fn log_of(state: &mut State, fingerprint: u64) -> &mut Log {
@@ -150,48 +175,24 @@ impl Program {
         flipped: &mut Vec<u32>,
     ) {
         let mut before = before.iter();
-        Self::measure(state, plan, present, |measure, amount| {
-            for (condition, threshold) in &measure.conditions {
-                if before.next().is_some_and(|before| *before != threshold.holds(amount)) {
-                    flipped.push(*condition);
+        state.series.change(plan.fingerprint, plan.is_sum, |series| {
+            Some(Self::measure(series, plan, present, |measure, amount| {
+                for (condition, threshold) in &measure.conditions {
+                    if before.next().is_some_and(|before| *before != threshold.holds(amount)) {
+                        flipped.push(*condition);
+                    }
                 }
-            }
+            }))
         });
     }
 
-    /// The same after an event was added: an amount that changed was less by what the event adds.
-    fn compare_added(
-        state: &mut State,
-        plan: &series::Plan,
-        occurred: i64,
-        added: i128,
-        present: Present<'_>,
-        flipped: &mut Vec<u32>,
-    ) {
-        Self::measure(state, plan, present, |measure, amount| {
-            let before = amount.wrapping_sub(added);
-            let mut is_in = None;
-            for (condition, threshold) in &measure.conditions {
-                if threshold.holds(before) != threshold.holds(amount)
-                    && *is_in.get_or_insert_with(|| plan.counts(measure.window, occurred, present))
-                {
-                    flipped.push(*condition);
-                }
-            }
-        });
-    }
-
-    /// Looks at every measure of a series, and says anew when time alone changes one of them.
+    /// Looks at every measure of a series. Not later than the returned instant, time alone changes one of them.
     fn measure(
-        state: &mut State,
+        series: &mut Series,
         plan: &series::Plan,
         present: Present<'_>,
         mut look: impl FnMut(&series::Measure, i128),
-    ) {
-        let Some(series) = state.series.get(plan.fingerprint) else {
-            plan.measures.iter().for_each(|measure| look(measure, 0));
-            return;
-        };
+    ) -> i64 {
         series.settle(plan, present);
         let view = series.view(plan, present);
         let mut due = NEVER;
@@ -200,7 +201,7 @@ impl Program {
             look(measure, amount);
             due = view.next_flip(measure.window, (amount, held), &measure.conditions, due);
         }
-        state.series.settle(plan.fingerprint, due);
+        due
     }
 
     fn compare_funnel(

@@ -131,15 +131,25 @@ fn a_state_equals_another_that_only_saw_more_time_and_more_of_the_stream() {
     let none = Map::new();
     let mut state = State::new();
     program.rebuild(&mut state, &person("Gold"), Some(&[]), Cause::Profile, NOW);
+    assert!(state.is_changed(), "it was never stored");
+    let mut state = State::decode(&state.encode()).unwrap();
     let before = state.clone();
     let mut other = order("view", NOW, &none);
     other.metric_id = "Views";
     assert_eq!(program.apply_event(&mut state, &other, NOW + HOUR), []);
+    assert_eq!(program.apply_profile(&mut state, &person("Gold"), NOW + HOUR), []);
     state.set_position(49_639_171_340_000_000_000_000);
     assert_eq!(state, before);
+    assert!(!state.is_changed());
     assert_eq!(State::decode(&state.encode()).unwrap().position(), 49_639_171_340_000_000_000_000);
     program.apply_event(&mut state, &order("order", NOW, &none), NOW + HOUR);
     assert_ne!(state, before);
+    assert!(state.is_changed());
+    let history = [order("order", NOW, &none)];
+    program.rebuild(&mut state, &person("Gold"), Some(&history), Cause::Definition, NOW + HOUR);
+    let mut anew = State::decode(&state.encode()).unwrap();
+    program.rebuild(&mut anew, &person("Gold"), Some(&history), Cause::Definition, NOW + HOUR);
+    assert!(!anew.is_changed(), "counted anew, it is the same");
 }
 
 #[test]
@@ -292,4 +302,31 @@ fn an_explanation_says_what_is_measured_and_when_it_will_change() {
     assert!(!later.is_member);
     assert!(state.is_member("ORDERS"), "an explanation changes nothing");
     assert_eq!(program.explain(&state, "OTHERS", &person("Gold"), NOW), None);
+}
+
+#[test]
+fn what_has_left_every_window_is_written_as_it_was_until_something_else_changes() {
+    let condition = |measurement: &str, value: i64, timeframe: Value| {
+        json!({"conditions": [{
+            "type": "profile-metric", "metric_id": "Orders", "measurement": measurement,
+            "measurement_filter": {"type": "numeric", "operator": "greater-than-or-equal", "value": value},
+            "timeframe_filter": timeframe,
+        }]})
+    };
+    let hour = json!({"type": "date", "operator": "in-the-last", "unit": "hour", "quantity": 1});
+    let groups =
+        [condition("count", 2, json!({"type": "date", "operator": "alltime"})), condition("sum", 300, hour)];
+    let program = program(1, &[("SPENT1", 1, json!({"condition_groups": groups}))], "UTC");
+    let none = Map::new();
+    let mut state = State::new();
+    program.rebuild(&mut state, &person("Gold"), Some(&[]), Cause::Profile, NOW);
+    let paid = Event { value: Some(100.into()), ..order("paid", NOW, &none) };
+    program.apply_event(&mut state, &paid, NOW);
+    let mut state = State::decode(&state.encode()).unwrap();
+    // The second order has the sum of the last hour looked at, which is none any more; neither adds to it.
+    for (id, at) in [("second", NOW + 2 * HOUR), ("third", NOW + 3 * HOUR)] {
+        assert_eq!(program.apply_event(&mut state, &order(id, at, &none), at), []);
+    }
+    assert!(state.is_changed());
+    assert_eq!(State::decode(&state.encode()).unwrap(), state);
 }

@@ -59,6 +59,8 @@ enum Change {
 #[derive(Clone)]
 struct Known {
     state: State,
+    /// The state as it was when it was last read from bytes.
+    read: State,
     profile: Profile,
     history: Vec<Arc<Stored>>,
     now: i64,
@@ -77,6 +79,7 @@ impl Person {
         let profile = Profile::new(id.to_owned(), instant(now - 3 * DAY));
         let known = Known {
             state: State::new(),
+            read: State::new(),
             profile: profile.clone(),
             history: Vec::new(),
             now: i64::MIN,
@@ -392,7 +395,7 @@ impl World {
             |kept: &Kept| kept.stream.front().is_none_or(|first| first.at > self.clock - 22 * HOUR);
         if let Some(kept) = self.person.kept.take_if(|kept| is_whole(kept)) {
             let state = State::decode(&kept.bytes).unwrap();
-            self.person.known = Known { state, ..kept.known };
+            self.person.known = Known { read: state.clone(), state, ..kept.known };
             self.person.stream = kept.stream;
         }
     }
@@ -488,9 +491,12 @@ impl World {
                 self.rebuild(true, Cause::Definition, now);
             }
             Step::EncodeDecode => {
-                let decoded = State::decode(&self.person.known.state.encode()).unwrap();
-                assert_eq!(decoded, self.person.known.state);
-                self.person.known.state = decoded;
+                let known = &mut self.person.known;
+                let decoded = State::decode(&known.state.encode()).unwrap();
+                assert_eq!(decoded, known.state);
+                assert!(known.state == known.read || known.state.is_changed());
+                assert!(!decoded.is_changed());
+                (known.read, known.state) = (decoded.clone(), decoded);
             }
             Step::Keep => {
                 let Person { known, stream, .. } = &self.person;

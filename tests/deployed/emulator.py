@@ -6,14 +6,17 @@ and that the product relies on; ../README.md has them in a table.
 """
 
 import atexit
+import fcntl
 import json
 import os
 import shutil
 import signal
 import socket
 import socketserver
+import struct
 import sys
 import tempfile
+import termios
 import threading
 import time
 import urllib.request
@@ -42,6 +45,8 @@ os.environ.update(
     SFTP_ENABLED="0",
     # Functions are processes of this machine.
     LAMBDA_EXECUTOR="local",
+    # Each that waits costs several threads that look around ten times a second.
+    LAMBDA_WARM_TTL_SECONDS="60",
     # Functions inherit these.
     AWS_ENDPOINT_URL=ADDRESS,
     AWS_ACCESS_KEY_ID="test",
@@ -100,7 +105,44 @@ API = provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::Api"]
 API.update(create=with_document(API["create"]), update=with_document(API["update"]))
 
 
-# ---- Event source mappings: numbers that a template takes from its parameters are numbers ---------------------------------
+# ---- Functions: the processes of one that is deleted end; all lines go into the log ----------------------------------------
+
+
+def ending(delete):
+    def deleted(name, properties):
+        delete(name, properties)
+        runtimes.invalidate_worker(name)
+
+    return deleted
+
+
+def drain(worker, **_):
+    """The lines of an invocation, which its process has written before it answered. ministack waits for a while for the first
+    line, and takes what comes later for lines of the next invocation."""
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline and unread(worker._proc):
+        time.sleep(0.002)
+    # What is no longer in the pipe is as good as in the queue.
+    time.sleep(0.02)
+    lines = []
+    while not worker._stderr_queue.empty():
+        lines.append(worker._stderr_queue.get_nowait())
+    return "\n".join(lines)
+
+
+def unread(process):
+    try:
+        return struct.unpack("i", fcntl.ioctl(process.stdout, termios.FIONREAD, bytes(4)))[0] > 0
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+runtimes.ProvidedWorker._drain_stderr_bounded = drain
+FUNCTION = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
+FUNCTION.update(delete=ending(FUNCTION["delete"]))
+
+
+# ---- Event source mappings: numbers that a template takes from its parameters are numbers ----------------------------------
 
 
 def with_numbers(provision):
@@ -221,7 +263,7 @@ def poll_streams():
 functions._poll_dynamodb_streams = poll_streams
 
 
-# ---- SQS: one change at a time, and putting back what was set aside ---------------------------------------------------------
+# ---- SQS: one change at a time, and putting back what was set aside --------------------------------------------------------
 
 
 def start_message_move_task(data, _):
@@ -252,7 +294,7 @@ sqs._HANDLERS["StartMessageMoveTask"] = start_message_move_task
 sqs._HANDLERS.update({name: locked(handler) for name, handler in sqs._HANDLERS.items() if name != "ReceiveMessage"})
 
 
-# ---- Start and end -----------------------------------------------------------------------------------------------------------
+# ---- Start and end ---------------------------------------------------------------------------------------------------------
 
 
 def announce(stdout):

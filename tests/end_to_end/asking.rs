@@ -59,12 +59,12 @@ async fn what_no_delivery_told_is_found_by_asking() {
     let shop = BigShop::connect(api, true).await;
     shop.order(301, "ida@example.com", now());
     shop.order(302, "ann@example.com", now());
-    assert_eq!(stack.invoke("poller").await, json!({"due": 1}));
+    assert_eq!(stack.invoke("PollerFunction").await, json!({"due": 1}));
     stack.settled().await;
     // It also comes by webhook, and is not due again for a while.
     shop.deliver(api, 301, now()).await;
     stack.settled().await;
-    assert_eq!(stack.invoke("poller").await, json!({"due": 0}));
+    assert_eq!(stack.invoke("PollerFunction").await, json!({"due": 0}));
     for email in ["ida@example.com", "ann@example.com"] {
         assert_eq!(api.metrics_of(email).await, PLACED);
     }

@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use tests::{Delivery, Order, Stack, api::at_least, eventually_eq, now};
+use tests::{Delivery, Order, api::at_least, eventually_eq, now};
 
 use crate::{shopify, start_with_shop, whole_segment};
 
@@ -74,12 +74,8 @@ async fn a_delivery_repeated_one_after_the_other_and_at_once_is_told_once() {
             "Shipped Order",
         ]
     );
-    assert_eq!(accepted(&stack).await, 20);
+    assert_eq!(stack.counted("shopify", "accepted").await, 20);
     assert!(stack.dead_letters().await.is_empty());
-}
-
-async fn accepted(stack: &Stack) -> u64 {
-    stack.api().counter("deliveries{platform=\"shopify\",outcome=\"accepted\"}").await
 }
 
 #[tokio::test]

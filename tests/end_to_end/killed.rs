@@ -1,4 +1,4 @@
-//! Killed at random moments, started again, and nothing is lost or told twice.
+//! Ended well or killed at random moments, started again, and nothing is lost or told twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -149,4 +149,23 @@ async fn killed_at_any_moment_it_loses_nothing_and_tells_nothing_twice() {
     for queue in ["RawDeliveriesDeadLetterQueue", "EvaluatorFailuresQueue"] {
         assert_eq!(stack.depth(queue).await, 0, "{queue}");
     }
+}
+
+#[tokio::test]
+async fn history_and_memberships_survive_an_orderly_restart() {
+    let (mut stack, shop) = start_with_shop().await;
+    let buyers =
+        whole_segment(stack.api(), "Buyers", &at_least(1, &shopify("Placed Order"), 30, "day")).await;
+    shop.deliver(stack.api(), &Order::new(1, "ann@example.com", now()).created()).await;
+    eventually_eq("ann is a member", &1, async || stack.api().members(&buyers).await.len()).await;
+    let history = stack.api().history("ann@example.com").await;
+
+    assert!(stack.terminate());
+    stack.restart().await;
+    let api = stack.api();
+    assert_eq!(api.members(&buyers).await, ["ann@example.com"]);
+    assert_eq!(api.history("ann@example.com").await, history);
+    // And it goes on, with the connection and its secret.
+    shop.deliver(api, &Order::new(2, "bob@example.com", now()).created()).await;
+    eventually_eq("bob is a member", &2, async || api.members(&buyers).await.len()).await;
 }

@@ -1,11 +1,7 @@
 use serde_json::json;
-use tests::{Delivery, Order, Shop, Stack, now};
+use tests::{Delivery, Order, Shop, now};
 
 use crate::{start, start_with_shop};
-
-async fn counted(stack: &Stack, outcome: &str) -> u64 {
-    stack.api().counter(&format!("deliveries{{platform=\"shopify\",outcome=\"{outcome}\"}}")).await
-}
 
 #[tokio::test]
 async fn what_is_not_genuine_or_not_wanted_changes_nothing() {
@@ -29,7 +25,7 @@ async fn what_is_not_genuine_or_not_wanted_changes_nothing() {
     for (outcome, count) in
         [("unauthorized", 3), ("unknown_connection", 1), ("unknown_topic", 1), ("accepted", 0)]
     {
-        assert_eq!(counted(&stack, outcome).await, count, "{outcome}");
+        assert_eq!(stack.counted("shopify", outcome).await, count, "{outcome}");
     }
     stack.settled().await;
     assert_eq!(api.profile("ida@example.com").await, None);

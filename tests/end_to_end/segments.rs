@@ -1,7 +1,7 @@
 use serde_json::Value;
 use tests::{Api, Order, api::at_least, eventually, eventually_eq, now};
 
-use crate::{shopify, start_with_shop, whole_segment};
+use crate::{shopify, start_with_shop};
 
 fn orders(count: u32) -> Value {
     at_least(count, &shopify("Placed Order"), 30, "day")
@@ -54,22 +54,4 @@ async fn a_new_an_edited_and_a_deleted_segment_agree_with_what_happened_before()
         membership.is_none_or(|membership| !membership.current).then_some(())
     })
     .await;
-}
-
-#[tokio::test]
-async fn history_and_memberships_survive_an_orderly_restart() {
-    let (mut stack, shop) = start_with_shop().await;
-    let buyers = whole_segment(stack.api(), "Buyers", &orders(1)).await;
-    shop.deliver(stack.api(), &Order::new(1, "ann@example.com", now()).created()).await;
-    eventually_eq("ann is a member", &1, async || stack.api().members(&buyers).await.len()).await;
-    let history = stack.api().history("ann@example.com").await;
-
-    assert!(stack.terminate());
-    stack.restart().await;
-    let api = stack.api();
-    assert_eq!(api.members(&buyers).await, ["ann@example.com"]);
-    assert_eq!(api.history("ann@example.com").await, history);
-    // And it goes on, with the connection and its secret.
-    shop.deliver(api, &Order::new(2, "bob@example.com", now()).created()).await;
-    eventually_eq("bob is a member", &2, async || api.members(&buyers).await.len()).await;
 }

@@ -91,7 +91,7 @@ async fn until(
     is_enough: impl Fn(u64, u64) -> bool,
 ) {
     loop {
-        stack.invoke("poller").await;
+        stack.invoke("PollerFunction").await;
         let mut progress = 0;
         for imported in imports.iter_mut() {
             let reply = stack.api().get(&format!("/api/imports/{}", imported.import), &[]).await;

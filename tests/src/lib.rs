@@ -5,9 +5,11 @@
 
 pub mod api;
 pub mod bigcommerce;
+pub mod deployed;
 pub mod past;
 pub mod python;
 pub mod random;
+pub mod running;
 pub mod shop;
 pub mod stack;
 pub mod workload;
@@ -18,6 +20,8 @@ use jiff::Timestamp;
 
 pub use crate::api::{Api, Reply};
 pub use crate::bigcommerce::BigShop;
+pub use crate::deployed::{Deployed, Emulator};
+pub use crate::running::Running;
 pub use crate::shop::{Delivery, Order, Shop};
 pub use crate::stack::Stack;
 

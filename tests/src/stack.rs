@@ -2,26 +2,31 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use aws_sdk_sqs::types::{Message, QueueAttributeName as Attribute};
-use serde_json::Value;
-use store::Store;
 use tempfile::TempDir;
 
 use crate::api::Api;
-use crate::eventually;
+use crate::running::{Place, Running};
 
-/// A running stack. Dropping it kills the process and removes its data.
+/// A local stack. Dropping it kills the process and removes its data.
 pub struct Stack {
     executable: PathBuf,
     /// Of the template, as `NAME=VALUE`.
     parameters: Vec<String>,
     data: TempDir,
     process: Option<Child>,
-    api: Api,
-    clients: runtime::Clients,
+    running: Running,
+}
+
+impl Deref for Stack {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        &self.running
+    }
 }
 
 /// What the process prints when it is ready.
@@ -42,18 +47,13 @@ impl Stack {
         let data = TempDir::with_prefix("tillstream-test-").unwrap();
         let executable = executable.as_ref().to_owned();
         let parameters: Vec<String> = parameters.iter().map(|&parameter| parameter.to_owned()).collect();
-        let (process, api, clients) = spawn(&executable, data.path(), &parameters).await;
-        Self { executable, parameters, data, process: Some(process), api, clients }
+        let (process, running) = spawn(&executable, data.path(), &parameters).await;
+        Self { executable, parameters, data, process: Some(process), running }
     }
 
     /// Where the process keeps its data and its log.
     pub fn data_dir(&self) -> &Path {
         self.data.path()
-    }
-
-    /// A client of the API, with the key that the process printed.
-    pub fn api(&self) -> &Api {
-        &self.api
     }
 
     /// Kills the process as it is (SIGKILL).
@@ -76,73 +76,9 @@ impl Stack {
     /// Starts it again with the same data, on another port.
     pub async fn restart(&mut self) {
         self.kill();
-        let (process, api, clients) = spawn(&self.executable, self.data.path(), &self.parameters).await;
+        let (process, running) = spawn(&self.executable, self.data.path(), &self.parameters).await;
         self.process = Some(process);
-        self.api = api;
-        self.clients = clients;
-    }
-
-    /// Waits until no turn of a connection and no delivery waits or is being worked on.
-    pub async fn settled(&self) {
-        for queue in ["PollsQueue", "RawDeliveriesQueue"] {
-            eventually(queue, async || (self.depth(queue).await == 0).then_some(())).await;
-        }
-    }
-
-    /// Messages in a queue, whatever their state.
-    pub async fn depth(&self, queue: &str) -> u64 {
-        let names = [
-            Attribute::ApproximateNumberOfMessages,
-            Attribute::ApproximateNumberOfMessagesNotVisible,
-            Attribute::ApproximateNumberOfMessagesDelayed,
-        ];
-        let url = self.queue_url(queue).await;
-        let request = self.clients.sqs.get_queue_attributes().queue_url(url);
-        let reply = request.set_attribute_names(Some(names.to_vec())).send().await.unwrap();
-        reply.attributes.unwrap().values().map(|count| count.parse::<u64>().unwrap()).sum()
-    }
-
-    /// Deliveries that were set aside, ten at most.
-    pub async fn dead_letters(&self) -> Vec<Message> {
-        let url = self.queue_url("RawDeliveriesDeadLetterQueue").await;
-        let request = self.clients.sqs.receive_message().queue_url(url).max_number_of_messages(10);
-        let reply = request.message_attribute_names("All").visibility_timeout(0).send().await.unwrap();
-        reply.messages.unwrap_or_default()
-    }
-
-    /// Sends what was set aside through the queue again, and waits until it is worked off.
-    pub async fn replay_dead_letters(&self) {
-        let url = self.queue_url("RawDeliveriesDeadLetterQueue").await;
-        let request = self.clients.sqs.get_queue_attributes().queue_url(url);
-        let reply = request.attribute_names(Attribute::QueueArn).send().await.unwrap();
-        let arn = &reply.attributes.unwrap()[&Attribute::QueueArn];
-        self.clients.sqs.start_message_move_task().source_arn(arn).send().await.unwrap();
-        self.settled().await;
-    }
-
-    /// The tables behind the API, for what it does not tell.
-    pub fn store(&self) -> Store {
-        let client = self.clients.dynamodb.clone();
-        let table = |id: &str| format!("tillstream-{id}");
-        Store::new(client, table("ProfilesTable"), table("OrdersTable"), table("RegistryTable"))
-    }
-
-    /// Lets the clock's minute come now.
-    pub async fn tick(&self) -> Value {
-        self.invoke("clock").await
-    }
-
-    /// Runs a function once, without an event, and returns what it answers.
-    pub async fn invoke(&self, function: &str) -> Value {
-        let path = format!("/2015-03-31/functions/{function}/invocations");
-        let reply = self.api.post(&path, &Value::Null).await;
-        assert_eq!(reply.status, 200, "{}", reply.body);
-        reply.body
-    }
-
-    async fn queue_url(&self, id: &str) -> String {
-        let name = format!("tillstream-{id}");
-        self.clients.sqs.get_queue_url().queue_name(name).send().await.unwrap().queue_url.unwrap()
+        self.running = running;
     }
 }
 
@@ -150,14 +86,19 @@ impl Drop for Stack {
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {
-            let log = std::fs::read_to_string(self.data.path().join("log")).unwrap_or_default();
-            let lines: Vec<&str> = log.lines().collect();
-            eprintln!("the end of the log:\n{}", lines[lines.len().saturating_sub(100)..].join("\n"));
+            print_end(&self.data.path().join("log"));
         }
     }
 }
 
-async fn spawn(executable: &Path, data: &Path, parameters: &[String]) -> (Child, Api, runtime::Clients) {
+/// Shows the end of a log.
+pub(crate) fn print_end(log: &Path) {
+    let log = std::fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = log.lines().collect();
+    eprintln!("the end of the log:\n{}", lines[lines.len().saturating_sub(100)..].join("\n"));
+}
+
+async fn spawn(executable: &Path, data: &Path, parameters: &[String]) -> (Child, Running) {
     let log = File::options().create(true).append(true).open(data.join("log")).unwrap();
     let mut command = Command::new(executable);
     command.args(["up", "--port", "0", "--data-dir"]).arg(data).stdout(Stdio::piped()).stderr(log);
@@ -172,5 +113,5 @@ async fn spawn(executable: &Path, data: &Path, parameters: &[String]) -> (Child,
     let printed = Printed { address: next(), key: next(), endpoints: [next(), next(), next()] };
     let [dynamodb, sqs, ssm] = printed.endpoints;
     let clients = runtime::Clients::local(&runtime::Endpoints { dynamodb, sqs, ssm }).await;
-    (process, Api::new(printed.address, printed.key), clients)
+    (process, Running { api: Api::new(printed.address, printed.key), clients, place: Place::Local })
 }

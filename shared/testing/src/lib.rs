@@ -10,13 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lambda_events::dynamodb::EventRecord;
 use canonical::Instant;
-use dynoxide::Database;
 use jiff::Timestamp;
 use runtime::{Clients, Clock, Config};
 use serde_json::Value;
 use store::Store;
-use tokio::net::TcpListener;
 
+use tables::Tables;
 pub use wire::{Answer, Call, Sent};
 
 /// 2026-06-17T12:00:00Z, when every [`World`] begins.
@@ -39,7 +38,7 @@ pub struct World {
     pub clients: Clients,
     /// The tables, past the interception.
     pub store: Store,
-    database: Database,
+    tables: Tables,
     wire: Arc<wire::Wire>,
     now_ms: Arc<AtomicI64>,
 }
@@ -47,17 +46,13 @@ pub struct World {
 impl World {
     /// Empty tables, empty queues, at [`NOW_MS`].
     pub async fn start() -> Self {
-        let database = Database::memory().unwrap();
-        tables::create(&database);
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(dynoxide::server::serve_on(listener, database.clone()));
+        let tables = Tables::create().await;
         let wire = Arc::new(wire::Wire::default());
-        let direct = wire::clients(&address, &Arc::default());
+        let direct = wire::clients(&tables, &Arc::default());
         Self {
-            clients: wire::clients(&address, &wire),
+            clients: wire::clients(&tables, &wire),
             store: store_of(&direct),
-            database,
+            tables,
             wire,
             now_ms: Arc::new(AtomicI64::new(NOW_MS)),
         }
@@ -148,22 +143,22 @@ impl World {
 
     /// All items of a table in DynamoDB's JSON, by key.
     pub fn items(&self, table: &str) -> BTreeMap<(String, String), Value> {
-        tables::items(&self.database, table)
+        self.tables.items(table)
     }
 
     /// Writes an item, in DynamoDB's JSON, as no function would.
     pub fn put_item(&self, table: &str, item: &Value) {
-        tables::put(&self.database, table, item);
+        self.tables.put(table, item);
     }
 
     /// Removes an item.
     pub fn delete_item(&self, table: &str, partition: &str, sort: &str) {
-        tables::delete(&self.database, table, partition, sort);
+        self.tables.delete(table, partition, sort);
     }
 
     /// The records of the profiles table's stream that the evaluator's event source lets through, oldest first.
     pub fn stream(&self) -> Vec<EventRecord> {
-        tables::stream(&self.database)
+        self.tables.stream()
     }
 }
 

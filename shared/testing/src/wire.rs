@@ -15,6 +15,8 @@ use futures::future::BoxFuture;
 use runtime::Clients;
 use serde_json::{Value, json};
 
+use crate::tables::Tables;
+
 /// A call that the function makes.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -151,9 +153,9 @@ impl Wire {
 }
 
 /// Clients whose calls travel over the wire. They do not try again by themselves: a test says what happens.
-pub(crate) fn clients(address: &str, wire: &Arc<Wire>) -> Clients {
+pub(crate) fn clients(tables: &Tables, wire: &Arc<Wire>) -> Clients {
     let http = SharedHttpClient::new(WireClient { inner: Builder::new().build_http(), wire: wire.clone() });
-    let credentials = Credentials::new("test", "test", None, None, "test");
+    let credentials = Credentials::new(&tables.account, "test", None, None, "test");
     macro_rules! client {
         ($sdk:ident) => {
             $sdk::Client::from_conf(
@@ -161,7 +163,7 @@ pub(crate) fn clients(address: &str, wire: &Arc<Wire>) -> Clients {
                     .behavior_version(BehaviorVersion::latest())
                     .region(Region::from_static("us-east-1"))
                     .credentials_provider(credentials.clone())
-                    .endpoint_url(address)
+                    .endpoint_url(&tables.address)
                     .retry_config(RetryConfig::disabled())
                     .http_client(http.clone())
                     .build(),

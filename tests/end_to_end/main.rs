@@ -4,6 +4,7 @@
 
 mod asking;
 mod attacks;
+mod commands;
 mod deliveries;
 mod http_api;
 mod killed;

@@ -52,24 +52,6 @@ async fn a_genuine_delivery_that_cannot_be_read_is_set_aside_with_its_reason() {
     assert_eq!(reasons, ["no usable id", "the body is not JSON (line 1, column 10)"]);
     // The others are not held up.
     assert_eq!(api.metrics_of("ida@example.com").await.len(), 3);
-
-    let (address, key) = api.access();
-    let replay = async |arguments: &[&str]| {
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_tillstream"));
-        command.args(["replay-dlq", "--url", address]).args(arguments).env("TILLSTREAM_API_KEY", key);
-        let output = command.output().await.unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let chosen = ["--reason", "no usable id", "--topic", "orders/create"];
-    let told = replay(&[&chosen[..], &["--dry-run"]].concat()).await;
-    assert!(told.ends_with("orders/create  2: no usable id\n1 of 2 would go back\n"), "{told}");
-    assert_eq!(stack.dead_letters().await.len(), 2);
-    let told = replay(&chosen).await;
-    assert!(told.ends_with("1 of 2 went back\n"), "{told}");
-    // It can be read no better, and comes again.
-    stack.settled().await;
-    assert_eq!(stack.dead_letters().await.len(), 2);
 }
 
 #[tokio::test]

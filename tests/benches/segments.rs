@@ -1,11 +1,12 @@
 //! What segments cost, in one table, with DuckDB in the same run: `cargo bench -p tests --bench segments`.
-//! All times are CPU time of one thread, and medians; `WORKLOAD_EVENTS=100000` has a tenth of the workload.
+//! All times are CPU time of one thread, and the least of several: what else the machine does only adds. `WORKLOAD_EVENTS=100000` has a tenth of the workload.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a command whose output is its result")]
 #![allow(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "measurements for people")]
 
 use std::collections::HashMap;
 use std::hint::black_box;
+use std::iter::repeat_with;
 use std::path::Path;
 
 use canonical::Profile;
@@ -15,8 +16,8 @@ use tests::workload::{
     DAY, DuckDb, Event, HOUR, NOW, Record, States, Workload, program, segments, size, varied,
 };
 
-/// A measurement lasts at least so many seconds, so that it means something.
-const LEAST: f64 = 0.2;
+/// What is short is repeated for so many seconds.
+const LONG: f64 = 1.0;
 const REPETITIONS: usize = 5;
 const MINUTE: i64 = 60_000;
 
@@ -24,7 +25,7 @@ fn main() {
     let events = size();
     let mut workload = Workload::new(events / 10, events);
     println!(
-        "{events} events of {} profiles; CPU time of one thread, medians of {REPETITIONS}",
+        "{events} events of {} profiles; CPU time of one thread, the least of several",
         workload.people.len()
     );
     by_segments(&mut workload);
@@ -54,27 +55,24 @@ fn cpu() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// The median of the seconds that each of several repetitions measures.
-fn median(mut measure: impl FnMut() -> f64) -> f64 {
-    let mut seconds: Vec<f64> = (0..REPETITIONS).map(|_| measure()).collect();
-    seconds.sort_by(f64::total_cmp);
-    seconds[REPETITIONS / 2]
+/// The least of the seconds that each of several repetitions measures.
+fn least(measure: impl FnMut() -> f64) -> f64 {
+    repeat_with(measure).take(REPETITIONS).fold(f64::INFINITY, f64::min)
 }
 
-/// How long one run takes, of as many as make a measurement. Preparation does not count.
+/// How long one run takes, the least of as many as make a measurement. Preparation does not count.
 fn seconds<T>(mut prepare: impl FnMut() -> T, mut run: impl FnMut(&mut T)) -> f64 {
-    median(|| {
-        let (mut total, mut runs) = (0.0, 0_u32);
-        while total < LEAST {
-            let mut prepared = prepare();
-            let start = cpu();
-            run(&mut prepared);
-            total += cpu() - start;
-            runs += 1;
-            black_box(prepared);
-        }
-        total / f64::from(runs)
-    })
+    let (mut total, mut least) = (0.0, f64::INFINITY);
+    while total < LONG {
+        let mut prepared = prepare();
+        let start = cpu();
+        run(&mut prepared);
+        let spent = cpu() - start;
+        total += spent;
+        least = least.min(spent);
+        black_box(prepared);
+    }
+    least
 }
 
 /// What the evaluator does with an event: the state is read from bytes, and written if it is another then.
@@ -185,14 +183,14 @@ fn whole(workload: &Workload, program: &Program) -> Whole {
     let events = workload.events.len() as f64;
     head("The whole workload, 50 segments");
     let mut states = States::new(program, 0);
-    let ingest = median(|| {
+    let ingest = least(|| {
         let seconds;
         (states, seconds) = ingested(workload, program);
         seconds
     });
     row("every event applied, in the order of arrival", ingest, "s");
     row("the same", events / ingest, "events/s");
-    let rebuild = median(|| counted_anew(workload, program));
+    let rebuild = least(|| counted_anew(workload, program));
     row("every profile counted anew from its history", rebuild, "s");
     let sizes = states.sizes();
     row("bytes of a state, median", middle(sizes.clone(), 50), "bytes");
@@ -257,7 +255,7 @@ fn passing(states: &States<'_>, workload: &Workload, program: &Program, what: &s
     let profiles: HashMap<usize, Profile> =
         due.iter().map(|place| (*place, workload.people[*place].profile(*place))).collect();
     let (mut ticks, mut transitions) = (0_u32, 0_u64);
-    let seconds = median(|| {
+    let seconds = least(|| {
         let mut states = states.clone();
         (ticks, transitions) = (0, 0);
         let start = cpu();
@@ -281,7 +279,7 @@ fn passing(states: &States<'_>, workload: &Workload, program: &Program, what: &s
 fn against_duckdb(workload: &Workload, ours: &Whole) {
     let mut duckdb = DuckDb::start(Path::new(env!("CARGO_TARGET_TMPDIR")));
     duckdb.load(&workload.people, &workload.events);
-    let once = median(|| duckdb.recompute(NOW));
+    let once = least(|| duckdb.recompute(NOW));
     let event = ours.ingest / workload.events.len() as f64;
     head("DuckDB: all memberships from all events in one pass (loaded, ordered and encoded before)");
     row("one pass", once, "s");

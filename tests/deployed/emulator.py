@@ -6,6 +6,7 @@ and that the product relies on; ../README.md has them in a table.
 """
 
 import atexit
+import copy
 import fcntl
 import json
 import os
@@ -59,6 +60,8 @@ os.environ.update(
 import ministack.app
 import ministack.core.lambda_runtime as runtimes
 import ministack.services.apigateway as gateway
+import ministack.services.cloudformation.changesets as changesets
+import ministack.services.cloudformation.handlers as stacks
 import ministack.services.cloudformation.provisioners as provisioners
 import ministack.services.dynamodb as dynamodb
 import ministack.services.lambda_svc as functions
@@ -66,6 +69,25 @@ import ministack.services.sqs as sqs
 
 # Answers leave in two writes; with Nagle's algorithm on, the second waits for the first to be acknowledged.
 socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+
+
+# ---- SAM's transformation: what a parameter decides there is decided by its value, not by its default ----------------------
+
+
+def with_parameters(transform):
+    def transformed(template, given=None, previous=None):
+        template = copy.deepcopy(template)
+        declared = template.get("Parameters") or {}
+        for parameter in given or ():
+            if parameter["Key"] in declared and not parameter["UsePreviousValue"]:
+                declared[parameter["Key"]]["Default"] = parameter["Value"]
+        return transform(template, given, previous)
+
+    return transformed
+
+
+for module in (changesets, stacks):
+    module._apply_transforms = with_parameters(module._apply_transforms)
 
 
 # ---- HTTP APIs: the routes of the OpenAPI document that SAM makes of them --------------------------------------------------

@@ -84,7 +84,7 @@ fn expected(name: &str) -> Value {
     match name {
         "api" => json!({"statusCode": 200}),
         "clock" => {
-            json!({"ticked": 0, "max_lag_ms": 0, "is_behind": false, "parts_sent": 0, "zone_changed": false})
+            json!({"ticked": 0, "max_lag_ms": 0, "waiting": 0, "is_behind": false, "parts_sent": 0, "zone_changed": false})
         }
         "files" | "jobs" | "mapper" | "segment-evaluator" => json!({"batchItemFailures": []}),
         "poller" => json!({"due": 0}),

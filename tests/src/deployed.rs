@@ -283,7 +283,9 @@ fn sources() -> &'static Path {
 /// The parameters by which platforms are left out, and the platforms.
 fn platforms_of(template: &str) -> impl Iterator<Item = (&str, &str)> {
     let parameters = template.lines().filter_map(|line| line.strip_suffix(':')?.strip_prefix("  "));
-    parameters.filter_map(|parameter| Some((parameter, parameter.strip_prefix("Deploy")?)))
+    parameters
+        .filter_map(|parameter| Some((parameter, parameter.strip_prefix("Deploy")?)))
+        .filter(|(parameter, _)| *parameter != "Deployment")
 }
 
 fn query(action: &str, form: &[(String, String)]) -> String {

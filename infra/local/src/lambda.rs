@@ -22,6 +22,14 @@ use crate::template::Function;
 /// A function's code: the event's JSON in, the response's JSON or the error's text out.
 pub type Handler = Arc<dyn Fn(Value) -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
 
+/// What runs around the work of an invocation, on its thread; it must call what it is given.
+pub(crate) type Around = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
+
+tokio::task_local! {
+    /// Set by who measures what the invocation does that is made in its scope.
+    pub(crate) static AROUND: Around;
+}
+
 /// Makes a [`Handler`] from an asynchronous function.
 pub fn handler<F, R>(function: F) -> Handler
 where
@@ -78,13 +86,20 @@ async fn on_own_thread<T: Serialize>(
     // Dropped with this future, which is how a time-out reaches the other thread.
     let (_alive, abandoned) = oneshot::channel::<()>();
     let runtime = Handle::current();
+    let around = AROUND.try_with(Arc::clone).ok();
     let thread = tokio::task::spawn_blocking(move || {
-        runtime.block_on(async {
-            tokio::select! {
-                result = invocation() => serde_json::to_value(result?).map_err(|error| error.to_string()),
-                _ = abandoned => Err("the invocation was abandoned".to_owned()),
-            }
-        })
+        let work = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    result = invocation() => serde_json::to_value(result?).map_err(|error| error.to_string()),
+                    _ = abandoned => Err("the invocation was abandoned".to_owned()),
+                }
+            })
+        };
+        let Some(around) = around else { return work() };
+        let (mut work, mut result) = (Some(work), None);
+        around(&mut || result = work.take().map(|work| work()));
+        result.unwrap_or_else(|| Err("the invocation was not made".to_owned()))
     });
     match thread.await {
         Ok(result) => result,
@@ -201,6 +216,7 @@ mod tests {
             code: "echo".to_owned(),
             binary: None,
             timeout,
+            memory_mb: 128,
             environment: BTreeMap::new(),
         };
         Functions::new(vec![(function, handler)])

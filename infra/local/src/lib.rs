@@ -2,6 +2,7 @@
 
 mod aws_json;
 mod background;
+pub mod bench;
 pub mod cli;
 pub mod clock;
 pub mod demo;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use tillstream::bench::Bench;
 use tillstream::cli::{self, Failure, Outcome};
 use tillstream::functions::{LOCAL_KEY, ProductFunctions};
 use tillstream::{Options, Stack, TEMPLATE, clock, demo};
@@ -33,6 +34,9 @@ enum Command {
     Up(Up),
     /// Sends a shop's history through a stack of its own, shows what comes of it and checks it.
     Demo(Demo),
+    /// Measures, in a stack of its own.
+    #[command(subcommand)]
+    Bench(Bench),
     #[command(flatten)]
     Remote(cli::Command),
 }
@@ -79,6 +83,7 @@ async fn main() -> ExitCode {
     let done = match cli.command.unwrap_or(Command::Up(cli.up)) {
         Command::Up(up) => run(up).await.map(|()| true),
         Command::Demo(demo) => run_demo(demo).await,
+        Command::Bench(bench) => Box::pin(bench.run()).await.map(|()| true),
         Command::Remote(command) => match Box::pin(cli::run(command)).await {
             Ok(outcome) => Ok(outcome == Outcome::Good),
             Err(Failure::Usage(error)) => {

@@ -15,13 +15,13 @@ use crate::functions::LOCAL_KEY;
 /// Longer than any answer takes: the gateway gives up after 30 seconds.
 const TIMEOUT: Duration = Duration::from_secs(35);
 
-pub(super) struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
     base_url: String,
 }
 
 impl Client {
-    pub(super) fn new(base_url: &str) -> anyhow::Result<Self> {
+    pub(crate) fn new(base_url: &str) -> anyhow::Result<Self> {
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
             // Nothing here is reached by TLS, so the machine needs no certificates.
@@ -31,16 +31,16 @@ impl Client {
         Ok(Self { http, base_url: base_url.to_owned() })
     }
 
-    pub(super) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.call(Method::POST, &format!("{}{path}", self.base_url), Some(body)).await
     }
 
-    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
         self.call(Method::GET, &format!("{}{path}", self.base_url), None).await
     }
 
     /// All resources of a listing, page after page.
-    pub(super) async fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
+    pub(crate) async fn list(&self, path: &str) -> anyhow::Result<Vec<Value>> {
         let mut page = self.get(path).await?;
         let mut all = Vec::new();
         loop {
@@ -69,7 +69,7 @@ impl Client {
     }
 
     /// Sends one delivery as Shopify does.
-    pub(super) async fn deliver(
+    pub(crate) async fn deliver(
         &self,
         webhook_url: &str,
         secret: &str,

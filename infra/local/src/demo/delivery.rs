@@ -14,14 +14,14 @@ const CURRENCY: &str = "EUR";
 
 /// One request to the webhook address.
 #[derive(Clone)]
-pub(super) struct Delivery {
-    pub(super) topic: &'static str,
+pub(crate) struct Delivery {
+    pub(crate) topic: &'static str,
     /// The same in every repetition.
-    pub(super) webhook_id: String,
-    pub(super) triggered_at: Timestamp,
-    pub(super) body: String,
+    pub(crate) webhook_id: String,
+    pub(crate) triggered_at: Timestamp,
+    pub(crate) body: String,
     /// Signed with a wrong secret.
-    pub(super) forged: bool,
+    pub(crate) forged: bool,
 }
 
 /// What is sent, in the order of sending.

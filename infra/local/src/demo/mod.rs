@@ -22,14 +22,15 @@ use reqwest::StatusCode;
 use serde_json::json;
 use tokio::time::Instant;
 
-use self::client::Client;
-use self::delivery::Delivery;
+pub(crate) use self::client::Client;
+pub(crate) use self::delivery::Delivery;
 use self::outcome::Outcome;
-use self::random::Random;
+pub(crate) use self::random::Random;
 use self::report::Report;
 pub use self::report::look_around;
 use self::seen::{Seen, text};
 use self::segments::DemoSegment;
+pub(crate) use self::shop::DOMAIN;
 use self::shop::Shop;
 use crate::Stack;
 use crate::clock::Clock;
@@ -84,7 +85,7 @@ pub async fn run(stack: &Stack, clock: &Clock, seed: u64, out: &mut dyn Write) -
 async fn connect(client: &Client) -> anyhow::Result<String> {
     let connection = json!({"data": {"type": "connection", "attributes": {
         "platform": "shopify", "name": "Harbour & Hearth",
-        "settings": {"shop_domain": shop::DOMAIN, "refund_policy": "each"},
+        "settings": {"shop_domain": DOMAIN, "refund_policy": "each"},
         "secrets": {"webhook_secret": SECRET},
     }}});
     let created = client.post("/api/connections", &connection).await?;
@@ -225,7 +226,7 @@ impl Demo<'_> {
 }
 
 /// Shows one line in place of the last. That it may not be seen is no failure.
-fn progress(line: &str) {
+pub(crate) fn progress(line: &str) {
     let mut terminal = std::io::stderr().lock();
     let _ = write!(terminal, "\r\x1b[K{line}").and_then(|()| terminal.flush());
 }

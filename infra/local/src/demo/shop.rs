@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::random::Random;
 
 /// The shop's domain, as its deliveries name it.
-pub(super) const DOMAIN: &str = "harbour-and-hearth.example";
+pub(crate) const DOMAIN: &str = "harbour-and-hearth.example";
 /// What every order costs to send, in cents.
 pub(super) const SHIPPING_CENTS: i64 = 490;
 

@@ -108,6 +108,8 @@ pub struct Function {
     pub binary: Option<String>,
     /// How long one invocation may last.
     pub timeout: Duration,
+    /// The memory it is given, and the share of a processor with it.
+    pub memory_mb: u32,
     /// Its environment variables.
     pub environment: BTreeMap<String, String>,
 }
@@ -361,14 +363,14 @@ impl Template {
             property("CodeUri").ok_or_else(|| TemplateError::Unsupported(format!("{id} without CodeUri")))?,
         )?;
         let code = code_uri.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
-        let timeout = match property("Timeout") {
-            Some(value) => resolver.text(value)?,
-            // Lambda's own default.
-            None => "3".to_owned(),
+        // Lambda's own default is used where the template says nothing.
+        let number = |key: &str, default: u32| -> Result<u32, TemplateError> {
+            let Some(value) = property(key) else { return Ok(default) };
+            let text = resolver.text(value)?;
+            text.parse().map_err(|_| TemplateError::Unsupported(format!("{key} {text} of {id}")))
         };
-        let timeout = timeout
-            .parse()
-            .map_err(|_| TemplateError::Unsupported(format!("the time-out {timeout} of {id}")))?;
+        let timeout = number("Timeout", 3)?;
+        let memory_mb = number("MemorySize", 128)?;
         let mut environment = BTreeMap::new();
         for source in [globals, &resource["Properties"]] {
             for (key, value) in object(source["Environment"].get("Variables")) {
@@ -383,7 +385,8 @@ impl Template {
             name: resolver.name(id)?,
             code,
             binary: binary.map(|binary| resolver.text(binary)).transpose()?,
-            timeout: Duration::from_secs(timeout),
+            timeout: Duration::from_secs(timeout.into()),
+            memory_mb,
             environment,
         });
         for (name, event) in object(resource["Properties"].get("Events")) {

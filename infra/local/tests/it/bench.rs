@@ -1,0 +1,43 @@
+//! What the command that counts costs says to programs.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+#[test]
+fn what_fifty_orders_cost_is_told_by_service_function_and_delivery() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tillstream"));
+    let output =
+        command.args(["bench", "cost", "--orders", "50", "--latency-ms", "0", "--json"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&told["orders"], &told["deliveries"], &told["segments"]),
+        (&50.into(), &200.into(), &50.into())
+    );
+
+    let per_order =
+        |service: &str, unit: &str| told["services"][service]["per_order"][unit].as_f64().unwrap();
+    let four = 4.0..4.001;
+    assert!(four.contains(&per_order("API Gateway", "requests")));
+    // Each delivery is received by a function, and some more share batches of the mapper and the evaluator.
+    assert!((4.0..20.0).contains(&per_order("Lambda", "invocations")));
+    // Each delivery is sent alone, and received and deleted in batches.
+    assert!((4.8..12.1).contains(&per_order("SQS", "requests")));
+    assert!(per_order("DynamoDB", "write units") > 10.0);
+    for (service, unit) in
+        [("DynamoDB", "read units"), ("DynamoDB Streams", "records"), ("CloudWatch Logs", "bytes")]
+    {
+        assert!(per_order(service, unit) > 0.0, "{service}, {unit}");
+    }
+
+    let dollars = told["dollars_per_million_orders"].as_f64().unwrap();
+    let sums = ["services", "functions", "steps"].map(|by| {
+        let parts = told[by].as_object().unwrap().values();
+        parts
+            .map(|part| part.as_f64().unwrap_or_else(|| part["dollars_per_million_orders"].as_f64().unwrap()))
+            .sum()
+    });
+    assert!(sums.iter().all(|sum: &f64| (sum - dollars).abs() < 0.01), "{dollars} is not {sums:?}");
+    assert!(told["dollars_per_million_orders_unbatched"].as_f64().unwrap() >= dollars);
+}

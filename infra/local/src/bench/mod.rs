@@ -59,8 +59,8 @@ pub struct Cost {
     /// Orders of three lines, each told of four times.
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     orders: u64,
-    /// Deliveries under way at the same time.
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    /// Deliveries under way at the same time. Many wait for each other here, as they do not in AWS.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=1000))]
     concurrency: u64,
     /// Milliseconds that a call of DynamoDB, SQS or Parameter Store takes at least.
     #[arg(long, default_value_t = 5)]

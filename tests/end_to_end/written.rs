@@ -92,7 +92,7 @@ async fn what_is_kept_of_somebody_is_exported_as_one_document() {
     };
     assert_eq!(names("lists", "/attributes/name"), ["News"]);
     assert_eq!(names("segments", "/attributes/name"), ["Buyers"]);
-    assert_eq!(names("segment_history", "/attributes/transition"), ["entered"]);
+    assert_eq!(names("segment_history", "/attributes/joined_cause"), ["event"]);
     let metrics = names("events", "/metric");
     for metric in ["Placed Order", "Ordered Product", "Started Checkout", "Waved", "Subscribed to List"] {
         assert!(metrics.iter().any(|told| told == metric), "{metric}: {metrics:?}");

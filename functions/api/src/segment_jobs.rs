@@ -162,7 +162,8 @@ fn segment_of(job: &Job) -> Option<&str> {
     match &job.kind {
         JobKind::Backfill { segment, .. }
         | JobKind::Recount { segment, .. }
-        | JobKind::RemoveMembers { segment } => Some(segment),
+        | JobKind::RemoveMembers { segment }
+        | JobKind::SettleMembers { segment } => Some(segment),
         _ => None,
     }
 }
@@ -187,6 +188,7 @@ fn attributes_of(job: &Job, now: Instant) -> Map<String, Value> {
         JobKind::ChangeZone { .. } => "change_zone",
         JobKind::Predict { .. } => "predict",
         JobKind::RemoveMembers { .. } => "remove_members",
+        JobKind::SettleMembers { .. } => "settle_members",
         _ => "backfill",
     };
     let moment = |millis: Option<i64>| millis.and_then(Instant::from_millis).map(time);

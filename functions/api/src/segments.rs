@@ -107,6 +107,7 @@ impl Api {
                 updated_at: now,
                 resumed_version: 0,
                 ready_version: 0,
+                shown_version: 0,
             };
             if let Some(segment) = self.put_definition(segment, None, now).await? {
                 let resource = self.segment_resource(asked, &segment).build();

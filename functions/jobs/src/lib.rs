@@ -9,7 +9,7 @@ use std::time::Duration;
 use ::predictions::Minimums;
 use anyhow::Context;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use canonical::Instant;
+use canonical::{Instant, hash};
 use evaluation::Evaluator;
 use futures::{StreamExt, TryStreamExt, stream};
 use runtime::{Clients, Clock, Config};
@@ -23,6 +23,8 @@ const CONCURRENCY: usize = 8;
 const PROFILES_PER_SECOND: u64 = 500;
 /// The longest delay that a queue has.
 const MAX_DELAY_MS: u64 = 900_000;
+/// When nobody evaluates by a program any more that did not know yet that a definition shows.
+const SETTLED_AFTER_MS: u64 = 120_000;
 /// How far behind the table an index of it may be.
 const INDEX_LAG_MS: i64 = 60_000;
 
@@ -138,6 +140,7 @@ impl Jobs {
             }
             JobKind::ChangeZone { zone, .. } => self.store.program().await?.zone.as_ref() != Some(zone),
             JobKind::RemoveMembers { .. }
+            | JobKind::SettleMembers { .. }
             | JobKind::EmptyList { .. }
             | JobKind::EraseConnection { .. }
             | JobKind::FitPredictions
@@ -194,6 +197,11 @@ impl Jobs {
             JobKind::RemoveMembers { segment } => {
                 let removed = self.store.remove_members(segment, job.created_at, CHUNK).await?;
                 Ok((u64::try_from(removed)?, (removed > 0).then(next)))
+            }
+            JobKind::SettleMembers { segment } => {
+                let after = from.and_then(Cursor::decode);
+                let (members, next) = self.store.settle_members(segment, after, CHUNK).await?;
+                Ok((u64::try_from(members)?, next.map(|next| next.encode())))
             }
             JobKind::EmptyList { list } => {
                 let removed = self.store.empty_list(list, CHUNK, self.clock.now().into()).await?;
@@ -272,6 +280,7 @@ impl Jobs {
                 stream::iter(work).buffer_unordered(CONCURRENCY).try_collect::<Vec<usize>>().await?;
             }
             JobKind::RemoveMembers { .. }
+            | JobKind::SettleMembers { .. }
             | JobKind::EmptyList { .. }
             | JobKind::FitPredictions
             | JobKind::ImportProfiles
@@ -288,6 +297,7 @@ impl Jobs {
         let is_of_all = !matches!(
             job.kind,
             JobKind::RemoveMembers { .. }
+                | JobKind::SettleMembers { .. }
                 | JobKind::EmptyList { .. }
                 | JobKind::FitPredictions
                 | JobKind::ImportProfiles
@@ -312,19 +322,20 @@ impl Jobs {
         }
         match &job.kind {
             JobKind::Backfill { segment, version } | JobKind::Recount { segment, version } => {
-                self.store.segment_is_ready(segment, *version).await?;
+                self.show(segment, *version, job).await?;
             }
             JobKind::ChangeZone { version, .. } => {
                 let segments = self.store.segments().await?;
                 let older =
                     segments.iter().filter(|segment| segment.is_active && segment.version <= *version);
                 for segment in older {
-                    self.store.segment_is_ready(&segment.id, segment.version).await?;
+                    self.show(&segment.id, segment.version, job).await?;
                 }
             }
             JobKind::EraseConnection { connection } => self.store.erase_catalog(connection).await?,
             JobKind::FitPredictions => self.fit(job).await?,
             JobKind::RemoveMembers { .. }
+            | JobKind::SettleMembers { .. }
             | JobKind::EmptyList { .. }
             | JobKind::Predict { .. }
             | JobKind::ImportProfiles
@@ -332,6 +343,30 @@ impl Jobs {
             | JobKind::Settle { .. }
             | JobKind::ChangeCatalog { .. }
             | JobKind::ClearCatalog { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+impl Jobs {
+    /// Lets a segment show its definition of this version, and sees to what that hides.
+    async fn show(&self, id: &str, version: u64, job: &Job) -> anyhow::Result<()> {
+        let Some(segment) = self.store.segment(id).await? else { return Ok(()) };
+        let hides = segment.version == version && segment.shown_version < version;
+        let kind = JobKind::SettleMembers { segment: id.to_owned() };
+        let next = Job::new(hash::long_id(&["settle", &job.id, id]), kind, 1, self.clock.now().into());
+        // Before it shows: afterwards nobody would know that there is something to see to.
+        if hides {
+            match self.store.create_job(&next).await {
+                Ok(()) | Err(store::Error::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.store.segment_is_ready(id, version).await?;
+        if hides {
+            for message in JobMessage::of_parts_left(&next) {
+                self.send(&message, SETTLED_AFTER_MS).await?;
+            }
         }
         Ok(())
     }

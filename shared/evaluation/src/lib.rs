@@ -11,7 +11,9 @@ use canonical::Profile;
 use jiff::tz::TimeZone;
 use runtime::{Clients, Clock, Config};
 use segments::{Account, Cause, Definition, Needs, Program, Segment, State, Transition};
-use store::{Evaluation, MembershipChange, ProgramRecord, SegmentRecord, StateRecord, Store, StoredEvent};
+use store::{
+    Evaluation, MembershipChange, ProgramRecord, SegmentRecord, Staged, StateRecord, Store, StoredEvent,
+};
 use tokio::sync::Mutex;
 
 pub use predictions::{OrdersReader, model_of};
@@ -38,6 +40,10 @@ pub struct Definitions {
     dormant: BTreeSet<String>,
     /// Segments that were activated again, and at which version.
     resumed: Vec<(String, u64)>,
+    /// Segments that still show what they were before their definition changed.
+    staged: HashMap<String, Staged>,
+    /// The record that they were read with.
+    record: ProgramRecord,
 }
 
 impl Deref for Definitions {
@@ -130,7 +136,7 @@ impl Evaluator {
     pub async fn program(&self) -> Result<Arc<Definitions>, Error> {
         let record = self.store.program().await?;
         let mut cached = self.definitions.lock().await;
-        let is_current = |definitions: &&Arc<Definitions>| definitions.version() == record.version;
+        let is_current = |definitions: &&Arc<Definitions>| definitions.record == record;
         if let Some(definitions) = cached.as_ref().filter(is_current) {
             return Ok(Arc::clone(definitions));
         }
@@ -166,6 +172,13 @@ impl Evaluator {
         let (active, dormant): (Vec<_>, Vec<_>) = segments.into_iter().partition(|segment| segment.is_active);
         let resumed = active.iter().filter(|segment| segment.resumed_version > 0);
         let resumed = resumed.map(|segment| (segment.id.clone(), segment.resumed_version)).collect();
+        let staged = active.iter().filter(|segment| segment.shown_version < segment.version);
+        let staged = staged
+            .map(|segment| {
+                let staged = Staged { version: segment.version, shown: segment.shown_version };
+                (segment.id.clone(), staged)
+            })
+            .collect();
         let segments =
             active.into_iter().filter_map(|segment| match Definition::parse(&segment.definition) {
                 Ok(definition) => Some(Segment { id: segment.id, version: segment.version, definition }),
@@ -181,7 +194,8 @@ impl Evaluator {
             Account { zone: self.zone_of(record), model },
         )
         .map_err(|error| Error::Compile(error.to_string()))?;
-        Ok(Definitions { program, dormant: dormant.into_iter().map(|segment| segment.id).collect(), resumed })
+        let dormant = dormant.into_iter().map(|segment| segment.id).collect();
+        Ok(Definitions { program, dormant, resumed, staged, record: record.clone() })
     }
 
     /// The zone that goes with a version of the program, so that all functions change it at the same version; the
@@ -305,6 +319,7 @@ impl Evaluator {
         let known = state.program_version();
         let pending: Vec<&Change> =
             changes.iter().filter(|change| change.position > state.position()).collect();
+        let is_repeated = pending.len() < changes.len();
         let recounts = anew || pending.iter().any(|change| change.kind == ChangeKind::EventRemoved);
         let is_new =
             record.is_none() && pending.first().is_some_and(|first| first.kind == ChangeKind::ProfileCreated);
@@ -369,15 +384,25 @@ impl Evaluator {
         }
         transitions
             .retain(|transition| transition.entered || !program.dormant.contains(&transition.segment_id));
+        if transitions.is_empty()
+            && (is_repeated || !state.is_changed())
+            && let Some(record) = record
+        {
+            // Whoever was here before may have broken off behind the state.
+            self.store.carry_out(&profile.id, record).await?;
+        }
         if transitions.is_empty() && !state.is_changed() {
             return Ok(Attempt::Done);
         }
         let evaluation = Evaluation {
             profile_id: &profile.id,
-            read_version: record.map_or(0, |record| record.version),
+            read: record,
             state: state.encode(),
             due_ms: state.next_due_ms(),
-            changes: transitions.into_iter().map(membership_change).collect(),
+            changes: transitions
+                .into_iter()
+                .map(|transition| program.membership_change(transition))
+                .collect(),
         };
         match self.store.save_evaluation(&evaluation).await {
             Ok(()) => Ok(Attempt::Done),
@@ -397,6 +422,22 @@ impl Definitions {
             *version > known && !is_told && !state.is_member(id)
         });
         resumed.map(|(id, _)| id.clone())
+    }
+
+    fn membership_change(&self, transition: Transition) -> MembershipChange {
+        let cause = match transition.cause {
+            Cause::Event(id) => format!("event:{id}"),
+            Cause::Profile => "profile".to_owned(),
+            Cause::Definition => "definition".to_owned(),
+            Cause::Time => "time".to_owned(),
+        };
+        MembershipChange {
+            staged: self.staged.get(&transition.segment_id).copied(),
+            segment_id: transition.segment_id,
+            entered: transition.entered,
+            at_ms: transition.at_ms,
+            cause,
+        }
     }
 }
 
@@ -441,20 +482,5 @@ fn as_engine_event(stored: &StoredEvent) -> segments::Event<'_> {
         ingested_ms: stored.ingested_at.as_millis(),
         value: stored.event.value.map(|value| value.amount),
         properties: &stored.event.properties,
-    }
-}
-
-fn membership_change(transition: Transition) -> MembershipChange {
-    let cause = match transition.cause {
-        Cause::Event(id) => format!("event:{id}"),
-        Cause::Profile => "profile".to_owned(),
-        Cause::Definition => "definition".to_owned(),
-        Cause::Time => "time".to_owned(),
-    };
-    MembershipChange {
-        segment_id: transition.segment_id,
-        entered: transition.entered,
-        at_ms: transition.at_ms,
-        cause,
     }
 }

@@ -140,6 +140,7 @@ impl Evaluator {
             updated_at: now,
             resumed_version: 0,
             ready_version: 0,
+            shown_version: 0,
         });
         Ok(Draft { stored, definitions: self.compile(&record, segments).await? })
     }

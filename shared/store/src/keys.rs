@@ -77,9 +77,17 @@ pub(crate) fn back_in_stock(variant: &str) -> String {
     format!("{BACK_IN_STOCK_PREFIX}{variant}")
 }
 
-/// A transition: by time within its profile, in the order of their evaluations within a millisecond.
-pub(crate) fn transition(millis: i64, order: &str, segment: &str) -> String {
-    format!("{HISTORY_PREFIX}{}", timed(millis, &format!("{order}#{segment}")))
+/// A membership that ended and began again since: by its end.
+pub(crate) fn past_member(left_ms: i64, order: &str, segment: &str) -> String {
+    format!("{HISTORY_PREFIX}{}", timed(left_ms, &format!("{order}#{segment}")))
+}
+
+/// The segment in the sort key of a membership, present or past.
+pub(crate) fn segment_of_member(sort_key: &str) -> &str {
+    match sort_key.strip_prefix(MEMBER_PREFIX) {
+        Some(segment) => segment,
+        None => sort_key.rsplit('#').next().unwrap_or_default(),
+    }
 }
 
 pub(crate) fn history_shard(segment: &str, profile: &str) -> String {

@@ -12,13 +12,13 @@ mod erase;
 mod error;
 mod events;
 mod health;
-mod history;
 mod identity;
 mod imports;
 mod jobs;
 mod keys;
 mod ledgers;
 mod lists;
+mod memberships;
 mod merge;
 mod metric_settings;
 mod page;
@@ -44,13 +44,13 @@ pub use confirmations::Confirmation;
 pub use error::{Error, Result};
 pub use events::{EventFilter, EventKey, EventOrder, Put, StoredEvent, read_event_image};
 pub use health::{Health, OTHER};
-pub use history::{HISTORY_DAYS, Transition};
 pub use identity::Resolved;
 pub use imports::{Import, ImportStatus};
 pub use jobs::{JobState, Progress, STUCK_MS, Step};
 pub use keys::{ItemKind, METRIC_PARTS, PROFILE_SHARDS, metric_id, profile_of_key};
 pub use ledgers::{Subject, SubjectKey};
 pub use lists::{Joined, ListRecord, Listed, OptIn};
+pub use memberships::{HISTORY_DAYS, Member, MembershipChange, Staged, Told};
 pub use metric_settings::{CustomMetricRecord, MappedMetricRecord, MetricSettings};
 pub use page::{Cursor, Page};
 pub use polls::{MAX_RUNS, Poll, PollRun, Tally};
@@ -61,7 +61,7 @@ pub use registry::{
     CatalogEntry, ConnectionRecord, ConnectionStatus, Job, JobKind, JobMessage, JobStatus, MetricRecord,
     ProgramRecord, SegmentRecord,
 };
-pub use segments::{Evaluation, Member, MembershipChange, StateRecord, read_tick_image};
+pub use segments::{Evaluation, StateRecord, read_tick_image};
 pub use shelves::Shelf;
 pub use suppressions::{SuppressedGroup, SuppressionJob, SuppressionProgress};
 pub use table::Item;

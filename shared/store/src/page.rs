@@ -8,7 +8,7 @@ use crate::table::{Item, item_text, text};
 use crate::{Error, Result, Store};
 
 /// Where a page ended: the last sort value that was given out. Opaque outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cursor(String);
 
 impl Cursor {

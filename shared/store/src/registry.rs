@@ -98,6 +98,10 @@ pub struct SegmentRecord {
     /// The version up to which every profile has been evaluated. Kept outside of the document.
     #[serde(skip)]
     pub ready_version: u64,
+    /// The version whose members show: the one before, while profiles are brought up to a changed definition. Kept
+    /// outside of the document.
+    #[serde(skip)]
+    pub shown_version: u64,
 }
 
 impl SegmentRecord {
@@ -131,6 +135,11 @@ pub enum JobKind {
         segment: String,
         /// The version it was given.
         version: u64,
+    },
+    /// Takes out of a segment's members those that a changed definition hides, once it shows.
+    SettleMembers {
+        /// The segment.
+        segment: String,
     },
     /// Counts everybody's events anew from their history, at a segment's wish.
     Recount {
@@ -251,6 +260,8 @@ pub struct ProgramRecord {
     pub version: u64,
     /// The zone in which its days begin; `None` until the clock has noted it.
     pub zone: Option<String>,
+    /// Moves when a definition begins to show.
+    pub shows: u64,
 }
 
 /// A product as the catalog knows it.
@@ -329,6 +340,7 @@ impl Store {
         Ok(item.map_or_else(ProgramRecord::default, |item| ProgramRecord {
             version: item_number(&item, "v"),
             zone: item_text(&item, "zone").map(str::to_owned),
+            shows: item_number(&item, "shows"),
         }))
     }
 
@@ -362,10 +374,18 @@ impl Store {
     /// Writes a segment whose definition is new or changed, moves the program's version to the segment's and
     /// writes the job that this asks for, in one transaction: no segment waits for a job that is not there.
     /// `segment.version` must be [`Store::program_version`] + 1; [`Error::Conflict`] if another definition was
-    /// faster.
+    /// faster. A segment that is new shows at once, one that was there shows what it showed.
     pub async fn put_segment_definition(&self, segment: &SegmentRecord, job: Option<&Job>) -> Result<()> {
-        let put = table::put_of(&self.registry, segment_item(segment)?)?;
-        let mut writes = vec![put, self.move_program(segment.version)?];
+        let update = Update::builder()
+            .table_name(&self.registry)
+            .set_key(Some(table::key(SEGMENT, &segment.id)))
+            .update_expression(
+                "SET doc = :doc, version = :version, ready = :ready, shown = if_not_exists(shown, :version)",
+            )
+            .expression_attribute_values(":doc", text(to_json(segment)?))
+            .expression_attribute_values(":version", number(segment.version))
+            .expression_attribute_values(":ready", number(segment.ready_version));
+        let mut writes = vec![update_write(update)?, self.move_program(segment.version)?];
         if let Some(job) = job {
             writes.push(self.put_job(job)?);
         }
@@ -374,13 +394,8 @@ impl Store {
 
     /// Writes a job that a segment waits for until it is done. [`Error::Conflict`] if its definition has changed.
     pub async fn create_segment_job(&self, segment: &SegmentRecord, job: &Job) -> Result<()> {
-        let update = Update::builder()
-            .table_name(&self.registry)
-            .set_key(Some(table::key(SEGMENT, &segment.id)))
-            .update_expression("SET ready = :ready")
-            .condition_expression("version = :version")
-            .expression_attribute_values(":ready", number(0))
-            .expression_attribute_values(":version", number(segment.version));
+        let update = ready_update(&self.registry, &segment.id, segment.version, 0)
+            .update_expression("SET ready = :ready");
         self.transact(vec![update_write(update)?, self.put_job(job)?]).await
     }
 
@@ -407,30 +422,24 @@ impl Store {
         self.transact(vec![delete, tags, self.move_program(version)?, self.put_job(job)?]).await
     }
 
-    /// Notes that every profile has been evaluated against the definition of this version. Does nothing if the
-    /// definition has changed since, or is gone.
+    /// Notes that every profile has been evaluated against the definition of this version, which shows from now on. Does
+    /// nothing if the definition has changed since, or is gone.
     pub async fn segment_is_ready(&self, id: &str, version: u64) -> Result<()> {
-        self.set_ready(id, version, version).await
+        let ready = ready_update(&self.registry, id, version, version)
+            .update_expression("SET ready = :ready, shown = :ready");
+        let shows = Update::builder()
+            .table_name(&self.registry)
+            .set_key(Some(table::key(PROGRAM, PROGRAM)))
+            .update_expression("ADD shows :one")
+            .expression_attribute_values(":one", number(1));
+        unless_changed(self.transact(vec![update_write(ready)?, update_write(shows)?]).await)
     }
 
     /// Notes that profiles are being evaluated anew against the definition of this version. Does nothing if the
     /// definition has changed since, or is gone.
     pub async fn segment_is_processing(&self, id: &str, version: u64) -> Result<()> {
-        self.set_ready(id, version, 0).await
-    }
-
-    async fn set_ready(&self, id: &str, version: u64, ready: u64) -> Result<()> {
-        let request =
-            self.client.update_item().table_name(&self.registry).set_key(Some(table::key(SEGMENT, id)));
-        let request = request
-            .update_expression("SET ready = :ready")
-            .condition_expression("version = :version")
-            .expression_attribute_values(":ready", number(ready))
-            .expression_attribute_values(":version", number(version));
-        match request.send().await.map_err(|error| Error::of(&error)) {
-            Ok(_) | Err(Error::Conflict) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let update = ready_update(&self.registry, id, version, 0).update_expression("SET ready = :ready");
+        unless_changed(self.transact(vec![update_write(update)?]).await)
     }
 
     /// Writes a product, unless a newer state of it is there.
@@ -536,12 +545,22 @@ fn update_write(update: UpdateBuilder) -> Result<TransactWriteItem> {
 
 fn read_segment(item: &Item) -> Result<SegmentRecord> {
     let segment: SegmentRecord = read_document(SEGMENT, item)?;
-    Ok(SegmentRecord { ready_version: item_number(item, "ready"), ..segment })
+    let shown = if item.contains_key("shown") { item_number(item, "shown") } else { segment.version };
+    Ok(SegmentRecord { ready_version: item_number(item, "ready"), shown_version: shown, ..segment })
 }
 
-fn segment_item(segment: &SegmentRecord) -> Result<Item> {
-    let mut item = document_item(SEGMENT, &segment.id, segment)?;
-    item.insert("version".to_owned(), number(segment.version));
-    item.insert("ready".to_owned(), number(segment.ready_version));
-    Ok(item)
+fn ready_update(table: &str, id: &str, version: u64, ready: u64) -> UpdateBuilder {
+    Update::builder()
+        .table_name(table)
+        .set_key(Some(table::key(SEGMENT, id)))
+        .condition_expression("version = :version")
+        .expression_attribute_values(":ready", number(ready))
+        .expression_attribute_values(":version", number(version))
+}
+
+fn unless_changed(outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Err(Error::Conflict) => Ok(()),
+        outcome => outcome,
+    }
 }

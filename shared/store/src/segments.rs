@@ -1,18 +1,15 @@
 //! The evaluator's items: state, memberships, ticks and what is due.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem};
-use canonical::{Instant, Profile};
-use serde::{Deserialize, Serialize};
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use canonical::Profile;
 
+use crate::memberships::{MembershipChange, Told};
 use crate::page::{Listing, Page};
-use crate::table::{self, Item, from_item, from_json, item_text, number, text, to_item};
-use crate::{Cursor, Error, Result, Store, history, keys};
-
-/// DynamoDB's bound on one transaction.
-const TRANSACTION: usize = 100;
+use crate::table::{self, Item, from_json, item_text, number, text, to_json};
+use crate::{Cursor, Error, Result, Store, keys};
 
 /// A profile's evaluation state as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +18,8 @@ pub struct StateRecord {
     pub bytes: Vec<u8>,
     /// The item's version, for the conditional write.
     pub version: u64,
+    /// What the last evaluation that changed memberships said of them.
+    pub told: Option<Told>,
 }
 
 /// What an evaluation changed.
@@ -28,66 +27,14 @@ pub struct StateRecord {
 pub struct Evaluation<'a> {
     /// Whose.
     pub profile_id: &'a str,
-    /// The version of the state that was read; 0 if there was none.
-    pub read_version: u64,
+    /// The state that was read, if there was one.
+    pub read: Option<&'a StateRecord>,
     /// The engine's bytes.
     pub state: Vec<u8>,
     /// When time alone changes something next.
     pub due_ms: Option<i64>,
     /// Memberships that began or ended, in this order.
     pub changes: Vec<MembershipChange>,
-}
-
-/// A membership that began or ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MembershipChange {
-    /// The segment.
-    pub segment_id: String,
-    /// Began or ended.
-    pub entered: bool,
-    /// The instant at which it became true.
-    pub at_ms: i64,
-    /// What made it so, as the engine writes causes.
-    pub cause: String,
-}
-
-/// A profile's membership in a segment, past or present.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// Who.
-    pub profile_id: String,
-    /// Of what.
-    pub segment_id: String,
-    /// Whether it lasts.
-    pub current: bool,
-    /// When it began last.
-    pub joined_at: Option<Instant>,
-    /// Why it began.
-    pub joined_cause: Option<String>,
-    /// When it ended last.
-    pub left_at: Option<Instant>,
-    /// Why it ended.
-    pub left_cause: Option<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct MemberItem {
-    pk: String,
-    sk: String,
-    /// The segment while the membership lasts: the partition key of the index of members.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    seg: Option<String>,
-    /// Join time and profile while the membership lasts: the index's sort key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    joined: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    joined_ms: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    joined_cause: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    left_ms: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    left_cause: Option<String>,
 }
 
 impl Store {
@@ -114,58 +61,54 @@ impl Store {
         Ok((states, profiles))
     }
 
-    /// Writes a state over the version it was read from, the memberships it implies and their history, all or nothing
-    /// as far as one transaction reaches (49 memberships that changed once); beyond, memberships are written first,
-    /// each transaction only while the state is still the one that was read. [`Error::Conflict`] if it is not.
+    /// Writes a state over the version it was read from; [`Error::Conflict`] if it is not that any more. Then the
+    /// memberships it implies, which the state names: where that breaks off, whoever evaluates the profile again
+    /// carries it out, [`Store::carry_out`] for one who finds nothing else to do.
     ///
-    /// A membership that is already what a change makes it stays as it is: what is written again after a crash
-    /// between two transactions is told once.
+    /// A membership that is already what a change makes it stays as it is.
     pub async fn save_evaluation(&self, evaluation: &Evaluation<'_>) -> Result<()> {
-        let partition = keys::profile(evaluation.profile_id);
-        let mut state = Item::from([
-            ("pk".to_owned(), text(&partition)),
-            ("sk".to_owned(), text(keys::STATE)),
-            ("v".to_owned(), number(evaluation.read_version + 1)),
-            ("b".to_owned(), AttributeValue::B(Blob::new(evaluation.state.clone()))),
-        ]);
-        if let Some(due) = evaluation.due_ms {
-            state.insert("due".to_owned(), text(keys::due_shard(evaluation.profile_id)));
-            state.insert("due_at".to_owned(), text(keys::timed(due, evaluation.profile_id)));
+        let profile = evaluation.profile_id;
+        let read_version = evaluation.read.map_or(0, |read| read.version);
+        let version = read_version + 1;
+        let told_before = evaluation.read.and_then(|read| read.told.as_ref());
+        let news =
+            (!evaluation.changes.is_empty()).then(|| Told { version, changes: evaluation.changes.clone() });
+        let mut members = HashMap::new();
+        if let Some(news) = &news {
+            members = self.members_told_of(profile, told_before.into_iter().chain([news])).await?;
+            if let Some(before) = told_before {
+                // What is not written before the next is told would be forgotten.
+                self.write_told(profile, before, &mut members).await?;
+            }
         }
-        let mut chunks = self.membership_writes(evaluation).await?;
-        let Some(last) = chunks.pop() else {
-            let unless = match evaluation.read_version {
-                0 => table::Unless::Exists,
-                version => table::Unless::VersionIsNot(version),
-            };
-            return self.put(&self.profiles, state, Some(unless)).await;
+        let unless = match read_version {
+            0 => table::Unless::Exists,
+            version => table::Unless::VersionIsNot(version),
         };
-        let unchanged = || -> Result<TransactWriteItem> {
-            let check = ConditionCheck::builder()
-                .table_name(&self.profiles)
-                .set_key(Some(table::key(&partition, keys::STATE)));
-            let check = match evaluation.read_version {
-                0 => check.condition_expression("attribute_not_exists(pk)"),
-                version => {
-                    check.condition_expression("v = :v").expression_attribute_values(":v", number(version))
-                }
-            };
-            let check = check.build().map_err(|error| Error::corrupt("transaction", error))?;
-            Ok(TransactWriteItem::builder().condition_check(check).build())
-        };
-        for mut writes in chunks {
-            writes.push(unchanged()?);
-            self.transact(writes).await?;
+        let state = state_item(evaluation, version, news.as_ref().or(told_before))?;
+        self.put(&self.profiles, state, Some(unless)).await?;
+        if let Some(news) = &news {
+            match self.write_told(profile, news, &mut members).await {
+                // Somebody has been here since, and has written this first.
+                Ok(()) | Err(Error::Conflict) => {}
+                Err(error) => return Err(error),
+            }
+            if self.state(profile).await?.is_none() {
+                // Erased or merged meanwhile, perhaps before these were written.
+                self.delete_evaluation(profile).await?;
+            }
         }
-        let put = Put::builder().table_name(&self.profiles).set_item(Some(state));
-        let put = match evaluation.read_version {
-            0 => put.condition_expression("attribute_not_exists(pk)"),
-            version => put.condition_expression("v = :v").expression_attribute_values(":v", number(version)),
-        };
-        let put = put.build().map_err(|error| Error::corrupt("transaction", error))?;
-        let mut writes = last;
-        writes.push(TransactWriteItem::builder().put(put).build());
-        self.transact(writes).await
+        Ok(())
+    }
+
+    /// Writes what a state says of memberships, where it is not written: whoever wrote the state may have broken off.
+    pub async fn carry_out(&self, profile_id: &str, state: &StateRecord) -> Result<()> {
+        let Some(told) = &state.told else { return Ok(()) };
+        let mut members = self.members_told_of(profile_id, [told]).await?;
+        match self.write_told(profile_id, told, &mut members).await {
+            Ok(()) | Err(Error::Conflict) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Removes a profile's state, memberships and their history: after a merge or an erasure.
@@ -177,25 +120,6 @@ impl Store {
         doomed.push(table::key(&partition, keys::STATE));
         doomed.push(table::key(&partition, keys::TICK));
         self.batch_delete(&self.profiles, doomed).await
-    }
-
-    /// A page of a segment's members, by the time they joined.
-    pub async fn members(
-        &self,
-        segment_id: &str,
-        descending: bool,
-        bounds_ms: (Option<i64>, Option<i64>),
-        after: Option<Cursor>,
-        size: usize,
-    ) -> Result<Page<Member>> {
-        let page = self.group(segment_id.to_owned(), descending, bounds_ms, after, size).await?;
-        let members: Result<Vec<Member>> = page.items.into_iter().map(read_member).collect();
-        Ok(Page { items: members?, next: page.next })
-    }
-
-    /// How many members a segment has.
-    pub async fn count_members(&self, segment_id: &str) -> Result<u64> {
-        self.count_group(segment_id).await
     }
 
     /// A page of the index of members.
@@ -245,18 +169,6 @@ impl Store {
                 return Ok(count);
             }
         }
-    }
-
-    /// A profile's memberships, past and present, by segment id.
-    pub async fn memberships(&self, profile_id: &str) -> Result<Vec<Member>> {
-        let items = self.partition(&self.profiles, &keys::profile(profile_id), keys::MEMBER_PREFIX).await?;
-        items.into_iter().map(read_member).collect()
-    }
-
-    /// A profile's membership in one segment, if it ever was a member.
-    pub async fn membership(&self, profile_id: &str, segment_id: &str) -> Result<Option<Member>> {
-        let item = self.get(&self.profiles, &keys::profile(profile_id), &keys::member(segment_id)).await?;
-        item.map(read_member).transpose()
     }
 
     /// A profile's state.
@@ -317,79 +229,6 @@ impl Store {
         self.put(&self.profiles, item, None).await
     }
 
-    /// Ends all current memberships of a segment that was deleted at an instant; at most `limit` at a time. Returns how
-    /// many.
-    pub async fn remove_members(&self, segment_id: &str, at: Instant, limit: usize) -> Result<usize> {
-        let page = self.members(segment_id, false, (None, None), None, limit).await?;
-        // Told first: who breaks off here tells it again, under the same keys.
-        self.tell_removal(&page.items, at).await?;
-        let doomed: Vec<Item> = page
-            .items
-            .iter()
-            .map(|member| table::key(&keys::profile(&member.profile_id), &keys::member(segment_id)))
-            .collect();
-        let removed = doomed.len();
-        self.batch_delete(&self.profiles, doomed).await?;
-        Ok(removed)
-    }
-
-    /// The puts of memberships and their history, in transactions with room for one item more: what is told of one
-    /// segment stays together.
-    async fn membership_writes(&self, evaluation: &Evaluation<'_>) -> Result<Vec<Vec<TransactWriteItem>>> {
-        if evaluation.changes.is_empty() {
-            return Ok(Vec::new());
-        }
-        let before = self.memberships_of(evaluation).await?;
-        let mut after: BTreeMap<&str, MemberItem> = BTreeMap::new();
-        let mut told: BTreeMap<&str, Vec<Item>> = BTreeMap::new();
-        for (place, change) in evaluation.changes.iter().enumerate() {
-            let segment = change.segment_id.as_str();
-            let item = after.get(segment).or_else(|| before.get(segment));
-            if item.is_some_and(|item| item.seg.is_some()) == change.entered {
-                continue;
-            }
-            let order = history::order(evaluation.read_version + 1, place);
-            told.entry(segment).or_default().push(history::item(evaluation.profile_id, change, &order)?);
-            let item = member_item(evaluation.profile_id, change, item);
-            after.insert(segment, item);
-        }
-        let room = |chunk: Option<&Vec<TransactWriteItem>>, wanted: usize| {
-            chunk.is_some_and(|chunk| chunk.len() + wanted < TRANSACTION)
-        };
-        let mut chunks: Vec<Vec<TransactWriteItem>> = Vec::new();
-        for (segment, member) in &after {
-            let mut items = told.remove(segment).unwrap_or_default();
-            items.push(to_item(member)?);
-            if !room(chunks.last(), items.len()) {
-                chunks.push(Vec::new());
-            }
-            for item in items {
-                // More than any has room for: the history comes first, and again under the same keys.
-                if !room(chunks.last(), 1) {
-                    chunks.push(Vec::new());
-                }
-                let write = table::put_of(&self.profiles, item)?;
-                if let Some(chunk) = chunks.last_mut() {
-                    chunk.push(write);
-                }
-            }
-        }
-        Ok(chunks)
-    }
-
-    async fn memberships_of(&self, evaluation: &Evaluation<'_>) -> Result<BTreeMap<String, MemberItem>> {
-        let partition = keys::profile(evaluation.profile_id);
-        let segments: BTreeSet<&str> =
-            evaluation.changes.iter().map(|change| change.segment_id.as_str()).collect();
-        let wanted = segments.into_iter().map(|segment| table::key(&partition, &keys::member(segment)));
-        let mut before = BTreeMap::new();
-        for item in self.batch_get(&self.profiles, wanted.collect()).await? {
-            let item: MemberItem = from_item("membership", item)?;
-            before.insert(segment_of(&item.sk), item);
-        }
-        Ok(before)
-    }
-
     pub(crate) async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<()> {
         let request = self.client.transact_write_items().set_transact_items(Some(writes));
         request.send().await.map(drop).map_err(|error| Error::of(&error))
@@ -402,51 +241,28 @@ pub fn read_tick_image(item: &Item) -> i64 {
     touched.and_then(|touched| touched.parse().ok()).unwrap_or_default()
 }
 
+fn state_item(evaluation: &Evaluation<'_>, version: u64, told: Option<&Told>) -> Result<Item> {
+    let mut state = table::key(&keys::profile(evaluation.profile_id), keys::STATE);
+    state.insert("v".to_owned(), number(version));
+    state.insert("b".to_owned(), AttributeValue::B(Blob::new(evaluation.state.clone())));
+    if let Some(due) = evaluation.due_ms {
+        state.insert("due".to_owned(), text(keys::due_shard(evaluation.profile_id)));
+        state.insert("due_at".to_owned(), text(keys::timed(due, evaluation.profile_id)));
+    }
+    if let Some(told) = told {
+        state.insert("told".to_owned(), text(to_json(told)?));
+    }
+    Ok(state)
+}
+
 fn read_state(item: &Item) -> Result<StateRecord> {
     let bytes = item.get("b").and_then(|value| value.as_b().ok());
     let version = item.get("v").and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok());
     match (bytes, version) {
-        (Some(bytes), Some(version)) => Ok(StateRecord { bytes: bytes.as_ref().to_vec(), version }),
+        (Some(bytes), Some(version)) => {
+            let told = item_text(item, "told").map(|told| from_json("state", told)).transpose()?;
+            Ok(StateRecord { bytes: bytes.as_ref().to_vec(), version, told })
+        }
         _ => Err(Error::corrupt("state", "attribute missing")),
     }
-}
-
-fn segment_of(sort_key: &str) -> String {
-    sort_key.strip_prefix(keys::MEMBER_PREFIX).unwrap_or_default().to_owned()
-}
-
-fn read_member(item: Item) -> Result<Member> {
-    let item: MemberItem = from_item("membership", item)?;
-    Ok(Member {
-        profile_id: keys::profile_of_key(&item.pk).unwrap_or_default().to_owned(),
-        segment_id: segment_of(&item.sk),
-        current: item.seg.is_some(),
-        joined_at: item.joined_ms.and_then(Instant::from_millis),
-        joined_cause: item.joined_cause,
-        left_at: item.left_ms.and_then(Instant::from_millis),
-        left_cause: item.left_cause,
-    })
-}
-
-fn member_item(profile_id: &str, change: &MembershipChange, before: Option<&MemberItem>) -> MemberItem {
-    let mut item = MemberItem {
-        pk: keys::profile(profile_id),
-        sk: keys::member(&change.segment_id),
-        seg: None,
-        joined: None,
-        joined_ms: before.and_then(|before| before.joined_ms),
-        joined_cause: before.and_then(|before| before.joined_cause.clone()),
-        left_ms: before.and_then(|before| before.left_ms),
-        left_cause: before.and_then(|before| before.left_cause.clone()),
-    };
-    if change.entered {
-        item.seg = Some(change.segment_id.clone());
-        item.joined = Some(keys::timed(change.at_ms, profile_id));
-        item.joined_ms = Some(change.at_ms);
-        item.joined_cause = Some(change.cause.clone());
-    } else {
-        item.left_ms = Some(change.at_ms);
-        item.left_cause = Some(change.cause.clone());
-    }
-    item
 }

@@ -37,25 +37,20 @@ pub(crate) struct NewSegment {
     is_active: Option<bool>,
 }
 
-/// What happened to a membership.
+/// Since when and why somebody belongs to a segment, or belonged.
 #[derive(ToSchema)]
-pub(crate) struct Transition {
+pub(crate) struct Membership {
     profile_id: String,
     segment_id: String,
-    #[schema(rename = "transition")]
-    kind: TransitionKind,
-    at: Time,
+    is_current: bool,
+    joined_at: Option<Time>,
     /// `event`, `profile`, `definition` or `time`.
-    cause: String,
-    event_id: Option<String>,
-}
-
-/// Whether somebody joined or left.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-pub(crate) enum TransitionKind {
-    Entered,
-    Exited,
+    joined_cause: Option<String>,
+    joined_event_id: Option<String>,
+    left_at: Option<Time>,
+    /// As `joined_cause`.
+    left_cause: Option<String>,
+    left_event_id: Option<String>,
 }
 
 /// A definition to be counted.

@@ -34,12 +34,17 @@ fn messages(world: &World) -> Vec<JobMessage> {
 
 /// Makes somebody a member, as the evaluator would.
 pub(crate) async fn join(world: &World, segment: &str, profile: &str, at_ms: i64, entered: bool) {
-    let read_version = world.store.state(profile).await.unwrap().map_or(0, |state| state.version);
-    let change =
-        MembershipChange { segment_id: segment.to_owned(), entered, at_ms, cause: "time".to_owned() };
+    let read = world.store.state(profile).await.unwrap();
+    let change = MembershipChange {
+        segment_id: segment.to_owned(),
+        entered,
+        at_ms,
+        cause: "time".to_owned(),
+        staged: None,
+    };
     let evaluation = Evaluation {
         profile_id: profile,
-        read_version,
+        read: read.as_ref(),
         state: State::new().encode(),
         due_ms: None,
         changes: vec![change],
@@ -309,10 +314,11 @@ async fn explain_tells_measure_truth_and_the_next_change() {
         entered: true,
         at_ms: NOW_MS,
         cause: "definition".to_owned(),
+        staged: None,
     };
     let evaluation = Evaluation {
         profile_id: &ann,
-        read_version: 0,
+        read: None,
         state: state.encode(),
         due_ms: None,
         changes: vec![change],

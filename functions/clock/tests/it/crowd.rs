@@ -75,6 +75,7 @@ impl Account {
             updated_at: at(NOW_MS),
             resumed_version: 0,
             ready_version: 1,
+            shown_version: 1,
         };
         world.store.put_zone("UTC", 0, None).await.unwrap();
         world.store.put_segment_definition(&segment, None).await.unwrap();

@@ -22,7 +22,7 @@ async fn run(world: &World) -> Report {
 
 async fn wait(world: &World, profile: &str, due_ms: Option<i64>) {
     let evaluation =
-        Evaluation { profile_id: profile, read_version: 0, state: vec![1], due_ms, changes: Vec::new() };
+        Evaluation { profile_id: profile, read: None, state: vec![1], due_ms, changes: Vec::new() };
     world.store.save_evaluation(&evaluation).await.unwrap();
 }
 
@@ -65,9 +65,10 @@ async fn who_is_due_again_after_a_touch_is_touched_again() {
     wait(&world, "p1", Some(NOW_MS)).await;
     assert_eq!(run(&world).await.spread.ticked, 1);
     world.pass(10_000);
+    let read = world.store.state("p1").await.unwrap();
     let evaluation = Evaluation {
         profile_id: "p1",
-        read_version: 1,
+        read: read.as_ref(),
         state: vec![2],
         due_ms: Some(NOW_MS + 5000),
         changes: Vec::new(),

@@ -34,6 +34,7 @@ async fn define(world: &World, id: &str, is_active: bool) {
         updated_at: at(NOW_MS),
         resumed_version: 0,
         ready_version: version,
+        shown_version: version,
     };
     world.store.put_segment_definition(&segment, None).await.unwrap();
 }

@@ -64,6 +64,7 @@ impl Account {
             updated_at: at(NOW_MS),
             resumed_version: 0,
             ready_version: 0,
+            shown_version: 0,
         };
         let kind = JobKind::Backfill { segment: SEGMENT.to_owned(), version };
         let job = self.job(job, kind, PROFILE_SHARDS);

@@ -99,6 +99,7 @@ async fn define(store: &store::Store, id: &str, condition: Value) {
         updated_at: at(NOW_MS),
         resumed_version: 0,
         ready_version: 0,
+        shown_version: 0,
     };
     store.put_segment_definition(&segment, None).await.unwrap();
 }

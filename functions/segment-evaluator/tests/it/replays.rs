@@ -68,8 +68,8 @@ async fn what_is_delivered_again_overlapping_or_in_pieces_changes_nothing() {
     assert_eq!(calm.outcome(), expected);
 }
 
-/// Memberships are equal byte for byte, and so are the states but for the count of their writes and the position,
-/// which is not written on its own.
+/// Memberships are equal but for the write that they came with, and so are the states but for the count of their writes
+/// and the position, which is not written on its own.
 fn assert_same(shop: &Shop, other: &Shop, plan: &str) {
     let (ours, theirs) = (shop.outcome(), other.outcome());
     assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>(), "{plan}");
@@ -82,7 +82,18 @@ fn assert_same(shop: &Shop, other: &Shop, plan: &str) {
             assert_eq!(state(item), state(&theirs[key]), "{plan}");
             assert_eq!(item["due_at"], theirs[key]["due_at"], "{plan}");
         } else {
-            assert_eq!(item, &theirs[key], "{plan}");
+            let written = |item: &serde_json::Value| {
+                let mut item = item.clone();
+                for of_the_write in ["v", "left_order"] {
+                    item.as_object_mut().unwrap().remove(of_the_write);
+                }
+                if item["seg"]["S"] != key.1[2..] {
+                    // The end's place among those of one millisecond.
+                    item["joined"] = item["joined"]["S"].as_str().unwrap().rsplit_once('#').unwrap().0.into();
+                }
+                item
+            };
+            assert_eq!(written(item), written(&theirs[key]), "{plan}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is stored in the end is what a fresh look at everything that is stored says, whoever evaluated what when:
 //! batches that come again, functions that race for one profile, definitions that change meanwhile.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -204,6 +204,28 @@ impl Shop {
         self.world.let_pass();
     }
 
+    /// What segments show whose definition has changed and is not whole yet, with its version.
+    async fn held(&self) -> BTreeMap<(String, u64), bool> {
+        let mut held = BTreeMap::new();
+        for segment in self.world.store.segments().await.unwrap() {
+            if segment.shown_version < segment.version {
+                let membership = self.world.store.membership("ada", &segment.id).await.unwrap();
+                let shows = membership.is_some_and(|member| member.current);
+                held.insert((segment.id, segment.shown_version), shows);
+            }
+        }
+        held
+    }
+
+    /// A step, over which nothing changes in what is held back.
+    async fn checked(&mut self, step: Step) {
+        let before = self.held().await;
+        self.step(step).await;
+        for (segment, shows) in self.held().await {
+            assert_eq!(*before.get(&segment).unwrap_or(&shows), shows, "{segment:?}");
+        }
+    }
+
     async fn step(&mut self, step: Step) {
         let now = self.now();
         match step {
@@ -262,6 +284,10 @@ impl Shop {
                 self.interfere(self.delivered, race);
                 evaluate(&self.function, &[]).await;
                 self.world.let_pass();
+                // Ada is everybody.
+                for segment in self.world.store.segments().await.unwrap() {
+                    self.world.store.segment_is_ready(&segment.id, segment.version).await.unwrap();
+                }
             }
             Step::Tick(race) => {
                 self.tell(ChangeKind::Tick { touched_ms: now });
@@ -344,7 +370,7 @@ proptest! {
                 shop.step(Step::Define(place, definition)).await;
             }
             for step in steps {
-                shop.step(step).await;
+                shop.checked(step).await;
             }
             shop.finish().await;
         });

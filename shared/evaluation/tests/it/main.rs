@@ -42,6 +42,7 @@ async fn define(store: &store::Store, id: &str, definition: Value, is_active: bo
         updated_at: at(NOW_MS),
         resumed_version: 0,
         ready_version: 0,
+        shown_version: 0,
     };
     store.put_segment_definition(&segment, None).await.unwrap();
 }
@@ -107,7 +108,7 @@ async fn who_loses_a_race_reads_again_and_applies_on_top() {
     );
     let turns = turn.clone();
     world.intercept(move |call| {
-        let is_turn = call.operation == "TransactWriteItems" && turns.fetch_add(1, Ordering::SeqCst) == 0;
+        let is_turn = call.operation == "PutItem" && turns.fetch_add(1, Ordering::SeqCst) == 0;
         let rival = rival.clone();
         async move {
             if is_turn {
@@ -132,10 +133,12 @@ async fn a_race_that_is_lost_again_and_again_is_given_up_for_now() {
     world.intercept(move |call| {
         let (rival, count) = (rival.clone(), count.clone());
         async move {
-            if call.operation == "TransactWriteItems" {
+            if call.operation == "PutItem" {
+                count.fetch_add(1, Ordering::SeqCst);
+                let read = rival.state("ada").await.unwrap();
                 let evaluation = store::Evaluation {
                     profile_id: "ada",
-                    read_version: count.fetch_add(1, Ordering::SeqCst),
+                    read: read.as_ref(),
                     state: State::new().encode(),
                     due_ms: None,
                     changes: Vec::new(),

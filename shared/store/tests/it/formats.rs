@@ -105,15 +105,15 @@ async fn write_profiles(store: &Store) -> [String; 4] {
         entered,
         at_ms,
         cause: "event:1001".to_owned(),
+        staged: None,
     };
     let joins = vec![change("SEG001", true, NOW_MS), change("SEG002", true, NOW_MS)];
     let leaves = vec![change("SEG002", false, NOW_MS + LATER)];
-    for (read_version, due_ms, changes) in [(0, None, joins), (1, Some(NOW_MS), leaves)] {
-        let state = vec![3, 1, 4];
-        store
-            .save_evaluation(&Evaluation { profile_id: &ada, read_version, state, due_ms, changes })
-            .await
-            .unwrap();
+    for (due_ms, changes) in [(None, joins), (Some(NOW_MS), leaves)] {
+        let read = store.state(&ada).await.unwrap();
+        let evaluation =
+            Evaluation { profile_id: &ada, read: read.as_ref(), state: vec![3, 1, 4], due_ms, changes };
+        store.save_evaluation(&evaluation).await.unwrap();
     }
     store.tick(&ada, NOW_MS).await.unwrap();
     let subscription = BackInStock {
@@ -346,6 +346,7 @@ async fn write_registry(store: &Store) {
         updated_at: later(),
         resumed_version: 1,
         ready_version: 0,
+        shown_version: 0,
     };
     let backfill = job("JOB01", JobKind::Backfill { segment: "SEG001".to_owned(), version: 1 });
     store.put_segment_definition(&segment, Some(&backfill)).await.unwrap();

@@ -20,6 +20,7 @@ fn segment(id: &str, version: u64) -> SegmentRecord {
         updated_at: now(),
         resumed_version: 0,
         ready_version: 0,
+        shown_version: 0,
     }
 }
 

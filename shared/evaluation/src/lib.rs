@@ -154,7 +154,8 @@ impl Evaluator {
         for _ in 0..ATTEMPTS {
             let segments = self.store.segments().await?;
             let read = self.store.program().await?;
-            if read == record {
+            // Who has begun to show meanwhile may be among them already; the next look makes it known for sure.
+            if (read.version, &read.zone) == (record.version, &record.zone) {
                 return Ok((record, segments));
             }
             record = read;

@@ -1,5 +1,7 @@
-//! `tillstream bench cost`: what orders use of AWS, counted in a stack of its own, and what that costs by the price list.
+//! `tillstream bench`: what orders use of AWS, counted in a stack of its own, and what that costs by the price list; and how many
+//! deliveries this machine keeps up with.
 
+mod load;
 mod meter;
 mod orders;
 mod prices;
@@ -51,6 +53,8 @@ const PATIENCE: Duration = Duration::from_mins(30);
 pub enum Bench {
     /// Counts what orders use of AWS, and what that costs at list prices.
     Cost(Cost),
+    /// Raises the rate of deliveries until the stack falls behind, and tells where the time goes.
+    Load(load::Load),
 }
 
 /// How it is measured.
@@ -73,8 +77,10 @@ pub struct Cost {
 impl Bench {
     /// Measures, and prints what came out.
     pub async fn run(self) -> anyhow::Result<()> {
-        let Self::Cost(cost) = self;
-        cost.run().await
+        match self {
+            Self::Cost(cost) => cost.run().await,
+            Self::Load(load) => load.run().await,
+        }
     }
 }
 

@@ -45,6 +45,14 @@ impl Orders {
         (0..).zip(&self.customers).map(move |(number, customer)| self.delivery(step, number, *customer))
     }
 
+    /// The deliveries of all steps of an order, then those of the next.
+    pub(super) fn one_after_the_other(&self) -> impl Iterator<Item = Delivery> {
+        let orders = (0..).zip(&self.customers);
+        orders.flat_map(move |(number, customer)| {
+            (0..STEPS.len()).map(move |step| self.delivery(step, number, *customer))
+        })
+    }
+
     fn delivery(&self, step: usize, number: u64, customer: u64) -> Delivery {
         let id = 5_700_000_000_000 + number;
         let email = format!("customer{customer}@example.com");

@@ -41,3 +41,23 @@ fn what_fifty_orders_cost_is_told_by_service_function_and_delivery() {
     assert!(sums.iter().all(|sum: &f64| (sum - dollars).abs() < 0.01), "{dollars} is not {sums:?}");
     assert!(told["dollars_per_million_orders_unbatched"].as_f64().unwrap() >= dollars);
 }
+
+#[test]
+fn how_many_deliveries_are_kept_up_with_is_told_with_what_each_takes() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tillstream"));
+    let output = command
+        .args(["bench", "load", "--from", "5", "--seconds", "2", "--steps", "1", "--json"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let steps = told["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 1);
+    assert_eq!(steps[0]["deliveries_per_second"], 5);
+    // How fast this machine is right now is not for a test to say.
+    let expected = if steps[0]["is_sustained"] == true { 5.into() } else { Value::Null };
+    assert_eq!(told["deliveries_per_second"], expected);
+    for part in ["shopify", "mapper", "segment-evaluator", "the machine around them"] {
+        assert!(steps[0]["cpu_us_per_delivery"][part].as_u64().unwrap() > 0, "{part}: {told:#}");
+    }
+}

@@ -6,6 +6,7 @@ mod preview;
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use canonical::Profile;
 use jiff::tz::TimeZone;
@@ -151,7 +152,10 @@ impl Evaluator {
         &self,
         mut record: ProgramRecord,
     ) -> Result<(ProgramRecord, Vec<SegmentRecord>), Error> {
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(Duration::from_millis(5 << attempt)).await;
+            }
             let segments = self.store.segments().await?;
             let read = self.store.program().await?;
             // Who has begun to show meanwhile may be among them already; the next look makes it known for sure.

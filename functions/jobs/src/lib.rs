@@ -23,6 +23,9 @@ const CONCURRENCY: usize = 8;
 const PROFILES_PER_SECOND: u64 = 500;
 /// The longest delay that a queue has.
 const MAX_DELAY_MS: u64 = 900_000;
+/// When a chunk that failed comes again, in seconds: four times as late each time, up to the queue's own time.
+const COMES_AGAIN_S: i32 = 10;
+const COMES_AGAIN_MAX_S: i32 = 720;
 /// When nobody evaluates by a program any more that did not know yet that a definition shows.
 const SETTLED_AFTER_MS: u64 = 120_000;
 /// How far behind the table an index of it may be.
@@ -68,15 +71,17 @@ impl Jobs {
     pub async fn handle(&self, event: SqsEvent) -> anyhow::Result<SqsBatchResponse> {
         let mut response = SqsBatchResponse::default();
         for record in event.records {
-            let again = record.attributes.get("ApproximateReceiveCount").is_some_and(|count| count != "1");
+            let count = record.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+            let count = count.unwrap_or(1);
             let id = record.message_id.unwrap_or_default();
             let body = record.body.unwrap_or_default();
             match serde_json::from_str::<JobMessage>(&body) {
                 Ok(message) => {
-                    if let Err(error) = self.chunk(&message, again).await {
+                    if let Err(error) = self.chunk(&message, count > 1).await {
                         let error = format!("{error:#}");
                         tracing::warn!(job = message.job, part = message.part, error, "chunk failed");
                         self.note_error(&message.job, &error).await;
+                        self.come_again(record.receipt_handle.as_deref(), count).await;
                         response.add_failure(id);
                     }
                 }
@@ -170,6 +175,19 @@ impl Jobs {
         let seconds = Some(i32::try_from(delay_ms / 1000)?).filter(|seconds| *seconds > 0);
         request.set_delay_seconds(seconds).send().await?;
         Ok(())
+    }
+
+    /// Lets a message that failed be received sooner than the queue would let it. Best effort: it comes again anyway.
+    async fn come_again(&self, receipt_handle: Option<&str>, count: u32) {
+        let seconds = COMES_AGAIN_S
+            .saturating_mul(4_i32.saturating_pow(count.saturating_sub(1)))
+            .min(COMES_AGAIN_MAX_S);
+        let request = self.sqs.change_message_visibility().queue_url(&self.queue_url);
+        let request =
+            request.set_receipt_handle(receipt_handle.map(str::to_owned)).visibility_timeout(seconds);
+        if let Err(error) = request.send().await {
+            tracing::warn!(error = %error, "message will come again later");
+        }
     }
 
     /// Keeps an error where people see it. Best effort: the message comes again anyway.

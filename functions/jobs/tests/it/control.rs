@@ -441,3 +441,33 @@ async fn due(world: &World, id: &str) -> i64 {
     let state = world.store.state(id).await.unwrap().unwrap();
     segments::State::decode(&state.bytes).unwrap().next_due_ms().unwrap()
 }
+
+#[tokio::test]
+async fn a_chunk_that_failed_is_to_come_again_soon_and_later_each_time() {
+    let account = Account::open().await;
+    account.people(1).await;
+    account.define("J1", buyers(1)).await;
+    let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let told = seen.clone();
+    account.world.intercept(move |call| {
+        if call.operation == "ChangeMessageVisibility" {
+            told.lock()
+                .unwrap()
+                .push((call.body["ReceiptHandle"].clone(), call.body["VisibilityTimeout"].clone()));
+        }
+        let fails = call.operation == "UpdateItem";
+        std::future::ready(if fails { Answer::Throttle } else { Answer::Pass })
+    });
+    for count in 1..=5 {
+        let mut message = SqsMessage::default();
+        message.message_id = Some("1".to_owned());
+        message.receipt_handle = Some("handle".to_owned());
+        message.body = Some(Account::announcement("J1", 1).remove(0));
+        message.attributes.insert("ApproximateReceiveCount".to_owned(), count.to_string());
+        let mut event = SqsEvent::default();
+        event.records = vec![message];
+        assert_eq!(account.jobs.handle(event).await.unwrap().batch_item_failures.len(), 1);
+    }
+    let expected = [10, 40, 160, 640, 720].map(|seconds| (json!("handle"), json!(seconds)));
+    assert_eq!(*seen.lock().unwrap(), expected);
+}

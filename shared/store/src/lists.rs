@@ -167,7 +167,7 @@ impl Store {
 
     /// How many are on a list.
     pub async fn count_listed(&self, list: &str) -> Result<u64> {
-        self.count_group(&keys::list_group(list)).await
+        self.count_group(&keys::list_group(list), u64::MAX).await
     }
 
     /// Takes everybody off a list that was deleted; at most `limit` at a time. Returns how many.

@@ -6,13 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use aws_sdk_dynamodb::types::Select;
 use canonical::Instant;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::page::{Listing, Page};
-use crate::table::{self, Item, Unless, from_item, number, text, to_item};
+use crate::table::{self, Item, Unless, from_item, to_item};
 use crate::{Cursor, Error, Result, Store, keys};
 
 /// For how long memberships that ended are kept, in days.
@@ -357,35 +356,7 @@ impl Store {
 
     /// How many members a segment has.
     pub async fn count_members(&self, segment_id: &str) -> Result<u64> {
-        let shown = self.shown_version(segment_id).await?;
-        let mut count = 0;
-        let mut start = None;
-        loop {
-            let answer = self
-                .client
-                .query()
-                .table_name(&self.profiles)
-                .index_name("members-by-segment")
-                .key_condition_expression("seg = :s")
-                .filter_expression(
-                    "(attribute_not_exists(#from) OR #from <= :shown) AND \
-                     (attribute_not_exists(#until) OR #until > :shown)",
-                )
-                .expression_attribute_names("#from", "from")
-                .expression_attribute_names("#until", "until")
-                .expression_attribute_values(":s", text(segment_id))
-                .expression_attribute_values(":shown", number(shown))
-                .select(Select::Count)
-                .set_exclusive_start_key(start)
-                .send()
-                .await
-                .map_err(|error| Error::of(&error))?;
-            count += u64::try_from(answer.count).unwrap_or_default();
-            start = answer.last_evaluated_key;
-            if start.is_none() {
-                return Ok(count);
-            }
-        }
+        self.count_group(segment_id, self.shown_version(segment_id).await?).await
     }
 
     /// A profile's last membership in each segment, past or present, by segment id.

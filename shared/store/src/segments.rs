@@ -146,8 +146,8 @@ impl Store {
         self.listing(&listing).await
     }
 
-    /// How many the index of members has of a group.
-    pub(crate) async fn count_group(&self, group: &str) -> Result<u64> {
+    /// How many the index of members shows of a group at a version of its definition.
+    pub(crate) async fn count_group(&self, group: &str, shown: u64) -> Result<u64> {
         let mut count = 0;
         let mut start = None;
         loop {
@@ -157,7 +157,14 @@ impl Store {
                 .table_name(&self.profiles)
                 .index_name("members-by-segment")
                 .key_condition_expression("seg = :s")
+                .filter_expression(
+                    "(attribute_not_exists(#from) OR #from <= :shown) AND \
+                     (attribute_not_exists(#until) OR #until > :shown)",
+                )
+                .expression_attribute_names("#from", "from")
+                .expression_attribute_names("#until", "until")
                 .expression_attribute_values(":s", text(group))
+                .expression_attribute_values(":shown", number(shown))
                 .select(aws_sdk_dynamodb::types::Select::Count)
                 .set_exclusive_start_key(start)
                 .send()

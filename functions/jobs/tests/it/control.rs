@@ -267,7 +267,7 @@ async fn an_edit_shows_and_its_members_are_settled_wherever_its_end_breaks_off()
             let mut last = Account::announcement("J2", PROFILE_SHARDS);
             let messages = last.split_off(1);
             account.work_off(messages).await;
-            let calls = std::sync::atomic::AtomicU32::new(0);
+            let calls = AtomicU32::new(0);
             account.world.intercept_once(answer, move |call| {
                 let is_write = !matches!(call.operation.as_str(), "Query" | "GetItem" | "BatchGetItem");
                 is_write && calls.fetch_add(1, Ordering::SeqCst) == step

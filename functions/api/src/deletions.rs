@@ -1,5 +1,7 @@
 //! The right to be forgotten, by the wish of whoever runs the account.
 
+use std::collections::BTreeSet;
+
 use canonical::identity::Identifier;
 use http::StatusCode;
 use store::{Error, JobKind};
@@ -58,6 +60,7 @@ impl Api {
                 let source = Some(Source::Pointer(format!("{pointer}/id")));
                 return Err(ApiError { source, ..ApiError::not_found("profile", id) });
             };
+            self.erase_archived(store::names_of_profile(&profile.value).collect()).await?;
             if self.erase(&profile).await? {
                 return Ok(());
             }
@@ -69,6 +72,8 @@ impl Api {
     async fn erase_by(&self, identifier: &Identifier) -> ApiResult<()> {
         for _ in 0..ATTEMPTS {
             let found = self.store.find_person(&only(identifier)).await?;
+            let theirs = found.iter().flat_map(|profile| store::names_of_profile(&profile.value));
+            self.erase_archived(theirs.chain([store::name_of(identifier)]).collect()).await?;
             if let Some(profile) = &found
                 && !self.erase(profile).await?
             {
@@ -82,6 +87,16 @@ impl Api {
             }
         }
         Err(ApiError::unavailable("the profile changes too often"))
+    }
+
+    /// Has the archive forget whom the tables are about to, by the names they have now. Written first, and begun by the clock a minute later: so it is not
+    /// lost, and no batch is on its way into the archive that was mapped before.
+    async fn erase_archived(&self, names: BTreeSet<String>) -> ApiResult<()> {
+        if self.archive.is_some() {
+            let kind = JobKind::EraseArchived { connection: None, names };
+            self.store.create_job(&self.job(kind, 1, self.now())).await?;
+        }
+        Ok(())
     }
 
     /// Whether it was erased; not if it has changed since it was read.

@@ -64,6 +64,7 @@ mod tags;
 
 use std::sync::Arc;
 
+use archive::Archive;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
@@ -113,6 +114,7 @@ pub struct Api {
     opt_in: OptIn,
     keys: Keys,
     limits: Limits,
+    archive: Option<Archive>,
 }
 
 /// What [`Api::new`] needs.
@@ -156,6 +158,7 @@ impl Api {
             opt_in: OptIn::DoubleOptIn,
             keys: Keys::default(),
             limits: Limits::new(Allowance::Unlimited),
+            archive: None,
         }
     }
 
@@ -233,6 +236,12 @@ impl Api {
     #[must_use]
     pub fn opting_in(self, opt_in: OptIn) -> Self {
         Self { opt_in, ..self }
+    }
+
+    /// That looks deliveries up in an archive.
+    #[must_use]
+    pub fn with_archive(self, archive: Option<Archive>) -> Self {
+        Self { archive, ..self }
     }
 
     /// With rate limits: so much of Klaviyo's for each key that has no limit of its own.

@@ -8,7 +8,9 @@ use runtime::{Clients, Clock, Config};
 async fn main() -> Result<(), lambda_http::Error> {
     runtime::init();
     let clients = Clients::from_env().await;
-    let api = api::Api::from_config(&Config::from_env(), &clients, Clock::system(), platforms::PLATFORMS)
+    let config = Config::from_env();
+    let api = api::Api::from_config(&config, &clients, Clock::system(), platforms::PLATFORMS)
         .map_err(|error| lambda_http::Error::from(format!("{error:#}")))?;
+    let api = api.with_archive(archive::Archive::from_env(&config).await);
     lambda_http::run(api::router(Arc::new(api))).await
 }

@@ -1,17 +1,21 @@
 #![doc = include_str!("../README.md")]
 
+mod archive;
 mod predictions;
 mod profiles;
 mod suppress;
 
 use std::time::Duration;
 
+use ::archive::Archive;
 use ::predictions::Minimums;
 use anyhow::Context;
+use archive::Erasure;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use canonical::{Instant, hash};
 use evaluation::Evaluator;
 use futures::{StreamExt, TryStreamExt, stream};
+use platform::RawQueue;
 use runtime::{Clients, Clock, Config};
 use store::{Cursor, Job, JobKind, JobMessage, ProfileSort, Step, Store};
 
@@ -39,19 +43,25 @@ pub struct Jobs {
     queue_url: String,
     profiles_per_second: u64,
     minimums: Minimums,
+    archive: Option<Archive>,
+    raw_deliveries: RawQueue,
     clock: Clock,
 }
 
 impl Jobs {
     /// From the function's configuration.
     pub fn new(config: &Config, clients: &Clients, clock: Clock) -> anyhow::Result<Self> {
+        let store = Store::new(
+            clients.dynamodb.clone(),
+            config.required("PROFILES_TABLE")?,
+            config.required("ORDERS_TABLE")?,
+            config.required("REGISTRY_TABLE")?,
+        );
+        let raw_deliveries_url = config.required("RAW_DELIVERIES_QUEUE_URL")?;
         Ok(Self {
-            store: Store::new(
-                clients.dynamodb.clone(),
-                config.required("PROFILES_TABLE")?,
-                config.required("ORDERS_TABLE")?,
-                config.required("REGISTRY_TABLE")?,
-            ),
+            raw_deliveries: RawQueue::new(clients.sqs.clone(), raw_deliveries_url, store.clone()),
+            store,
+            archive: None,
             evaluator: Evaluator::new(config, clients, clock.clone())?,
             sqs: clients.sqs.clone(),
             queue_url: config.required("JOBS_QUEUE_URL")?,
@@ -59,6 +69,12 @@ impl Jobs {
             minimums: Minimums::default(),
             clock,
         })
+    }
+
+    /// That looks after an archive.
+    #[must_use]
+    pub fn with_archive(self, archive: Option<Archive>) -> Self {
+        Self { archive, ..self }
     }
 
     /// With other minimums for predictions.
@@ -144,6 +160,7 @@ impl Jobs {
                 segment.is_none_or(|segment| !segment.is_active || segment.version != *version)
             }
             JobKind::ChangeZone { zone, .. } => self.store.program().await?.zone.as_ref() != Some(zone),
+            JobKind::EraseArchived { .. } | JobKind::Replay { .. } => self.archive.is_none(),
             JobKind::RemoveMembers { .. }
             | JobKind::SettleMembers { .. }
             | JobKind::EmptyList { .. }
@@ -225,6 +242,10 @@ impl Jobs {
                 let removed = self.store.empty_list(list, CHUNK, self.clock.now().into()).await?;
                 Ok((u64::try_from(removed)?, (removed > 0).then(next)))
             }
+            JobKind::EraseArchived { connection, names } => {
+                self.erase_archived(&Erasure { job, connection: connection.as_deref(), names }, from).await
+            }
+            JobKind::Replay { choice } => self.replay(choice, from).await,
             JobKind::Settle { profile } => {
                 let (events, to) = self.store.settle(profile, from).await?;
                 Ok((u64::try_from(events)?, to))
@@ -304,6 +325,8 @@ impl Jobs {
             | JobKind::ImportProfiles
             | JobKind::Suppress
             | JobKind::Settle { .. }
+            | JobKind::EraseArchived { .. }
+            | JobKind::Replay { .. }
             | JobKind::ChangeCatalog { .. }
             | JobKind::ClearCatalog { .. } => {}
         }
@@ -358,6 +381,8 @@ impl Jobs {
             | JobKind::Predict { .. }
             | JobKind::ImportProfiles
             | JobKind::Suppress
+            | JobKind::EraseArchived { .. }
+            | JobKind::Replay { .. }
             | JobKind::Settle { .. }
             | JobKind::ChangeCatalog { .. }
             | JobKind::ClearCatalog { .. } => {}

@@ -1,5 +1,7 @@
 //! What each kind of fact leads to.
 
+use std::collections::BTreeSet;
+
 use canonical::fact::{
     CartSnapshot, CheckoutSnapshot, ConsentChange, ConsentStatus, CustomerSnapshot, ErasureRequest, Line,
     LoyaltyActivity, OrderSnapshot, PropertyChange,
@@ -96,7 +98,9 @@ impl Mapper {
     ) -> Result<(), Failure> {
         let event = Event { backfill: event.backfill || context.backfill, ..event };
         match self.person(person, at, context, |_| false).await? {
-            Who::Known(profile) => self.put_events(&profile, &context.source.platform, vec![event]).await,
+            Who::Known(profile) => {
+                self.put_events(&profile, &context.source.platform, vec![event], context).await
+            }
             Who::Unknown => {
                 count("facts", &context.source.platform, "nobody", 1);
                 Ok(())
@@ -119,6 +123,7 @@ impl Mapper {
 
     async fn customer(&self, customer: CustomerSnapshot, context: &Context) -> Result<(), Failure> {
         if customer.deleted {
+            context.trace.names(&Identifiers::of(&customer.person, &context.source.connection).0);
             if let Some(id) = &customer.person.customer_id {
                 self.store.unlink_customer(&context.source.connection, id).await?;
             }
@@ -151,7 +156,8 @@ impl Mapper {
                 // its id makes it one.
                 let event = profile::consent_event(&change, &context.source);
                 let event = event.map(|event| Event { backfill: context.backfill, ..event });
-                self.put_events(&profile, &context.source.platform, event.into_iter().collect()).await
+                self.put_events(&profile, &context.source.platform, event.into_iter().collect(), context)
+                    .await
             }
             Who::Unknown => {
                 count("facts", &context.source.platform, "nobody", 1);
@@ -162,18 +168,23 @@ impl Mapper {
     }
 
     async fn erasure(&self, request: ErasureRequest, context: &Context) -> Result<(), Failure> {
+        context.trace.withhold();
         match request {
             ErasureRequest::Person { person, order_ids } => {
                 let now = Instant::from(self.clock.now());
                 let (identifiers, _) = Identifiers::of(&person, &context.source.connection);
-                if let Some(profile) = self.store.find_person(&identifiers).await? {
+                let profile = self.store.find_person(&identifiers).await?;
+                let theirs = profile.iter().flat_map(|profile| store::names_of_profile(&profile.value));
+                let names = store::names_of(&identifiers).chain(theirs).collect();
+                self.erase_archived(JobKind::EraseArchived { connection: None, names }, now, context).await?;
+                if let Some(profile) = profile {
                     self.store.erase_profile(&profile, now).await?;
                 }
                 for identifier in identifiers.ranked() {
                     self.store.release_identifier(&identifier, now).await?;
                 }
                 if let Some((connection, customer)) = &identifiers.customer {
-                    self.store.unlink_customer(connection, customer).await?;
+                    self.store.erase_customer(connection, customer, now).await?;
                 }
                 for order in order_ids {
                     self.store.forget_parked(&subject(context, "order", &order)).await?;
@@ -184,10 +195,14 @@ impl Mapper {
             ErasureRequest::Shop => {
                 self.end_connection(context).await?;
                 let connection = context.source.connection.clone();
+                let now = Instant::from(self.clock.now());
+                let all =
+                    JobKind::EraseArchived { connection: Some(connection.clone()), names: BTreeSet::new() };
+                self.erase_archived(all, now, context).await?;
                 // Named after the connection: the request may come again.
                 let id = canonical::hash::long_id(&["erase-connection", &connection]);
                 let kind = JobKind::EraseConnection { connection };
-                let job = Job::new(id, kind, PROFILE_SHARDS, Instant::from(self.clock.now()));
+                let job = Job::new(id, kind, PROFILE_SHARDS, now);
                 match self.store.create_job(&job).await {
                     Err(store::Error::Conflict) => Ok(()),
                     outcome => Ok(outcome?),
@@ -196,8 +211,26 @@ impl Mapper {
         }
     }
 
+    /// Has the archive forget whom the tables are about to. Written first, and begun by the clock a minute later: so it is
+    /// not lost, and no batch is on its way into the archive that was mapped before.
+    async fn erase_archived(&self, kind: JobKind, now: Instant, context: &Context) -> Result<(), Failure> {
+        if self.archive.is_none() {
+            return Ok(());
+        }
+        let source = &context.source;
+        let at_ms = now.as_millis().to_string();
+        let id =
+            canonical::hash::long_id(&["erase-archived", &source.connection, &source.delivery_id, &at_ms]);
+        let job = Job::new(id, kind, 1, now);
+        match self.store.create_job(&job).await {
+            Err(store::Error::Conflict) => Ok(()),
+            outcome => Ok(outcome?),
+        }
+    }
+
     async fn data_request(&self, person: &Person, context: &Context) -> Result<(), Failure> {
         let (identifiers, _) = Identifiers::of(person, &context.source.connection);
+        context.trace.names(&identifiers);
         let profile = self.store.find_person(&identifiers).await?.map(|profile| profile.value.id);
         count("facts", &context.source.platform, "data_request", 1);
         // The shop's owner answers it; the log names the profile whose data the API returns.
@@ -210,6 +243,8 @@ impl Mapper {
     }
 
     async fn end_connection(&self, context: &Context) -> Result<(), Failure> {
+        // Read again, it would end a connection that has begun anew.
+        context.trace.withhold();
         let Some(mut record) = self.store.connection(&context.source.connection).await? else {
             return Ok(());
         };

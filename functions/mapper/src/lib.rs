@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod api;
+mod archiving;
 mod facts;
 mod failure;
 mod fetching;
@@ -11,6 +12,7 @@ mod tell;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use archive::{Archive, Entry};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::MessageAttributeValue;
@@ -24,6 +26,7 @@ use runtime::metrics::count;
 use runtime::{Clients, Clock, Config};
 use store::{MetricRecord, Store};
 
+use crate::archiving::Trace;
 use crate::health::{Seen, Tally};
 
 use fetching::{Fetching, Waiting};
@@ -47,6 +50,7 @@ pub struct Mapper {
     clock: Clock,
     platforms: &'static [&'static dyn Platform],
     fetching: Fetching,
+    archive: Option<Archive>,
     /// Metrics that are known to exist, by integration and name.
     metrics: Mutex<HashMap<(String, String), String>>,
     connections: Mutex<HashMap<String, (i64, Connection)>>,
@@ -58,6 +62,15 @@ struct Context {
     received_at: Instant,
     /// Of a historical import.
     backfill: bool,
+    trace: Trace,
+}
+
+/// What is left to do with a message.
+struct Worked {
+    /// Its id, if it must come again.
+    again: Option<String>,
+    /// What is to be archived, and the message's id if it must come again unless that is done.
+    entry: Option<(Option<String>, Entry)>,
 }
 
 impl Mapper {
@@ -76,6 +89,7 @@ impl Mapper {
             dead_letter_queue_url: config.required("RAW_DELIVERIES_DLQ_URL")?,
             clock,
             platforms: PLATFORMS,
+            archive: None,
             metrics: Mutex::default(),
             connections: Mutex::default(),
         })
@@ -85,6 +99,12 @@ impl Mapper {
     #[must_use]
     pub fn with_platforms(self, platforms: &'static [&'static dyn Platform]) -> Self {
         Self { platforms, ..self }
+    }
+
+    /// That archives what it works off.
+    #[must_use]
+    pub fn with_archive(self, archive: Option<Archive>) -> Self {
+        Self { archive, ..self }
     }
 
     /// With another way to ask platforms.
@@ -99,15 +119,22 @@ impl Mapper {
     pub async fn handle(&self, event: SqsEvent) -> anyhow::Result<SqsBatchResponse> {
         let tally = Tally::default();
         let work: Vec<_> = event.records.into_iter().map(|message| self.message(message, &tally)).collect();
-        let failed: Vec<Option<String>> = stream::iter(work).buffer_unordered(CONCURRENCY).collect().await;
+        let worked: Vec<Worked> = stream::iter(work).buffer_unordered(CONCURRENCY).collect().await;
         tally.write(&self.store).await;
+        let (mut again, mut entries) = (Vec::new(), Vec::new());
+        for worked in worked {
+            again.extend(worked.again);
+            entries.extend(worked.entry);
+        }
+        if let Some(archive) = &self.archive {
+            again.extend(archiving::keep(archive, entries).await);
+        }
         let mut response = SqsBatchResponse::default();
-        response.set_failures(failed.into_iter().flatten());
+        response.set_failures(again);
         Ok(response)
     }
 
-    /// Returns the message's id if it must come again.
-    async fn message(&self, message: SqsMessage, tally: &Tally) -> Option<String> {
+    async fn message(&self, message: SqsMessage, tally: &Tally) -> Worked {
         let first_time = health::is_first(&message);
         let deferrals = fetching::deferrals(&message);
         let id = message.message_id.unwrap_or_default();
@@ -117,19 +144,25 @@ impl Mapper {
             Err(Failure::Retry(error)) => {
                 count("mapped", "unknown", "retry", 1);
                 tracing::warn!(message_id = id, error, "delivery will be tried again");
-                return Some(id);
+                return Worked { again: Some(id), entry: None };
             }
             Err(Failure::Dead(reason) | Failure::Later { reason, .. }) => {
-                return self.set_aside(id, body, "unknown", &reason).await;
+                return Worked { again: self.set_aside(id, body, "unknown", &reason).await, entry: None };
             }
         };
         let seen = Seen::of(&delivery, first_time);
         let (platform, delivery_id) = (delivery.platform.clone(), delivery.delivery_id.clone());
         let connection = delivery.connection.clone();
+        // What was imported can be read again from where it came.
+        let kept = self.archive.is_some() && !delivery.backfill;
+        let kept = kept.then(|| delivery.clone());
         // Boxed: the future is deep and large, and one is made per record.
-        let outcome = Box::pin(self.delivery(delivery)).await;
-        tally.add(seen, &outcome, Instant::from(self.clock.now()));
-        match outcome {
+        let (outcome, trace) = Box::pin(self.traced(delivery)).await;
+        let now = self.clock.now();
+        tally.add(seen, &outcome, now.into());
+        let entry = kept.and_then(|delivery| archiving::entry(delivery, trace, &outcome, now));
+        let acknowledged = outcome.is_ok().then(|| id.clone());
+        let again = match outcome {
             Ok(outcome) => {
                 count("mapped", &platform, outcome, 1);
                 None
@@ -144,7 +177,8 @@ impl Mapper {
                 self.defer(waiting, &reason, after).await
             }
             Err(Failure::Dead(reason)) => self.set_aside(id, body, &platform, &reason).await,
-        }
+        };
+        Worked { again, entry: entry.map(|entry| (acknowledged, entry)) }
     }
 
     /// The delivery in a message, with its body from the store if the message only names it.
@@ -181,20 +215,32 @@ impl Mapper {
 
     /// Works on one delivery. Returns the outcome's name for the counter.
     pub async fn delivery(&self, delivery: Delivery) -> Result<&'static str, Failure> {
+        self.traced(delivery).await.0
+    }
+
+    /// The same, and what it has met.
+    async fn traced(&self, delivery: Delivery) -> (Result<&'static str, Failure>, Trace) {
         let source = Source {
             platform: delivery.platform.clone(),
             connection: delivery.connection.clone(),
             topic: delivery.topic.clone(),
             delivery_id: delivery.delivery_id.clone(),
         };
-        let received_at = Instant::from(delivery.received_at);
-        if delivery.platform == API {
-            return self.api_event(&delivery.body, source, received_at).await;
-        }
+        let received_at = delivery.received_at.into();
+        let context = Context { source, received_at, backfill: delivery.backfill, trace: Trace::default() };
+        let outcome = if delivery.platform == API {
+            self.api_event(&delivery.body, &context).await
+        } else {
+            self.facts(&delivery, &context).await
+        };
+        (outcome, context.trace)
+    }
+
+    async fn facts(&self, delivery: &Delivery, context: &Context) -> Result<&'static str, Failure> {
         let adapter = self.platforms.iter().find(|platform| platform.name() == delivery.platform);
         let adapter = *adapter.ok_or_else(|| Failure::dead("no such platform"))?;
         let connection = self.connection(&delivery.connection).await?;
-        let (facts, dropped) = match self.read(adapter, &delivery, &connection).await? {
+        let (facts, dropped) = match self.read(adapter, delivery, &connection).await? {
             Mapping::Facts { facts, dropped } => (facts, dropped),
             Mapping::Ignore(reason) => return Ok(reason),
             Mapping::Malformed(reason) => return Err(Failure::Dead(reason)),
@@ -203,10 +249,9 @@ impl Mapper {
         for field in dropped {
             count("dropped_fields", &delivery.platform, field, 1);
         }
-        let context = Context { source, received_at, backfill: delivery.backfill };
         for fact in facts {
             // Boxed: what is done about some facts is large.
-            Box::pin(self.fact(fact, &context)).await?;
+            Box::pin(self.fact(fact, context)).await?;
         }
         Ok("mapped")
     }

@@ -30,6 +30,7 @@ impl Mapper {
         for field in dropped {
             count("dropped_fields", &context.source.platform, field, 1);
         }
+        context.trace.names(&identifiers);
         let as_of = as_of.unwrap_or(context.received_at);
         let at_ms = as_of.as_millis();
         let mut excess = 0;
@@ -46,6 +47,7 @@ impl Mapper {
         }
         match resolved {
             Resolved::Profile { profile, unlinked, .. } => {
+                context.trace.profile(&profile.id);
                 if let Some((connection, customer)) = identifiers.customer.filter(|_| unlinked) {
                     self.tell_parked(&profile.id, &customer, context).await?;
                     self.store.link_customer(&connection, &customer, &profile.id).await?;
@@ -56,6 +58,7 @@ impl Mapper {
             }
             Resolved::Nobody => Ok(Who::Unknown),
             Resolved::Erased => {
+                context.trace.withhold();
                 count("facts", &context.source.platform, "erased", 1);
                 Ok(Who::Erased)
             }
@@ -106,7 +109,7 @@ impl Mapper {
             None => None,
         };
         let owner = owner.unwrap_or_else(|| profile_id.to_owned());
-        self.put_events(&owner, &context.source.platform, subject.parked.clone()).await?;
+        self.put_events(&owner, &context.source.platform, subject.parked.clone(), context).await?;
         let told = Subject { profile_id: Some(owner), parked: Vec::new(), ..subject };
         Ok(self.store.put_subject(key, &told, None).await?)
     }

@@ -63,11 +63,14 @@ impl Mapper {
             }
             waiting.extend(events);
             if let Some(profile) = after.profile_id.clone() {
+                context.trace.profile(&profile);
                 let current =
                     if matches!(who, Who::Known(_)) { Some(profile) } else { self.current(&profile).await? };
-                match current {
-                    Some(profile) => self.put_events(&profile, &context.source.platform, waiting).await?,
-                    None => count("events", &context.source.platform, "erased", waiting.len() as u64),
+                if let Some(profile) = current {
+                    self.put_events(&profile, &context.source.platform, waiting, context).await?;
+                } else {
+                    context.trace.withhold();
+                    count("events", &context.source.platform, "erased", waiting.len() as u64);
                 }
             } else {
                 let excess = waiting.len().saturating_sub(MAX_PARKED);
@@ -112,6 +115,7 @@ impl Mapper {
         profile_id: &str,
         integration: &str,
         events: Vec<Event>,
+        context: &Context,
     ) -> Result<(), Failure> {
         if events.is_empty() {
             return Ok(());
@@ -124,6 +128,7 @@ impl Mapper {
         if !untimely.is_empty() {
             count("events", integration, "time_out_of_range", untimely.len() as u64);
         }
+        context.trace.events(profile_id, timely.iter());
         let puts: Vec<_> = timely
             .into_iter()
             .map(|event| self.put_one(profile_id, integration, event, now.into()))

@@ -44,6 +44,7 @@ impl ProductFunctions {
             ssm: context.endpoints.ssm.clone(),
         })
         .await;
+        let archive = archive::Archive::local(&config, &context.endpoints.s3);
         let clock = self.clock.clone();
         let code = context.function.code.as_str();
         if let Some(platform) = platforms::platform(code) {
@@ -56,7 +57,8 @@ impl ProductFunctions {
         }
         Ok(Some(match code {
             "mapper" => {
-                let mapper = Arc::new(mapper::Mapper::new(&config, &clients, clock)?);
+                let mapper = mapper::Mapper::new(&config, &clients, clock)?.with_archive(archive);
+                let mapper = Arc::new(mapper);
                 typed(move |event| {
                     let mapper = Arc::clone(&mapper);
                     async move { mapper.handle(event).await }
@@ -78,7 +80,7 @@ impl ProductFunctions {
                 })
             }
             "jobs" => {
-                let jobs = Arc::new(jobs::Jobs::new(&config, &clients, clock)?);
+                let jobs = Arc::new(jobs::Jobs::new(&config, &clients, clock)?.with_archive(archive));
                 typed(move |event| {
                     let jobs = Arc::clone(&jobs);
                     async move { jobs.handle(event).await }
@@ -102,7 +104,7 @@ impl ProductFunctions {
             "api" => {
                 self.ensure_key(&config, &clients).await?;
                 let api = api::Api::from_config(&config, &clients, clock, platforms::PLATFORMS)?;
-                http(api::router(Arc::new(api)))
+                http(api::router(Arc::new(api.with_archive(archive))))
             }
             _ => return Ok(None),
         }))

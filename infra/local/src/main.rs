@@ -17,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 const QUIET: &str = "warn,dynoxide=error";
 
 /// Parameters of the template that are others on one machine unless they are given: who tries things out need not wait.
-const PARAMETERS: [(&str, &str); 1] = [("RateLimits", "off")];
+const PARAMETERS: [(&str, &str); 2] = [("RateLimits", "off"), ("ArchiveDays", "30")];
 
 #[derive(Parser)]
 #[command(version, about = "Tillstream on one machine: the deployed functions, without AWS")]

@@ -1,17 +1,18 @@
-//! S3, as much of it as dropping files takes: `PUT`, `GET` and `HEAD` of single objects by path-style addresses, in the state
-//! file, and the announcement of new objects to queues. Signatures are not looked at.
+//! S3, as much of it as dropping files and the archive take: `PUT`, `GET` and `HEAD` of single objects by path-style addresses, in
+//! the state file, the listing of keys, and the announcement of new objects to queues. Signatures are not looked at.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State as Shared};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, Path, Query, State as Shared};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jiff::Timestamp;
 use md5::{Digest, Md5};
 use rusqlite::{OptionalExtension as _, params};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::clock::{Clock, now_ms};
@@ -33,6 +34,9 @@ pub(crate) const SCHEMA: &str = "
 /// The largest object: it is taken in one request.
 const LIMIT_BYTES: usize = 512 * 1024 * 1024;
 
+/// Keys of one listing.
+const MAX_KEYS: u32 = 1000;
+
 /// The buckets.
 #[derive(Clone)]
 pub(crate) struct S3 {
@@ -49,6 +53,7 @@ impl S3 {
 
     pub(crate) fn router(self) -> Router {
         let router = Router::new().route("/{bucket}/{*key}", get(read).put(write));
+        let router = router.route("/{bucket}/", get(list)).route("/{bucket}", get(list));
         router.layer(DefaultBodyLimit::max(LIMIT_BYTES)).with_state(self)
     }
 
@@ -123,14 +128,23 @@ impl IntoResponse for Failure {
 async fn write(
     Shared(s3): Shared<S3>,
     Path((bucket, key)): Path<(String, String)>,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Failure> {
     let bucket = s3.bucket(&bucket)?;
     let etag = format!("{:032x}", u128::from_be_bytes(Md5::digest(&body).into()));
     let size = body.len();
     let row = (bucket.name.clone(), key.clone(), etag.clone());
+    let over = header_text(&headers, header::IF_MATCH).map(|etag| etag.trim_matches('"').to_owned());
     s3.state
         .call(move |connection| {
+            if let Some(over) = over {
+                let sql = "SELECT etag FROM s3_objects WHERE bucket = ?1 AND key = ?2";
+                let found = connection.query_row(sql, params![row.0, row.1], |row| row.get::<_, String>(0));
+                if found.optional()?.ok_or(Failure::NoSuchKey)? != over {
+                    return Err(Failure::PreconditionFailed);
+                }
+            }
             let sql = "INSERT OR REPLACE INTO s3_objects (bucket, key, etag, body) VALUES (?1, ?2, ?3, ?4)";
             connection.execute(sql, params![row.0, row.1, row.2, &body[..]]).map_err(Failure::from)
         })
@@ -145,9 +159,8 @@ async fn read(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let bucket = s3.bucket(&bucket)?.name.clone();
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let wanted = text(header::IF_MATCH).map(|etag| etag.trim_matches('"').to_owned());
-    let range = text(header::RANGE).and_then(range);
+    let wanted = header_text(&headers, header::IF_MATCH).map(|etag| etag.trim_matches('"').to_owned());
+    let range = header_text(&headers, header::RANGE).and_then(range);
     let (from, until) = range.unwrap_or((0, u64::MAX));
     let found = s3
         .state
@@ -175,6 +188,52 @@ async fn read(
     let last = from + body.len() as u64 - 1;
     let part = [(header::CONTENT_RANGE, format!("bytes {from}-{last}/{size}"))];
     Ok((StatusCode::PARTIAL_CONTENT, quoted, part, body).into_response())
+}
+
+/// What `ListObjectsV2` asks for: the next keys of a prefix, behind one.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Listing {
+    #[serde(default)]
+    prefix: String,
+    #[serde(default)]
+    start_after: String,
+    max_keys: Option<u32>,
+}
+
+async fn list(
+    Shared(s3): Shared<S3>,
+    Path(bucket): Path<String>,
+    Query(asked): Query<Listing>,
+) -> Result<Response, Failure> {
+    let bucket = s3.bucket(&bucket)?.name.clone();
+    let limit = asked.max_keys.unwrap_or(MAX_KEYS).min(MAX_KEYS);
+    let mut keys: Vec<String> = s3
+        .state
+        .call(move |connection| {
+            let sql = "SELECT key FROM s3_objects WHERE bucket = ?1 AND key > ?2 AND substr(key, 1, length(?3)) = ?3
+                ORDER BY key LIMIT ?4";
+            let mut rows = connection.prepare(sql)?;
+            let found = rows
+                .query_map(params![bucket, asked.start_after, asked.prefix, limit + 1], |row| row.get(0))?;
+            found.collect::<Result<_, _>>().map_err(Failure::from)
+        })
+        .await?;
+    let is_truncated = keys.len() > limit as usize;
+    keys.truncate(limit as usize);
+    let key = |key: &String| format!("<Contents><Key>{}</Key></Contents>", quick_xml::escape::escape(key));
+    let contents: Vec<String> = keys.iter().map(key).collect();
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult><IsTruncated>{is_truncated}</IsTruncated>\
+         <KeyCount>{}</KeyCount>{}</ListBucketResult>",
+        keys.len(),
+        contents.concat()
+    );
+    Ok(([(header::CONTENT_TYPE, "application/xml")], body).into_response())
+}
+
+fn header_text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
 }
 
 /// `bytes=0-99`, the only form that is understood.

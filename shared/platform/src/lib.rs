@@ -21,7 +21,7 @@ pub use adapter::{
 pub use batch::send_all;
 pub use envelope::{Delivery, Unverified, Verified};
 pub use oauth::{ClientProof, Learn, OAuth, learn_nothing};
-pub use queue::{Claim, Label, MAX_BODY_BYTES, MessageError, Parcel, TooLarge};
+pub use queue::{Claim, DIGEST_CHARS, Label, MAX_BODY_BYTES, MessageError, Parcel, TooLarge};
 pub use raw_queue::RawQueue;
 pub use secret_store::{SecretError, SecretStore};
 pub use signature::Proof;

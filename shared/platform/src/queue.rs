@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use canonical::hash;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -61,6 +62,8 @@ pub struct Claim {
 /// What goes into the queue, and what must be stored before.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parcel {
+    /// The delivery's id.
+    pub id: String,
     /// The queue's text.
     pub message: String,
     /// The name and the parts of a body that the text does not hold; none if it does.
@@ -103,6 +106,17 @@ impl Verified {
 }
 
 impl Delivery {
+    /// What is said of it outside of the body.
+    pub fn label(&self) -> Label {
+        Label {
+            platform: self.platform.clone(),
+            connection: self.connection.clone(),
+            topic: self.topic.clone(),
+            delivery_id: self.delivery_id.clone(),
+            received_at: self.received_at,
+        }
+    }
+
     /// The text that travels through the queue, with its body in it.
     pub fn to_message(self) -> Result<String, TooLarge> {
         let parcel = self.to_parcel()?;
@@ -114,40 +128,39 @@ impl Delivery {
         if self.body.len() > MAX_BODY_BYTES {
             return Err(TooLarge);
         }
-        let mut message = Message {
-            v: 1,
-            platform: self.platform,
-            connection: self.connection,
-            topic: self.topic,
-            delivery_id: self.delivery_id,
-            received_at: self.received_at,
-            headers: self.headers,
-            backfill: self.backfill,
-            text: None,
-            gzip: None,
-            claim: None,
-        };
-        let packed = match String::from_utf8(self.body) {
+        let id = self.label().id();
+        let (mut message, body) = Message::of(self);
+        let packed = match String::from_utf8(body) {
             Ok(text) if text.len() < COMPRESS_FROM_BYTES => {
                 message.text = Some(text);
-                return message.into_parcel(None);
+                return message.into_parcel(id, None);
             }
             Ok(text) => pack(text.as_bytes())?,
             Err(bytes) => pack(bytes.as_bytes())?,
         };
         if packed.len() / 3 * 4 + ROOM_FOR_THE_REST < MAX_MESSAGE_BYTES {
             message.gzip = Some(STANDARD.encode(packed));
-            return message.into_parcel(None);
+            return message.into_parcel(id, None);
         }
         let parts: Vec<Vec<u8>> = packed.chunks(PART_BYTES).map(<[u8]>::to_vec).collect();
-        let mut id = Sha256::new();
+        let mut digest = Sha256::new();
         for part in [message.connection.as_bytes(), message.delivery_id.as_bytes(), &packed] {
-            id.update(part.len().to_be_bytes());
-            id.update(part);
+            digest.update(part.len().to_be_bytes());
+            digest.update(part);
         }
-        let claim = Claim { id: hex::encode(id.finalize()), parts: parts.len() };
+        let claim = Claim { id: hex::encode(digest.finalize()), parts: parts.len() };
         message.claim = Some(claim.clone());
-        message.into_parcel(Some((claim, parts)))
+        message.into_parcel(id, Some((claim, parts)))
+    }
+
+    /// The text in which a delivery is kept, with its body in it, however large. It is read as a message.
+    pub fn to_record(self) -> Result<String, TooLarge> {
+        let (mut message, body) = Message::of(self);
+        match String::from_utf8(body) {
+            Ok(text) => message.text = Some(text),
+            Err(bytes) => message.gzip = Some(STANDARD.encode(pack(bytes.as_bytes())?)),
+        }
+        serde_json::to_string(&message).map_err(|_| TooLarge)
     }
 
     /// The delivery in a message. Tells versions apart; never panics, whatever the text.
@@ -171,6 +184,9 @@ impl Delivery {
     }
 }
 
+/// Characters of the digest that ends a delivery's id.
+pub const DIGEST_CHARS: usize = 12;
+
 /// What a message says of its delivery outside of the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
@@ -187,6 +203,15 @@ pub struct Label {
 }
 
 impl Label {
+    /// The delivery's id in every place: the millisecond of its receipt, and a digest.
+    pub fn id(&self) -> String {
+        let Self { platform, connection, topic, delivery_id, received_at } = self;
+        let received_ms = received_at.as_millisecond();
+        let digest =
+            hash::long_id(&["delivery", platform, connection, topic, delivery_id, &received_ms.to_string()]);
+        format!("{received_ms}-{}", &digest[digest.len() - DIGEST_CHARS..])
+    }
+
     /// Of a message of the queue. Nothing is unpacked.
     pub fn of(message: &str) -> Result<Self, MessageError> {
         let Message { platform, connection, topic, delivery_id, received_at, .. } =
@@ -196,9 +221,27 @@ impl Label {
 }
 
 impl Message {
-    fn into_parcel(self, claim: Option<(Claim, Vec<Vec<u8>>)>) -> Result<Parcel, TooLarge> {
+    /// Without its body, which stands beside it.
+    fn of(delivery: Delivery) -> (Self, Vec<u8>) {
+        let message = Self {
+            v: 1,
+            platform: delivery.platform,
+            connection: delivery.connection,
+            topic: delivery.topic,
+            delivery_id: delivery.delivery_id,
+            received_at: delivery.received_at,
+            headers: delivery.headers,
+            backfill: delivery.backfill,
+            text: None,
+            gzip: None,
+            claim: None,
+        };
+        (message, delivery.body)
+    }
+
+    fn into_parcel(self, id: String, claim: Option<(Claim, Vec<Vec<u8>>)>) -> Result<Parcel, TooLarge> {
         let message = escaped(serde_json::to_string(&self).map_err(|_| TooLarge)?);
-        if message.len() > MAX_MESSAGE_BYTES { Err(TooLarge) } else { Ok(Parcel { message, claim }) }
+        if message.len() > MAX_MESSAGE_BYTES { Err(TooLarge) } else { Ok(Parcel { id, message, claim }) }
     }
 
     fn into_delivery(self, body: Vec<u8>) -> Delivery {
@@ -330,7 +373,9 @@ mod tests {
         #[test]
         fn every_body_comes_back_as_it_was(body in proptest::collection::vec(any::<u8>(), 0..2000)) {
             let message = delivery(body.clone()).to_message().unwrap();
-            prop_assert_eq!(Delivery::from_message(&message).unwrap(), delivery(body));
+            prop_assert_eq!(Delivery::from_message(&message).unwrap(), delivery(body.clone()));
+            let record = delivery(body.clone()).to_record().unwrap();
+            prop_assert_eq!(Delivery::from_message(&record).unwrap(), delivery(body));
         }
 
         #[test]

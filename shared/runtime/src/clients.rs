@@ -38,11 +38,7 @@ pub struct Endpoints {
 impl Clients {
     /// For AWS, from the environment of a Lambda function (`AWS_REGION`, credentials, `AWS_ENDPOINT_URL*`).
     pub async fn from_env() -> Self {
-        let loader = match amazon(&Config::from_env()) {
-            Some(client) => loader().http_client(client),
-            None => loader(),
-        };
-        Self::of(&loader.load().await)
+        Self::of(&sdk_config().await)
     }
 
     /// For emulated services on this machine.
@@ -72,11 +68,20 @@ impl Clients {
     }
 }
 
+/// What a client of AWS' services is made of, from the environment of a Lambda function.
+pub async fn sdk_config() -> SdkConfig {
+    let loader = match amazon(&Config::from_env()) {
+        Some(client) => loader().http_client(client),
+        None => loader(),
+    };
+    loader.load().await
+}
+
 /// A client that trusts Amazon's roots alone. None where endpoints may be others': they are given and
 /// encrypted, or in China.
 fn amazon(config: &Config) -> Option<SharedHttpClient> {
     let is_china = config.optional("AWS_REGION").is_some_and(|region| region.starts_with("cn-"));
-    let is_given = ["", "_DYNAMODB", "_SQS", "_SSM"]
+    let is_given = ["", "_DYNAMODB", "_S3", "_SQS", "_SSM"]
         .iter()
         .filter_map(|service| config.optional(&format!("AWS_ENDPOINT_URL{service}")))
         .any(|url| url.starts_with("https:"));

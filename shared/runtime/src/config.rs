@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 /// | `PROFILES_TABLE` | table of profiles, events, states and memberships | mapper, segment-evaluator, clock, jobs, api |
 /// | `ORDERS_TABLE` | table of order, checkout and cart ledgers, and of large bodies | receivers, poller, mapper, jobs, api |
 /// | `REGISTRY_TABLE` | table of connections, metrics, segments, keys, jobs, catalog | all |
-/// | `RAW_DELIVERIES_QUEUE_URL` | queue from receivers, poller and API to the mapper | receivers, poller, mapper, api |
+/// | `RAW_DELIVERIES_QUEUE_URL` | queue from receivers, poller and API to the mapper | receivers, poller, files, mapper, jobs, api |
 /// | `RAW_DELIVERIES_DLQ_URL` | where the mapper sets aside what can never succeed | mapper, api |
+/// | `ARCHIVE_BUCKET` | where deliveries are archived; nowhere if absent | mapper, jobs, api |
 /// | `JOBS_DLQ_URL`, `POLLS_DLQ_URL`, `FILES_DLQ_URL` | where chunks of jobs, turns of connections and announcements of files are set aside | api; the last also files |
 /// | `JOBS_QUEUE_URL` | queue of job chunks | api, clock, jobs |
 /// | `POLLS_QUEUE_URL` | queue of connections' turns to be asked | api, poller |

@@ -6,7 +6,7 @@ mod clock;
 mod config;
 mod serve;
 
-pub use clients::{Clients, Endpoints};
+pub use clients::{Clients, Endpoints, sdk_config};
 pub use clock::Clock;
 pub use config::{Config, MissingVariable};
 pub use serve::{init, run};

@@ -13,7 +13,7 @@ use crate::table::{self, Unless, from_item, number, text, to_item};
 use crate::trust::Trust;
 use crate::{Error, Result, Store, Versioned, keys};
 
-const IDENTIFIER: &str = "id";
+pub(crate) const IDENTIFIER: &str = "id";
 /// How often a lost race is tried again before the record's own retry takes over.
 const ATTEMPTS: u32 = 8;
 
@@ -47,21 +47,21 @@ enum Named {
 }
 
 #[derive(Clone, Serialize, Deserialize)]
-struct IdentifierItem {
-    pk: String,
+pub(crate) struct IdentifierItem {
+    pub(crate) pk: String,
     sk: String,
     /// Whose it is; absent after an erasure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    profile: Option<String>,
+    pub(crate) profile: Option<String>,
     /// How many profiles it has named before.
     #[serde(default)]
     generation: u32,
     /// When its profile was erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    erased_ms: Option<i64>,
+    pub(crate) erased_ms: Option<i64>,
     /// Whose it was before it was freed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    was: Option<String>,
+    pub(crate) was: Option<String>,
 }
 
 impl Store {
@@ -126,6 +126,11 @@ impl Store {
             .await
     }
 
+    /// Ends the link of a platform's customer who is erased, and remembers when: what was told before makes nobody of it.
+    pub async fn erase_customer(&self, connection: &str, customer_id: &str, now: Instant) -> Result<()> {
+        self.release(&customer_text(connection, customer_id), now).await
+    }
+
     async fn owner_of(&self, identifier: &Identifier) -> Result<Option<String>> {
         let partition = keys::identifier(&identifier.key());
         let Some(item) = self.get(&self.profiles, &partition, IDENTIFIER).await? else { return Ok(None) };
@@ -149,11 +154,15 @@ impl Store {
 
     /// Frees an identifier of somebody who was erased, whomever it names; the next profile it makes is another one.
     pub async fn release_identifier(&self, identifier: &Identifier, erased_at: Instant) -> Result<()> {
+        self.release(&identifier.key(), erased_at).await
+    }
+
+    async fn release(&self, key: &str, erased_at: Instant) -> Result<()> {
         let request = self
             .client
             .update_item()
             .table_name(&self.profiles)
-            .set_key(Some(table::key(&keys::identifier(&identifier.key()), IDENTIFIER)))
+            .set_key(Some(table::key(&keys::identifier(key), IDENTIFIER)))
             .update_expression("ADD generation :one SET erased_ms = :at REMOVE profile")
             .expression_attribute_values(":one", number(1))
             .expression_attribute_values(":at", number(erased_at.as_millis()));
@@ -355,10 +364,18 @@ impl Store {
         Ok(Resolved::Profile { profile: main.value, created, unlinked })
     }
 
-    /// Links a platform's customer to a profile, in place of any link before.
+    /// Links a platform's customer to a profile, in place of any link before; what is remembered of an erasure stays.
     pub async fn link_customer(&self, connection: &str, customer_id: &str, profile_id: &str) -> Result<()> {
-        let item = identifier_item(&customer_text(connection, customer_id), profile_id, 0);
-        self.put(&self.profiles, to_item(&item)?, None).await
+        let partition = keys::identifier(&customer_text(connection, customer_id));
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.profiles)
+            .set_key(Some(table::key(&partition, IDENTIFIER)))
+            .update_expression("SET profile = :profile, generation = if_not_exists(generation, :none)")
+            .expression_attribute_values(":profile", text(profile_id))
+            .expression_attribute_values(":none", number(0));
+        request.send().await.map(drop).map_err(|error| Error::of(&error))
     }
 
     /// Makes an identifier the profile's own, if it is free or already points here; one that names somebody else
@@ -554,7 +571,7 @@ fn customer_text(connection: &str, customer: &str) -> String {
     format!("customer#{connection}#{customer}")
 }
 
-fn customer_key(identifiers: &Identifiers) -> Option<String> {
+pub(crate) fn customer_key(identifiers: &Identifiers) -> Option<String> {
     identifiers.customer.as_ref().map(|(connection, customer)| customer_text(connection, customer))
 }
 

@@ -9,6 +9,7 @@ mod catalog_jobs;
 mod claims;
 mod confirmations;
 mod erase;
+mod erased;
 mod error;
 mod events;
 mod health;
@@ -41,6 +42,7 @@ pub use bulk::{BulkError, BulkImport, BulkOutcome, BulkPlace, BulkProgress, Bulk
 pub use catalog::{CatalogKind, CatalogPlace, CatalogRecord};
 pub use catalog_jobs::{CatalogAction, CatalogError, CatalogJob, CatalogProgress, CatalogRow};
 pub use confirmations::Confirmation;
+pub use erased::{name_of, name_of_profile, names_of, names_of_profile};
 pub use error::{Error, Result};
 pub use events::{EventFilter, EventKey, EventOrder, Put, StoredEvent, read_event_image};
 pub use health::{Health, OTHER};
@@ -58,8 +60,8 @@ pub use predictions::{PredictionsRecord, SamplePart};
 pub use profiles::{ProfileImage, ProfileSort, Versioned, read_profile_image};
 pub use quotas::Quota;
 pub use registry::{
-    CatalogEntry, ConnectionRecord, ConnectionStatus, Job, JobKind, JobMessage, JobStatus, MetricRecord,
-    ProgramRecord, SegmentRecord,
+    CatalogEntry, Choice, ConnectionRecord, ConnectionStatus, Job, JobKind, JobMessage, JobStatus,
+    MetricRecord, ProgramRecord, SegmentRecord,
 };
 pub use segments::{Evaluation, StateRecord, read_tick_image};
 pub use shelves::Shelf;

@@ -149,18 +149,21 @@ impl Store {
         let Some(item) = self.get(&self.profiles, &keys::profile(id), keys::PROFILE).await? else {
             return Ok(Stored::Nothing);
         };
-        let item: ProfileItem = from_item("profile", item)?;
-        Ok(match (item.doc, item.merged_into) {
-            (_, Some(into)) => Stored::Alias { into, moving: item.moving },
-            (Some(doc), None) => {
-                Stored::Profile(Versioned { value: from_json("profile", &doc)?, version: item.v })
-            }
-            (None, None) => Stored::Erased {
-                version: item.v,
-                at_ms: item.erased_ms.unwrap_or_default(),
-                removing: item.moving,
-            },
-        })
+        stored(from_item("profile", item)?)
+    }
+
+    /// What is stored under profiles' ids; of what never was written, nothing.
+    pub(crate) async fn stored_profiles(
+        &self,
+        ids: impl IntoIterator<Item = &str>,
+    ) -> Result<HashMap<String, Stored>> {
+        let keys = ids.into_iter().map(|id| table::key(&keys::profile(id), keys::PROFILE)).collect();
+        let mut found = HashMap::new();
+        for item in self.batch_get(&self.profiles, keys).await? {
+            let id = item_text(&item, "pk").and_then(keys::profile_of_key).unwrap_or_default().to_owned();
+            found.insert(id, stored(from_item("profile", item)?)?);
+        }
+        Ok(found)
     }
 
     /// Writes a profile over the version it was read from; [`Error::Conflict`] if somebody else was faster.
@@ -335,6 +338,20 @@ impl Store {
             .collect();
         Ok(Page { items, next: page.next })
     }
+}
+
+fn stored(item: ProfileItem) -> Result<Stored> {
+    Ok(match (item.doc, item.merged_into) {
+        (_, Some(into)) => Stored::Alias { into, moving: item.moving },
+        (Some(doc), None) => {
+            Stored::Profile(Versioned { value: from_json("profile", &doc)?, version: item.v })
+        }
+        (None, None) => Stored::Erased {
+            version: item.v,
+            at_ms: item.erased_ms.unwrap_or_default(),
+            removing: item.moving,
+        },
+    })
 }
 
 /// A profile as it is stored.

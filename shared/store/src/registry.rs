@@ -1,6 +1,6 @@
 //! What the account has: connections, metrics, segments, jobs and the catalog.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
@@ -187,6 +187,20 @@ pub enum JobKind {
         /// The profile.
         profile: String,
     },
+    /// Erases what the archive has of people who were erased, or what came through a connection.
+    EraseArchived {
+        /// The connection.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        connection: Option<String>,
+        /// Keys by which whoever is erased was known then; they are digests.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        names: BTreeSet<String>,
+    },
+    /// Puts archived deliveries back into the queue.
+    Replay {
+        /// Which.
+        choice: Choice,
+    },
     /// Changes many records of the catalog, as the catalog's job of this job's id says.
     ChangeCatalog {
         /// What the records are.
@@ -201,6 +215,35 @@ pub enum JobKind {
         /// Where it stood.
         place: CatalogPlace,
     },
+}
+
+/// Which archived deliveries are meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// Received then or later,
+    pub from: Instant,
+    /// and before then;
+    pub until: Instant,
+    /// from this platform,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// through this connection,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
+    /// of this topic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+}
+
+impl Choice {
+    /// Whether a delivery is.
+    pub fn means(&self, platform: &str, connection: &str, topic: &str, received_at: Instant) -> bool {
+        let is = |wanted: &Option<String>, known: &str| wanted.as_ref().is_none_or(|wanted| wanted == known);
+        (self.from..self.until).contains(&received_at)
+            && is(&self.platform, platform)
+            && is(&self.connection, connection)
+            && is(&self.topic, topic)
+    }
 }
 
 /// What the queue of jobs carries: one part of a job, to be worked on from the cursor on.

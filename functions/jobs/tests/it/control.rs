@@ -37,6 +37,7 @@ fn config(zone: &str, rate: &str) -> Config {
         ("ORDERS_TABLE", "orders"),
         ("REGISTRY_TABLE", "registry"),
         ("JOBS_QUEUE_URL", JOBS_QUEUE),
+        ("RAW_DELIVERIES_QUEUE_URL", testing::RAW_QUEUE),
         ("TIME_ZONE", zone),
         ("JOB_PROFILES_PER_SECOND", rate),
     ];

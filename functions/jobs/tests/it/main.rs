@@ -1,6 +1,7 @@
 //! Jobs over a real (embedded) DynamoDB and a queue that records.
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails like a test")]
 
+mod archive;
 mod backfill;
 mod catalog;
 mod control;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails like a test")]
 
 mod api;
+mod archive;
 mod batches;
 mod crashes;
 mod fetching;

@@ -107,7 +107,7 @@ async fn nothing_waits_for_ever_when_it_is_parked_while_the_customer_is_linked()
         let parks = {
             let (looked, parked) = &mut *state.lock().unwrap();
             *looked |= call.is("Query", "#customer#5");
-            let parks = *looked && !*parked && call.is("PutItem", "\"i#");
+            let parks = *looked && !*parked && call.is("UpdateItem", "\"i#");
             *parked |= parks;
             parks
         };

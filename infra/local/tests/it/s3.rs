@@ -43,6 +43,22 @@ async fn objects_are_kept_and_read_in_parts() {
     for missing in [format!("{s3}/other/c"), format!("{}/elsewhere/a", stack.endpoints.s3)] {
         assert_eq!(client.get(&missing).send().await.unwrap().status(), StatusCode::NOT_FOUND);
     }
+
+    // Listed are keys of a prefix, behind one, and no more than are wanted.
+    for key in ["c", "d&e"] {
+        client.put(format!("{s3}/other/{key}")).body("0").send().await.unwrap();
+    }
+    let list = |query: &str| client.get(format!("{s3}/?list-type=2&{query}")).send();
+    let listed = list("prefix=other%2F&start-after=other%2Fa+b.txt").await.unwrap().text().await.unwrap();
+    assert!(listed.contains("<Key>other/c</Key>") && listed.contains("<Key>other/d&amp;e</Key>"), "{listed}");
+    assert!(!listed.contains("a b.txt") && listed.contains("<IsTruncated>false<"), "{listed}");
+    let listed = list("prefix=other%2F&max-keys=1").await.unwrap().text().await.unwrap();
+    assert!(listed.contains("<KeyCount>1<") && listed.contains("<IsTruncated>true<"), "{listed}");
+
+    // Written over is what is known.
+    let over = |etag: &str| client.put(&object).header("if-match", format!("\"{etag}\"")).body("1").send();
+    assert_eq!(over("e").await.unwrap().status(), StatusCode::PRECONDITION_FAILED);
+    assert_eq!(over("781e5e245d69b566979b86e28d23f2c7").await.unwrap().status(), StatusCode::OK);
     stack.shutdown().await;
 }
 

@@ -9,7 +9,7 @@ use tillstream::TEMPLATE;
 use tillstream::template::Template;
 
 /// Resources that hold a wildcard because what they name is made later, or is many.
-const WILDCARDS: [(&str, &str); 5] = [
+const WILDCARDS: [(&str, &str); 6] = [
     (
         "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/tillstream/${AWS::StackName}/*",
         "secrets of connections, which are made through the API",
@@ -21,6 +21,7 @@ const WILDCARDS: [(&str, &str); 5] = [
     ("${ProfilesTable.Arn}/stream/*", "a table's streams are listed, not one of them"),
     ("${FilesBucket.Arn}/drop/*", "files that are put there"),
     ("${FilesBucket.Arn}/reports/*", "a report for each of them"),
+    ("${ArchiveBucket.Arn}/deliveries/*", "what is archived"),
 ];
 
 /// The metrics that AWS documents, of those that are watched, with the dimensions they are watched by.
@@ -92,7 +93,9 @@ fn every_function_has_a_role_of_its_own_that_allows_what_is_named() {
             "{name} can be assumed by others"
         );
         assert!(role.get("ManagedPolicyArns").is_none(), "{name} has what somebody else wrote");
-        for policy in list(&role["Policies"]) {
+        let added = all(&document, "AWS::IAM::Policy").map(|(_, policy)| &policy["Properties"]);
+        let added = added.filter(|policy| list(&policy["Roles"]).contains(&&json!({"Ref": name})));
+        for policy in list(&role["Policies"]).into_iter().chain(added) {
             for statement in list(&policy["PolicyDocument"]["Statement"]) {
                 let keys: Vec<_> = statement.as_object().unwrap().keys().map(String::as_str).collect();
                 for key in keys {
@@ -119,6 +122,13 @@ fn every_function_has_a_role_of_its_own_that_allows_what_is_named() {
         }
     }
     assert_eq!(wildcards.len(), WILDCARDS.len(), "WILDCARDS names more than there is");
+    for (id, policy) in all(&document, "AWS::IAM::Policy") {
+        let of = list(&policy["Properties"]["Roles"]);
+        assert!(
+            of.len() == 1 && roles.contains(of[0]["Ref"].as_str().unwrap()),
+            "{id} is not one function's"
+        );
+    }
     assert_eq!(all(&document, "AWS::IAM::Role").count(), roles.len(), "a role is nobody's");
 }
 
@@ -359,6 +369,7 @@ fn every_bucket_is_private_encrypted_and_empties_itself() {
             "Condition": {"Bool": {"aws:SecureTransport": "false"}},
         });
         assert_eq!(list(&policy["Properties"]["PolicyDocument"]["Statement"]), [&tls_only], "{id}");
+        assert_eq!(policy.get("Condition"), document["Resources"][bucket].get("Condition"), "{id}");
         guarded.insert(bucket);
     }
     for (id, bucket) in all(&document, "AWS::S3::Bucket") {
@@ -375,8 +386,15 @@ fn every_bucket_is_private_encrypted_and_empties_itself() {
         let encryption = &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"][0];
         assert_eq!(encryption["ServerSideEncryptionByDefault"]["SSEAlgorithm"], "AES256", "{id}");
         let rules = list(&bucket["LifecycleConfiguration"]["Rules"]);
-        for prefix in ["drop/", "reports/"] {
-            let expires = |rule: &&Value| rule["Prefix"] == prefix && rule["ExpirationInDays"].is_u64();
+        // All that its functions may write.
+        let written = WILDCARDS
+            .iter()
+            .filter_map(|(resource, _)| resource.strip_prefix(&format!("${{{id}.Arn}}/"))?.strip_suffix('*'));
+        for prefix in written {
+            let expires = |rule: &&Value| {
+                let days = &rule["ExpirationInDays"];
+                rule["Prefix"] == prefix && (days.is_u64() || *days == json!({"Ref": "ArchiveDays"}))
+            };
             assert!(rules.iter().any(expires), "{id} keeps {prefix} for ever");
         }
         assert!(rules.iter().any(|rule| rule["AbortIncompleteMultipartUpload"].is_object()), "{id}");

@@ -1,5 +1,7 @@
+use std::collections::BTreeSet;
+
 use canonical::identity::Identifier;
-use store::{Error, Job, JobKind, Resolved};
+use store::{Error, Job, JobKind, Resolved, name_of, name_of_profile, names_of};
 use testing::{Answer, NOW_MS, World, at};
 
 use crate::{event, event_ids, event_of, now, person, profile, with_both, with_email, with_phone};
@@ -276,4 +278,52 @@ async fn person_at(world: &World, offset_ms: i64) -> String {
         Resolved::Profile { profile, .. } => profile.id,
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn by_all_names_that_somebody_ever_had_is_known_when_they_were_erased() {
+    let world = World::start().await;
+    let store = &world.store;
+    let older = with_email("older@example.com");
+    let alias = person(store, &older).await;
+    let mut ada = with_email(EMAIL);
+    ada.phone_number = Some(PHONE.to_owned());
+    let id = person(store, &ada).await.id;
+    store.link_customer("C1", "5", &id).await.unwrap();
+    store.merge_profiles(profile(store, &id).await, profile(store, &alias.id).await, now()).await.unwrap();
+    store.disown_identifier(&Identifier::Phone(PHONE.to_owned()), &id).await.unwrap();
+    let mut customer = with_email("bob@example.com");
+    customer.customer = Some(("C1".to_owned(), "5".to_owned()));
+
+    let mut names: BTreeSet<String> =
+        names_of(&older).chain(names_of(&ada)).chain(names_of(&customer)).collect();
+    names.extend([name_of_profile(&id), name_of_profile(&alias.id), name_of_profile("nobody")]);
+    assert_eq!(names.len(), 8);
+    assert!(store.erased(&names).await.unwrap().is_empty());
+
+    store.begin_erasure(&profile(store, &id).await, &settling(&id), now()).await.unwrap();
+    let bob = name_of(&Identifier::Email("bob@example.com".to_owned()));
+    let known = names.iter().filter(|name| **name != bob && **name != name_of_profile("nobody"));
+    let expected = known.map(|name| (name.clone(), now().as_millis())).collect();
+    assert_eq!(store.erased(&names).await.unwrap(), expected);
+
+    // A name that has another owner since keeps the time.
+    fact(&world, &ada, 1).await;
+    assert_eq!(store.erased(&names).await.unwrap(), expected);
+}
+
+#[tokio::test]
+async fn a_customer_who_was_erased_by_number_stays_so_without_an_address() {
+    let world = World::start().await;
+    let mut ada = with_email(EMAIL);
+    ada.customer = Some(("C1".to_owned(), "5".to_owned()));
+    let id = person(&world.store, &ada).await.id;
+    world.store.link_customer("C1", "5", &id).await.unwrap();
+    world.store.erase_customer("C1", "5", now()).await.unwrap();
+    ada.email = None;
+    assert_eq!(fact(&world, &ada, 0).await, Resolved::Erased);
+    assert_eq!(fact(&world, &ada, 1).await, Resolved::Nobody);
+    // Whoever is linked since does not make that forgotten.
+    world.store.link_customer("C1", "5", &id).await.unwrap();
+    assert_eq!(fact(&world, &ada, 0).await, Resolved::Erased);
 }

@@ -37,6 +37,11 @@ impl Running {
         &self.api
     }
 
+    /// What its services are asked with.
+    pub fn clients(&self) -> &runtime::Clients {
+        &self.clients
+    }
+
     /// Waits until no turn of a connection and no delivery waits or is being worked on.
     pub async fn settled(&self) {
         for queue in ["PollsQueue", "RawDeliveriesQueue"] {
@@ -117,7 +122,7 @@ impl Running {
     }
 
     /// The name of what has this logical id in the template.
-    pub(crate) fn name(&self, id: &str) -> String {
+    pub fn name(&self, id: &str) -> String {
         match &self.place {
             Place::Local => format!("tillstream-{id}"),
             // Of a queue, CloudFormation tells the address.

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use platform::signature::hmac_sha256_base64;
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::api::{Api, Reply};
@@ -49,20 +49,30 @@ impl Shop {
 
     /// Sends a delivery with a given signature.
     pub async fn send(&self, api: &Api, delivery: &Delivery, signature: &str) -> reqwest::Result<u16> {
-        let request = api
-            .request(Method::POST, &format!("/webhooks/shopify/{}", self.connection))
+        Ok(self.request(api, delivery, signature).send().await?.status().as_u16())
+    }
+
+    fn request(&self, api: &Api, delivery: &Delivery, signature: &str) -> RequestBuilder {
+        api.request(Method::POST, &format!("/webhooks/shopify/{}", self.connection))
             .header("content-type", "application/json")
             .header("x-shopify-topic", &delivery.topic)
             .header("x-shopify-shop-domain", DOMAIN)
             .header("x-shopify-webhook-id", &delivery.id)
             .header("x-shopify-hmac-sha256", signature)
-            .body(delivery.body.clone());
-        Ok(request.send().await?.status().as_u16())
+            .body(delivery.body.clone())
     }
 
     /// Sends a delivery, which must be accepted.
     pub async fn deliver(&self, api: &Api, delivery: &Delivery) {
         assert_eq!(self.try_deliver(api, delivery).await.unwrap(), 200, "{}", delivery.topic);
+    }
+
+    /// The same; returns the delivery's id, by which it is followed.
+    pub async fn follow(&self, api: &Api, delivery: &Delivery) -> String {
+        let signature = hmac_sha256_base64(&self.secret, &delivery.body);
+        let answer = self.request(api, delivery, &signature).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{}", delivery.topic);
+        answer.headers()["tillstream-delivery"].to_str().unwrap().to_owned()
     }
 }
 

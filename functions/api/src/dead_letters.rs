@@ -201,6 +201,7 @@ impl Choice {
 
 fn told(label: &Label, letter: &DeadLetter) -> Value {
     json!({
+        "id": label.id(),
         "platform": label.platform,
         "connection": label.connection,
         "topic": label.topic,

@@ -64,6 +64,12 @@ impl ApiError {
         Self { source: Some(Source::Pointer("/data/".to_owned())), ..error }
     }
 
+    /// 404 where deliveries are looked for that nobody keeps.
+    pub(crate) fn nothing_archived() -> Self {
+        let detail = "Deliveries are not archived: the stack's parameter ArchiveDays is 0.";
+        Self::new(StatusCode::NOT_FOUND, "not_archived", "Not archived.", detail)
+    }
+
     /// 404 for an id that is longer than any.
     pub(crate) fn nothing_so_long() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "Not found.", "No id is as long as this.")

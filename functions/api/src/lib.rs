@@ -21,6 +21,7 @@ mod custom_metric_definition;
 mod custom_metrics;
 mod dead_letters;
 mod deletions;
+mod deliveries;
 mod document;
 mod error;
 mod event_body;

@@ -3,7 +3,7 @@
 use crate::operation::Operation;
 use crate::{
     api_keys, authorize, back_in_stock, bulk_events, bulk_profiles, catalog, client, connections, consent,
-    custom_metrics, dead_letters, deletions, events, imports, legacy, lists, mapped_metrics,
+    custom_metrics, dead_letters, deletions, deliveries, events, imports, legacy, lists, mapped_metrics,
     metric_aggregates, metric_properties, metrics, parity, platforms, predictions, profile_merges, profiles,
     segment_explain, segment_history, segment_jobs, segment_preview, segments, tagging, tags,
 };
@@ -39,6 +39,7 @@ static ALL: &[&[Operation]] = &[
     parity::OPERATIONS,
     platforms::OPERATIONS,
     dead_letters::OPERATIONS,
+    deliveries::OPERATIONS,
     api_keys::OPERATIONS,
     catalog::OPERATIONS,
     catalog::RELATED,

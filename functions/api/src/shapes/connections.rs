@@ -145,9 +145,114 @@ pub(crate) struct ChosenDeadLetters {
     deliveries: Vec<DeadDelivery>,
 }
 
+/// A delivery that was archived, and what became of it.
+#[derive(ToSchema)]
+pub(crate) struct ArchivedDelivery {
+    platform: String,
+    /// Null for what came through the API.
+    connection: Option<String>,
+    topic: String,
+    /// The platform's id of it; null if it was erased.
+    delivery_id: Option<String>,
+    received_at: Time,
+    archived_at: Time,
+    /// `mapped`, `dead_lettered`, `erased`, or why it says nothing.
+    outcome: String,
+    /// Why it was set aside.
+    reason: Option<String>,
+    /// Whether it can be read again.
+    is_kept: bool,
+    /// Those who are still there, by the ids they have now.
+    profiles: Vec<String>,
+    #[schema(max_items = 100)]
+    events: Vec<DeliveredEvent>,
+    /// What its events made of memberships.
+    transitions: Vec<DeliveredTransition>,
+}
+
+/// An event that a delivery led to.
+#[derive(ToSchema)]
+pub(crate) struct DeliveredEvent {
+    /// Null if it is not there any more, as are the others.
+    id: Option<String>,
+    metric_id: Option<String>,
+    datetime: Option<Time>,
+    is_stored: bool,
+}
+
+/// A membership that began or ended by an event of a delivery.
+#[derive(ToSchema)]
+pub(crate) struct DeliveredTransition {
+    segment_id: String,
+    profile_id: String,
+    #[schema(rename = "transition")]
+    kind: super::TransitionKind,
+    at: Time,
+    event_id: String,
+}
+
+/// Which archived deliveries are to be read again.
+#[derive(ToSchema)]
+pub(crate) struct NewDeliveryReplay {
+    received_from: Time,
+    /// This instant is not among them.
+    received_until: Time,
+    #[schema(required = false, nullable = false)]
+    platform: Option<String>,
+    /// Its id.
+    #[schema(required = false, nullable = false)]
+    connection: Option<String>,
+    #[schema(required = false, nullable = false)]
+    topic: Option<String>,
+    /// Only says which those are.
+    #[schema(required = false, nullable = false)]
+    dry_run: Option<bool>,
+}
+
+/// Archived deliveries that are read again.
+#[derive(ToSchema)]
+pub(crate) struct DeliveryReplay {
+    received_from: Time,
+    received_until: Time,
+    platform: Option<String>,
+    connection: Option<String>,
+    topic: Option<String>,
+    /// `queued`, `running`, `stuck` or `dry_run`.
+    state: String,
+    /// How many have gone back into the queue.
+    replayed: u64,
+    /// What a dry run has found.
+    found: Option<FoundDeliveries>,
+}
+
+/// What a dry run has found.
+#[derive(ToSchema)]
+pub(crate) struct FoundDeliveries {
+    matched: u64,
+    looked_at: u64,
+    /// Whether there was time for all.
+    is_complete: bool,
+    /// Some of those that matched.
+    #[schema(max_items = 100)]
+    deliveries: Vec<FoundDelivery>,
+}
+
+/// A delivery that a dry run has found.
+#[derive(ToSchema)]
+pub(crate) struct FoundDelivery {
+    id: String,
+    platform: String,
+    connection: Option<String>,
+    topic: String,
+    delivery_id: Option<String>,
+    received_at: Time,
+    outcome: String,
+}
+
 /// A delivery that was set aside.
 #[derive(ToSchema)]
 pub(crate) struct DeadDelivery {
+    id: String,
     platform: String,
     connection: String,
     topic: String,

@@ -14,6 +14,7 @@ mod connections;
 mod consent;
 mod custom_metrics;
 mod dead_letters;
+mod deliveries;
 mod event_bodies;
 mod events;
 mod filter;

@@ -6,6 +6,7 @@
 mod chunks;
 mod client;
 mod connections;
+mod deliveries;
 mod explain;
 mod export;
 mod import;
@@ -50,6 +51,10 @@ pub enum Command {
     Upload(upload::Upload),
     /// Puts deliveries that were set aside back into their queues.
     ReplayDlq(replay::Replay),
+    /// What became of a delivery: its events, profiles, memberships.
+    Delivery(deliveries::Delivery),
+    /// Reads archived deliveries again.
+    Replay(deliveries::Replay),
     /// Compares what is stored with what the platform says, day by day.
     Parity(parity::Parity),
     /// Why somebody is in a segment, or not.
@@ -94,6 +99,8 @@ pub async fn run(command: Command) -> Done {
         Command::Import(command) => command.run().await,
         Command::Upload(command) => command.run().await,
         Command::ReplayDlq(command) => command.run().await,
+        Command::Delivery(command) => command.run().await,
+        Command::Replay(command) => command.run().await,
         Command::Parity(command) => command.run().await,
         Command::Explain(command) => command.run().await,
         Command::Export(command) => command.run().await,

@@ -41,6 +41,8 @@ const REREAD_MS: i64 = 5_000;
 const MAX_REMEMBERED: usize = 10_000;
 /// Ids of connections are not longer.
 const MAX_ID: usize = 64;
+/// The header of an answer that says under which id the delivery is followed.
+const DELIVERY: &str = "tillstream-delivery";
 
 /// Answers deliveries of one platform.
 pub struct Receiver {
@@ -160,7 +162,8 @@ impl Receiver {
 
     /// Serves one request of the HTTP API. Always answers: what fails here is the platform's to send again.
     pub async fn handle(&self, event: ApiGatewayV2httpRequest) -> anyhow::Result<ApiGatewayV2httpResponse> {
-        let decision = match tokio::time::timeout(ANSWER_WITHIN, self.serve(event)).await {
+        let mut accepted = None;
+        let decision = match tokio::time::timeout(ANSWER_WITHIN, self.serve(event, &mut accepted)).await {
             Ok(decision) => decision,
             Err(_) => self.unavailable(&anyhow::anyhow!("it takes too long")),
         };
@@ -183,6 +186,9 @@ impl Receiver {
         if status == 503 {
             headers.insert(HeaderName::from_static("retry-after"), HeaderValue::from_static("5"));
         }
+        if let Some(id) = accepted.and_then(|id| HeaderValue::try_from(id).ok()) {
+            headers.insert(HeaderName::from_static(DELIVERY), id);
+        }
         let mut response = ApiGatewayV2httpResponse::default();
         response.status_code = status.into();
         response.headers = headers;
@@ -190,7 +196,8 @@ impl Receiver {
         Ok(response)
     }
 
-    async fn serve(&self, event: ApiGatewayV2httpRequest) -> Decision {
+    /// Of what is in the queue, `accepted` becomes the id.
+    async fn serve(&self, event: ApiGatewayV2httpRequest, accepted: &mut Option<String>) -> Decision {
         let Some(id) = event.path_parameters.get("connection_id").filter(|id| is_id(id)).cloned() else {
             return error(404, "unknown_connection", "the address names no connection");
         };
@@ -236,15 +243,17 @@ impl Receiver {
                 Err(unavailable) => return self.unavailable(&unavailable),
             }
         }
-        let (parcel, answer) = match decision {
+        let (mut parcel, answer) = match decision {
             Decision::Enqueue { parcel, answer } => (parcel, answer),
             other => {
                 self.notes.take(&self.store, &id, &other, self.clock.now_ms()).await;
                 return other;
             }
         };
+        let delivery = std::mem::take(&mut parcel.id);
         match self.queue.send(&id, parcel, self.clock.now()).await {
             Ok(()) => {
+                *accepted = Some(delivery);
                 Decision::Answer { status: 200, outcome: "accepted", topic: None, body: answer.to_owned() }
             }
             Err(error) => self.unavailable(&error),

@@ -4,7 +4,7 @@ use archive::{Archive, Entry};
 use canonical::Instant;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
-use store::{Choice, Job, JobKind, JobState, StoredEvent, Transition};
+use store::{Choice, Job, JobKind, JobState, StoredEvent};
 
 use crate::Api;
 use crate::body;
@@ -14,9 +14,9 @@ use crate::operation::{Operation, Tier};
 use crate::request::{Asked, read_instant};
 use crate::shapes;
 
-/// Events of one delivery that are told of, and transitions of one profile that are looked through for what they caused.
+/// Events of one delivery that are told of, and memberships of one profile that are looked through for what they caused.
 const MAX_EVENTS: usize = 100;
-const MAX_TRANSITIONS: usize = 1000;
+const MAX_MEMBERSHIPS: usize = 1000;
 /// Events that are looked up at the same time.
 const CONCURRENCY: usize = 8;
 /// How long the archive is looked through while the request waits, in milliseconds.
@@ -107,21 +107,24 @@ impl Api {
 
     /// What a delivery's events made of a profile's memberships.
     async fn caused(&self, profile: &str, entry: &Entry) -> ApiResult<Vec<Value>> {
-        let since = Some(entry.received_at.as_millisecond());
-        let history = self.store.profile_history(profile, &[], (since, None), None, MAX_TRANSITIONS).await?;
-        let event_of = |transition: &Transition| {
-            let (_, event) = transition.cause.split_once(':')?;
+        let history = self.store.profile_history(profile, &[], (None, None), None, MAX_MEMBERSHIPS).await?;
+        let event_of = |cause: Option<&str>| {
+            let (_, event) = cause?.split_once(':')?;
             entry.events.iter().any(|told| told.event == event).then(|| format!("{profile}-{event}"))
         };
-        let caused = history.items.iter().filter_map(|transition| {
-            event_of(transition).map(|event| {
-                json!({
-                    "segment_id": transition.segment_id,
+        let caused = history.items.iter().flat_map(|member| {
+            let ends = [
+                ("entered", member.joined_at, member.joined_cause.as_deref()),
+                ("exited", member.left_at, member.left_cause.as_deref()),
+            ];
+            ends.into_iter().filter_map(move |(transition, at, cause)| {
+                Some(json!({
+                    "segment_id": member.segment_id,
                     "profile_id": profile,
-                    "transition": if transition.entered { "entered" } else { "exited" },
-                    "at": time(transition.at),
-                    "event_id": event,
-                })
+                    "transition": transition,
+                    "at": time(at?),
+                    "event_id": event_of(cause)?,
+                }))
             })
         });
         Ok(caused.collect())

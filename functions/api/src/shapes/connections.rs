@@ -186,9 +186,17 @@ pub(crate) struct DeliveredTransition {
     segment_id: String,
     profile_id: String,
     #[schema(rename = "transition")]
-    kind: super::TransitionKind,
+    kind: TransitionKind,
     at: Time,
     event_id: String,
+}
+
+/// Whether somebody joined or left.
+#[derive(ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum TransitionKind {
+    Entered,
+    Exited,
 }
 
 /// Which archived deliveries are to be read again.

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// The largest request body accepted: a full SQS batch with every character escaped.
-const BODY_LIMIT_BYTES: usize = 16 * 1024 * 1024;
+pub(crate) const BODY_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 
 /// A service behind the JSON protocol.
 pub(crate) trait JsonService: Send + Sync + 'static {

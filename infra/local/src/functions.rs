@@ -11,7 +11,7 @@ use segment_evaluator::SegmentEvaluator;
 use store::{ApiKey, Store};
 
 use crate::lambda::{Handler, http, typed};
-use crate::{BoxError, FunctionContext, Handlers};
+use crate::{BoxError, Faults, FunctionContext, Handlers};
 
 /// The key that every local stack knows.
 pub const LOCAL_KEY: &str = "pk_local";
@@ -21,12 +21,29 @@ pub const LOCAL_COMPANY: &str = "LOCAL0";
 /// Makes the handler of each function by the folder of its code.
 pub struct ProductFunctions {
     clock: Clock,
+    faults: Option<Faults>,
 }
 
 impl ProductFunctions {
     /// With the clock the functions live by.
     pub fn new(clock: Clock) -> Self {
-        Self { clock }
+        Self { clock, faults: None }
+    }
+
+    /// With faults: each function's clock is off in its own way.
+    #[must_use]
+    pub fn with_faults(self, faults: Option<Faults>) -> Self {
+        Self { faults, ..self }
+    }
+
+    fn clock_of(&self, code: &str) -> Clock {
+        let clock = self.clock.clone();
+        match self.faults.as_ref().map(|faults| faults.skew(code)) {
+            Some(skew) => {
+                Clock::from_fn(move || clock.now().saturating_add(skew).unwrap_or_else(|_| clock.now()))
+            }
+            None => clock,
+        }
     }
 
     async fn make(&self, context: FunctionContext) -> Result<Option<Handler>, BoxError> {
@@ -45,8 +62,8 @@ impl ProductFunctions {
         })
         .await;
         let archive = archive::Archive::local(&config, &context.endpoints.s3);
-        let clock = self.clock.clone();
         let code = context.function.code.as_str();
+        let clock = self.clock_of(code);
         if let Some(platform) = platforms::platform(code) {
             let receiver = Receiver::new(platform, &config, &clients, clock)?;
             let receiver = Arc::new(receiver.with_keys(Arc::new(PublicKeys::public())));

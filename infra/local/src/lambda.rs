@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tower::ServiceExt as _;
 
+use crate::faults::Faults;
 use crate::template::Function;
 
 /// A function's code: the event's JSON in, the response's JSON or the error's text out.
@@ -147,15 +148,16 @@ struct Deployed {
 #[derive(Clone, Default)]
 pub struct Functions {
     deployed: Arc<BTreeMap<String, Deployed>>,
+    faults: Option<Faults>,
 }
 
 impl Functions {
-    pub(crate) fn new(handlers: Vec<(Function, Handler)>) -> Self {
+    pub(crate) fn new(handlers: Vec<(Function, Handler)>, faults: Option<Faults>) -> Self {
         let deployed = handlers
             .into_iter()
             .map(|(function, handler)| (function.id.clone(), Deployed { function, handler }))
             .collect();
-        Self { deployed: Arc::new(deployed) }
+        Self { deployed: Arc::new(deployed), faults }
     }
 
     fn find(&self, name: &str) -> Option<&Deployed> {
@@ -178,11 +180,13 @@ impl Functions {
         // A task of its own: a panic ends there, and a time-out can abort it.
         let handler = Arc::clone(handler);
         let mut task = tokio::spawn(async move { handler(event).await });
-        let result = match tokio::time::timeout(function.timeout, &mut task).await {
+        let death = self.faults.as_ref().and_then(Faults::death);
+        let result = match tokio::time::timeout(death.unwrap_or(function.timeout), &mut task).await {
             Ok(Ok(Ok(value))) => Ok(value),
             Ok(Ok(Err(message))) => Err(InvokeError::Failed(message)),
             Ok(Err(error)) => Err(InvokeError::Panicked(panic_message(error))),
             Err(_) => {
+                // It ends where it waits, and what it has begun elsewhere goes on or not, as when a sandbox dies.
                 task.abort();
                 Err(InvokeError::TimedOut(function.timeout))
             }
@@ -219,7 +223,7 @@ mod tests {
             memory_mb: 128,
             environment: BTreeMap::new(),
         };
-        Functions::new(vec![(function, handler)])
+        Functions::new(vec![(function, handler)], None)
     }
 
     #[tokio::test]

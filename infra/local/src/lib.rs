@@ -8,9 +8,11 @@ pub mod clock;
 pub mod demo;
 mod dynamodb;
 mod event_source;
+mod faults;
 pub mod functions;
 mod gateway;
 pub mod lambda;
+mod random;
 mod s3;
 pub mod sqs;
 mod ssm;
@@ -20,6 +22,7 @@ pub mod template;
 
 pub use dynamodb::DynamoDbError;
 pub use event_source::{Filter, FilterError};
+pub use faults::Faults;
 pub use stack::{BoxError, Endpoints, FunctionContext, Handlers, Options, Stack, StartError};
 pub use state::OpenError;
 

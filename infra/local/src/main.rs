@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use tillstream::bench::Bench;
 use tillstream::cli::{self, Failure, Outcome};
 use tillstream::functions::{LOCAL_KEY, ProductFunctions};
-use tillstream::{Options, Stack, TEMPLATE, clock, demo};
+use tillstream::{Faults, Options, Stack, TEMPLATE, clock, demo};
 use tracing_subscriber::EnvFilter;
 
 /// What is logged unless `RUST_LOG` says otherwise. A conditional write that fails is an error to the
@@ -68,6 +68,9 @@ struct Up {
     /// Value for a parameter of the template, instead of its default; may be repeated.
     #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
+    /// Lets things go wrong, to see whether they come right: `seed=7,rate=20` strikes 20 of a thousand occasions.
+    #[arg(long, value_name = "seed=SEED,rate=RATE", hide = true)]
+    faults: Option<Faults>,
 }
 
 fn parameter(text: &str) -> Result<(String, String), String> {
@@ -110,8 +113,10 @@ async fn run(up: Up) -> anyhow::Result<()> {
         template: TEMPLATE.to_owned(),
         parameters: local_parameters(up.parameters),
         clock: clock::system(),
+        faults: up.faults.clone(),
     };
-    let stack = Stack::start(options, &ProductFunctions::new(runtime::Clock::system())).await?;
+    let functions = ProductFunctions::new(runtime::Clock::system()).with_faults(up.faults);
+    let stack = Stack::start(options, &functions).await?;
     say(format_args!("listening on   {}", stack.base_url));
     say(format_args!("API key        {LOCAL_KEY}"));
     say(format_args!("DynamoDB       {}", stack.endpoints.dynamodb));

@@ -25,6 +25,7 @@ use crate::dynamodb::{DynamoDb, DynamoDbError};
 use crate::event_source::{
     Checkpoints, Filter, FilterError, QueuePoller, Scheduler, Shutdown, StreamPoller, stopped,
 };
+use crate::faults::Faults;
 use crate::gateway::Gateway;
 use crate::lambda::{Functions, Handler, InvokeError};
 use crate::s3::S3;
@@ -54,6 +55,8 @@ pub struct Options {
     pub parameters: BTreeMap<String, String>,
     /// The time the services live by.
     pub clock: Clock,
+    /// What goes wrong on purpose.
+    pub faults: Option<Faults>,
 }
 
 impl Options {
@@ -65,6 +68,7 @@ impl Options {
             template: template.into(),
             parameters: BTreeMap::new(),
             clock: clock::system(),
+            faults: None,
         }
     }
 }
@@ -233,12 +237,21 @@ impl Stack {
         let buckets = S3::new(state.clone(), queues.clone(), template.buckets()?, Arc::clone(&clock));
         serve(&mut tasks, "s3", s3_listener, buckets.router(), &shutdown);
 
-        let functions = deploy(&model, handlers, &endpoints, &base_url).await?;
+        let disturbed = match &options.faults {
+            Some(faults) => disturb(faults, &endpoints, &mut tasks, &shutdown).await?,
+            None => endpoints.clone(),
+        };
+        let functions = deploy(&model, handlers, &disturbed, &base_url, options.faults.as_ref()).await?;
         let gateway = Gateway::new(model.routes.clone(), functions.clone(), Arc::clone(&clock), recorder());
         serve(&mut tasks, "gateway", public, gateway.router(), &shutdown);
 
         for source in model.queue_sources.clone() {
-            let poller = QueuePoller { source, queues: queues.clone(), functions: functions.clone() };
+            let poller = QueuePoller {
+                source,
+                queues: queues.clone(),
+                functions: functions.clone(),
+                faults: options.faults.clone(),
+            };
             tasks.spawn_on(poller.run(shutdown.clone()), &background.handle);
         }
         for source in model.stream_sources.clone() {
@@ -254,6 +267,7 @@ impl Stack {
                 checkpoints: Checkpoints::new(state.clone()),
                 clock: Arc::clone(&clock),
                 shutdown: shutdown.clone(),
+                faults: options.faults.clone(),
             };
             tasks.spawn_on(poller.run(), &background.handle);
         }
@@ -262,6 +276,9 @@ impl Stack {
             tasks.spawn_on(scheduler.run(shutdown.clone()), &background.handle);
         }
         tasks.spawn_on(janitor(queues.clone(), dynamodb, clock, shutdown), &background.handle);
+        if let Some(faults) = &options.faults {
+            faults.arm();
+        }
 
         Ok(Self {
             base_url,
@@ -356,11 +373,28 @@ async fn provision(
     Ok(physical)
 }
 
+/// Puts faults in front of the services that the functions will ask.
+async fn disturb(
+    faults: &Faults,
+    endpoints: &Endpoints,
+    tasks: &mut JoinSet<()>,
+    shutdown: &Shutdown,
+) -> Result<Endpoints, StartError> {
+    let mut disturbed = endpoints.clone();
+    for (service, address) in [("dynamodb", &mut disturbed.dynamodb), ("sqs", &mut disturbed.sqs)] {
+        let (listener, url) = listen(0).await?;
+        let behind = std::mem::replace(address, url);
+        serve(tasks, service, listener, faults.in_front_of(service, behind), shutdown);
+    }
+    Ok(disturbed)
+}
+
 async fn deploy(
     model: &Model,
     handlers: &dyn Handlers,
     endpoints: &Endpoints,
     base_url: &str,
+    faults: Option<&Faults>,
 ) -> Result<Functions, StartError> {
     let mut deployed = Vec::with_capacity(model.functions.len());
     for function in &model.functions {
@@ -379,7 +413,7 @@ async fn deploy(
         })?;
         deployed.push((function.clone(), handler));
     }
-    Ok(Functions::new(deployed))
+    Ok(Functions::new(deployed, faults.cloned()))
 }
 
 fn serve(

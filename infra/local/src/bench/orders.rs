@@ -4,7 +4,8 @@ use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::demo::{Delivery, Random};
+use crate::demo::Delivery;
+use crate::random::Random;
 
 /// A complete order, as the adapter is tested with.
 const ORDER: &str =

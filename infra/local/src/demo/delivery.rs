@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::random::Random;
 use super::shop::{Checkout, Customer, DOMAIN, Fate, Line, Order, PRODUCTS, SHIPPING_CENTS, Shop};
+use crate::random::Random;
 
 /// Of a hundred deliveries, how many come twice.
 const REPEATED_PERCENT: u64 = 10;

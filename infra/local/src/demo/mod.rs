@@ -5,7 +5,6 @@
 mod client;
 mod delivery;
 mod outcome;
-mod random;
 mod report;
 mod seen;
 mod segments;
@@ -25,7 +24,6 @@ use tokio::time::Instant;
 pub(crate) use self::client::Client;
 pub(crate) use self::delivery::Delivery;
 use self::outcome::Outcome;
-pub(crate) use self::random::Random;
 use self::report::Report;
 pub use self::report::look_around;
 use self::seen::{Seen, text};
@@ -34,6 +32,7 @@ pub(crate) use self::shop::DOMAIN;
 use self::shop::Shop;
 use crate::Stack;
 use crate::clock::Clock;
+use crate::random::Random;
 
 /// Deliveries under way at the same time.
 const CONCURRENCY: usize = 8;

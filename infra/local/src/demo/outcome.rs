@@ -129,9 +129,9 @@ fn compare<V: PartialEq>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::random::Random;
     use super::super::segments;
     use super::*;
+    use crate::random::Random;
 
     fn expected() -> Outcome {
         let now: Timestamp = "2026-06-17T12:00:00Z".parse().unwrap();

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::random::Random;
+use crate::random::Random;
 
 /// The shop's domain, as its deliveries name it.
 pub(crate) const DOMAIN: &str = "harbour-and-hearth.example";

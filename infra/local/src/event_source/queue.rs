@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::{Shutdown, reported_failures, stopped};
 use crate::REGION;
+use crate::faults::Faults;
 use crate::lambda::Functions;
 use crate::sqs::{Queues, Received, SqsError, arn, body_md5};
 use crate::template::QueueSource;
@@ -28,6 +29,7 @@ pub(crate) struct QueuePoller {
     pub(crate) source: QueueSource,
     pub(crate) queues: Queues,
     pub(crate) functions: Functions,
+    pub(crate) faults: Option<Faults>,
 }
 
 impl QueuePoller {
@@ -69,7 +71,8 @@ impl QueuePoller {
     /// Waits for a first message, then for more until the batch is full or the window is over.
     async fn gather(&self) -> Result<Vec<Received>, SqsError> {
         let QueueSource { queue, batch_size, window, .. } = &self.source;
-        let mut messages = self.queues.receive(queue, *batch_size, None, Some(LONG_POLL)).await?;
+        let visibility_s = self.faults.as_ref().and_then(Faults::visibility_s);
+        let mut messages = self.queues.receive(queue, *batch_size, visibility_s, Some(LONG_POLL)).await?;
         let deadline = Instant::now() + *window;
         while !messages.is_empty() && messages.len() < *batch_size {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -79,12 +82,18 @@ impl QueuePoller {
             let more = self.queues.receive(queue, batch_size - messages.len(), None, Some(left)).await?;
             messages.extend(more);
         }
+        if let Some(faults) = &self.faults {
+            faults.deal(&mut messages);
+        }
         Ok(messages)
     }
 
     /// Invokes the function and deletes what succeeded. What failed shows again after the queue's
     /// visibility time-out.
     async fn process(&self, messages: Vec<Received>) {
+        if let Some(faults) = &self.faults {
+            faults.dawdle().await;
+        }
         let records: Vec<_> = messages.iter().map(|message| record(message, &self.source.queue)).collect();
         let result = self.functions.invoke(&self.source.function, json!({"Records": records})).await;
         let failed: Option<HashSet<String>> = match &result {
@@ -96,7 +105,7 @@ impl QueuePoller {
                 .map(|failed| failed.into_iter().map(str::to_owned).collect()),
         };
         let Some(failed) = failed else { return };
-        let done: Vec<_> = messages
+        let mut done: Vec<_> = messages
             .into_iter()
             .filter(|message| !failed.contains(&message.id))
             .map(|message| message.receipt_handle)
@@ -108,6 +117,9 @@ impl QueuePoller {
                 done = done.len(),
                 "messages failed"
             );
+        }
+        if let Some(faults) = &self.faults {
+            faults.forget(&mut done);
         }
         if let Err(error) = self.queues.delete_all(&self.source.queue, done).await {
             tracing::error!(queue = self.source.queue, %error, "messages cannot be deleted");

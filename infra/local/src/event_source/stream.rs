@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::{Checkpoints, Filter, Shutdown, reported_failures, stopped};
 use crate::clock::Clock;
 use crate::dynamodb::{DynamoDb, DynamoDbError, shard_id};
+use crate::faults::Faults;
 use crate::lambda::{Functions, InvokeError};
 use crate::sqs::{Outgoing, Queues};
 use crate::template::{StreamSource, function_arn};
@@ -33,6 +34,8 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(10);
 /// How long to sleep when nothing is written, should a notification get lost.
 const IDLE: Duration = Duration::from_secs(1);
+/// How many windows a stream goes back at most, where that is wanted.
+const REMEMBERED: usize = 16;
 
 /// Polls one stream for one function.
 pub(crate) struct StreamPoller {
@@ -44,6 +47,7 @@ pub(crate) struct StreamPoller {
     pub(crate) checkpoints: Checkpoints,
     pub(crate) clock: Clock,
     pub(crate) shutdown: Shutdown,
+    pub(crate) faults: Option<Faults>,
 }
 
 /// What one poll is to work on.
@@ -81,6 +85,7 @@ impl StreamPoller {
         let mut changes = self.dynamodb.changes();
         let mut position = None;
         let mut started = false;
+        let mut earlier = VecDeque::new();
         while !self.stopping() {
             // What is written from here on wakes the wait below.
             changes.borrow_and_update();
@@ -105,7 +110,7 @@ impl StreamPoller {
                         }
                         self.save(through.as_deref()).await;
                     }
-                    position = through;
+                    position = self.after(&mut earlier, position, through);
                 }
                 Err(error) => {
                     tracing::error!(stream = self.source.stream_arn, %error, "the stream cannot be read");
@@ -113,6 +118,21 @@ impl StreamPoller {
                 }
             }
         }
+    }
+
+    /// Behind what is done, unless faults go back.
+    fn after(
+        &self,
+        earlier: &mut VecDeque<Option<String>>,
+        done: Option<String>,
+        next: Option<String>,
+    ) -> Option<String> {
+        let Some(faults) = &self.faults else { return next };
+        earlier.push_back(done);
+        if earlier.len() > REMEMBERED {
+            earlier.pop_front();
+        }
+        faults.rewind(earlier.make_contiguous(), next)
     }
 
     fn stopping(&self) -> bool {

@@ -4,6 +4,7 @@
 
 mod bench;
 mod cli;
+mod faults;
 mod product;
 mod s3;
 mod sqs;

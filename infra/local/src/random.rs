@@ -1,6 +1,6 @@
 //! Numbers that look random and are the same on every machine.
 
-/// `SplitMix64`: small, and good enough to deal a shop.
+/// `SplitMix64`: small, and good enough to deal a shop or faults.
 /// Source: <https://prng.di.unimi.it/splitmix64.c>.
 pub(crate) struct Random(u64);
 
@@ -23,18 +23,18 @@ impl Random {
     }
 
     /// True `percent` times in a hundred.
-    pub(super) fn chance(&mut self, percent: u64) -> bool {
+    pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
     /// A place in a list of `length`.
-    pub(super) fn index(&mut self, length: usize) -> usize {
+    pub(crate) fn index(&mut self, length: usize) -> usize {
         let index = self.below(u64::try_from(length).unwrap_or(u64::MAX));
         usize::try_from(index).unwrap_or_default()
     }
 
     /// Brings a list into disorder (Fisher and Yates).
-    pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for end in (1..items.len()).rev() {
             items.swap(end, self.index(end + 1));
         }

@@ -11,12 +11,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
-use platform::signature::hmac_sha256_base64;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::api::Api;
+use crate::five::standard_webhook;
+use crate::shop::Delivery;
 
 const STORE: &str = "teststore1";
 const TOKEN: &str = "token-of-the-shop";
@@ -82,23 +83,29 @@ impl BigShop {
         self.api.asked.lock().unwrap().len()
     }
 
-    /// Tells of an order, as BigCommerce does.
-    pub async fn deliver(&self, api: &Api, id: u64, at: Timestamp) {
+    /// What BigCommerce says of an order.
+    pub fn told(&self, id: u64, at: Timestamp) -> Delivery {
         let body = json!({
             "scope": "store/order/statusUpdated", "store_id": "1", "producer": format!("stores/{STORE}"),
             "data": {"type": "order", "id": id, "status": {"previous_status_id": 0, "new_status_id": 11}},
             "hash": format!("{id:040x}"), "created_at": at.as_second(),
         });
-        let (body, name, time) = (body.to_string(), format!("msg_{id}"), at.as_second().to_string());
-        let signature = hmac_sha256_base64(SECRET, format!("{name}.{time}.{body}"));
-        let request = api
-            .request(Method::POST, &format!("/webhooks/bigcommerce/{}", self.connection))
-            .header("content-type", "application/json")
-            .header("webhook-id", name)
-            .header("webhook-timestamp", time)
-            .header("webhook-signature", format!("v1,{signature}"))
-            .body(body);
-        assert_eq!(request.send().await.unwrap().status(), 200);
+        Delivery::new("store/order/statusUpdated", format!("msg_{id}"), &body)
+    }
+
+    /// Sends a delivery, signed now. An error is no answer.
+    pub async fn try_deliver(&self, api: &Api, delivery: &Delivery) -> reqwest::Result<u16> {
+        let path = format!("/webhooks/bigcommerce/{}", self.connection);
+        let mut request = api.request(Method::POST, &path).header("content-type", "application/json");
+        for (name, value) in standard_webhook(SECRET, delivery) {
+            request = request.header(name, value);
+        }
+        Ok(request.body(delivery.body.clone()).send().await?.status().as_u16())
+    }
+
+    /// Tells of an order, as BigCommerce does.
+    pub async fn deliver(&self, api: &Api, id: u64, at: Timestamp) {
+        assert_eq!(self.try_deliver(api, &self.told(id, at)).await.unwrap(), 200);
     }
 }
 

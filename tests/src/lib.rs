@@ -6,6 +6,7 @@
 pub mod api;
 pub mod bigcommerce;
 pub mod deployed;
+pub mod five;
 pub mod past;
 pub mod python;
 pub mod random;
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 pub use crate::api::{Api, Reply};
 pub use crate::bigcommerce::BigShop;
 pub use crate::deployed::{Deployed, Emulator};
+pub use crate::five::Five;
 pub use crate::running::Running;
 pub use crate::shop::{Delivery, Order, Shop};
 pub use crate::stack::Stack;

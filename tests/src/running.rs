@@ -1,13 +1,22 @@
 //! A stack that runs, wherever that is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{Message, QueueAttributeName as Attribute};
 use serde_json::{Value, json};
 use store::Store;
 
 use crate::api::Api;
 use crate::eventually;
+
+/// Messages that are to be received later, those that can be, and those that were.
+const STATES: [Attribute; 3] = [
+    Attribute::ApproximateNumberOfMessagesDelayed,
+    Attribute::ApproximateNumberOfMessages,
+    Attribute::ApproximateNumberOfMessagesNotVisible,
+];
 
 /// What tests reach of a stack: its API, and what is behind it.
 pub struct Running {
@@ -49,16 +58,37 @@ impl Running {
         }
     }
 
+    /// Whether all queues that are worked off become empty, however long that takes while they get shorter; `false` if
+    /// they do not for so long. Jobs that are to begin later may wait.
+    pub async fn quiet(&self, patience: Duration) -> bool {
+        let (mut least, mut since) = (u64::MAX, Instant::now());
+        loop {
+            let mut depth = self.messages("JobsQueue", &STATES[1..]).await;
+            for queue in ["PollsQueue", "RawDeliveriesQueue"] {
+                depth += self.depth(queue).await;
+            }
+            if depth == 0 {
+                return true;
+            }
+            if depth < least {
+                (least, since) = (depth, Instant::now());
+            }
+            if since.elapsed() > patience {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Messages in a queue, whatever their state.
     pub async fn depth(&self, queue: &str) -> u64 {
-        let names = [
-            Attribute::ApproximateNumberOfMessages,
-            Attribute::ApproximateNumberOfMessagesNotVisible,
-            Attribute::ApproximateNumberOfMessagesDelayed,
-        ];
+        self.messages(queue, &STATES).await
+    }
+
+    async fn messages(&self, queue: &str, states: &[Attribute]) -> u64 {
         let url = self.queue_url(queue).await;
         let request = self.clients.sqs.get_queue_attributes().queue_url(url);
-        let reply = request.set_attribute_names(Some(names.to_vec())).send().await.unwrap();
+        let reply = request.set_attribute_names(Some(states.to_vec())).send().await.unwrap();
         reply.attributes.unwrap().values().map(|count| count.parse::<u64>().unwrap()).sum()
     }
 
@@ -72,12 +102,17 @@ impl Running {
 
     /// Sends what was set aside through the queue again, and waits until it is worked off.
     pub async fn replay_dead_letters(&self) {
-        let url = self.queue_url("RawDeliveriesDeadLetterQueue").await;
+        self.replay("RawDeliveriesDeadLetterQueue").await;
+        self.settled().await;
+    }
+
+    /// Sends what is in a dead-letter queue through its queue again.
+    pub async fn replay(&self, queue: &str) {
+        let url = self.queue_url(queue).await;
         let request = self.clients.sqs.get_queue_attributes().queue_url(url);
         let reply = request.attribute_names(Attribute::QueueArn).send().await.unwrap();
         let arn = &reply.attributes.unwrap()[&Attribute::QueueArn];
         self.clients.sqs.start_message_move_task().source_arn(arn).send().await.unwrap();
-        self.settled().await;
     }
 
     /// The tables behind the API, for what it does not tell.
@@ -86,6 +121,13 @@ impl Running {
         let [profiles, orders, registry] =
             ["ProfilesTable", "OrdersTable", "RegistryTable"].map(|id| self.name(id));
         Store::new(client, profiles, orders, registry)
+    }
+
+    /// All items of a table.
+    pub async fn items(&self, table: &str) -> Vec<HashMap<String, AttributeValue>> {
+        let scan = self.clients.dynamodb.scan().table_name(self.name(table)).consistent_read(true);
+        let items: Result<Vec<_>, _> = scan.into_paginator().items().send().collect().await;
+        items.unwrap()
     }
 
     /// Lets the clock's minute come now.

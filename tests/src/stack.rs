@@ -17,6 +17,8 @@ pub struct Stack {
     /// Of the template, as `NAME=VALUE`.
     parameters: Vec<String>,
     data: TempDir,
+    /// What goes wrong on purpose, as `seed=7,rate=20`.
+    faults: Option<String>,
     process: Option<Child>,
     running: Running,
 }
@@ -47,8 +49,27 @@ impl Stack {
         let data = TempDir::with_prefix("tillstream-test-").unwrap();
         let executable = executable.as_ref().to_owned();
         let parameters: Vec<String> = parameters.iter().map(|&parameter| parameter.to_owned()).collect();
-        let (process, running) = spawn(&executable, data.path(), &parameters).await;
-        Self { executable, parameters, data, process: Some(process), running }
+        let (process, running) = spawn(&executable, data.path(), &parameters, None).await;
+        Self { executable, parameters, data, faults: None, process: Some(process), running }
+    }
+
+    /// A second one, which goes on from where this one is. Both are started anew.
+    pub async fn twin(&mut self) -> Self {
+        assert!(self.terminate());
+        let data = TempDir::with_prefix("tillstream-test-").unwrap();
+        for file in std::fs::read_dir(self.data.path()).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), data.path().join(file.file_name())).unwrap();
+        }
+        self.restart().await;
+        let (executable, parameters) = (self.executable.clone(), self.parameters.clone());
+        let (process, running) = spawn(&executable, data.path(), &parameters, None).await;
+        Self { executable, parameters, data, faults: None, process: Some(process), running }
+    }
+
+    /// From the next start on, things go wrong on purpose, as `seed=7,rate=20`, or nothing does.
+    pub fn set_faults(&mut self, faults: Option<String>) {
+        self.faults = faults;
     }
 
     /// Where the process keeps its data and its log.
@@ -76,9 +97,18 @@ impl Stack {
     /// Starts it again with the same data, on another port.
     pub async fn restart(&mut self) {
         self.kill();
-        let (process, running) = spawn(&self.executable, self.data.path(), &self.parameters).await;
+        let faults = self.faults.as_deref();
+        let (process, running) = spawn(&self.executable, self.data.path(), &self.parameters, faults).await;
         self.process = Some(process);
         self.running = running;
+    }
+
+    /// What the process has in memory, in kilobytes.
+    pub fn resident_kb(&self) -> u64 {
+        let id = self.process.as_ref().unwrap().id();
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 }
 
@@ -98,11 +128,17 @@ pub(crate) fn print_end(log: &Path) {
     eprintln!("the end of the log:\n{}", lines[lines.len().saturating_sub(100)..].join("\n"));
 }
 
-async fn spawn(executable: &Path, data: &Path, parameters: &[String]) -> (Child, Running) {
+async fn spawn(
+    executable: &Path,
+    data: &Path,
+    parameters: &[String],
+    faults: Option<&str>,
+) -> (Child, Running) {
     let log = File::options().create(true).append(true).open(data.join("log")).unwrap();
     let mut command = Command::new(executable);
     command.args(["up", "--port", "0", "--data-dir"]).arg(data).stdout(Stdio::piped()).stderr(log);
     command.args(parameters.iter().flat_map(|parameter| ["--parameter", parameter]));
+    command.args(faults.into_iter().flat_map(|faults| ["--faults", faults]));
     command.env("RUST_LOG", "info");
     let mut process = command.spawn().unwrap();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();

@@ -29,7 +29,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+pub(crate) use crate::past::shopbase::order as shopbase;
 pub use crate::past::trouble::Trouble;
+pub(crate) use crate::past::woocommerce::order as woocommerce;
 use crate::random::Random;
 
 /// How far back the orders go, in days.

@@ -67,7 +67,7 @@ async fn orders(State(past): State<Arc<Past>>, headers: HeaderMap, query: Query)
     (LIMITS, axum::Json(json!({"orders": page}))).into_response()
 }
 
-fn order(order: &Bought) -> Value {
+pub(crate) fn order(order: &Bought) -> Value {
     let number = |text: String| serde_json::from_str::<Value>(&text).unwrap();
     json!({
         "id": order.number, "name": format!("#{}", 1000 + order.number), "email": order.email, "test": false,

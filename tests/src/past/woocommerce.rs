@@ -57,7 +57,7 @@ async fn nothing() -> Response {
     ([("x-wp-totalpages", "0")], axum::Json(json!([]))).into_response()
 }
 
-fn order(order: &Bought) -> Value {
+pub(crate) fn order(order: &Bought) -> Value {
     let date = |at: Timestamp| at.strftime("%Y-%m-%dT%H:%M:%S").to_string();
     json!({
         "id": order.number, "number": order.number.to_string(), "status": "completed", "currency": "EUR",

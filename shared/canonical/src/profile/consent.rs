@@ -40,8 +40,10 @@ impl Profile {
         let list_suppressions = std::mem::take(&mut consent.list_suppressions);
         match change.status {
             ConsentStatus::Unsubscribed => {
-                if !suppressions.iter().any(|suppression| suppression.reason == UNSUBSCRIBE) {
-                    suppressions.push(Suppression { reason: UNSUBSCRIBE.to_owned(), at: change.at });
+                match suppressions.iter_mut().find(|known| known.reason == UNSUBSCRIBE) {
+                    // As the decision itself, of which the newest stands, in whichever order they arrive.
+                    Some(known) => known.at = known.at.max(change.at),
+                    None => suppressions.push(Suppression { reason: UNSUBSCRIBE.to_owned(), at: change.at }),
                 }
             }
             _ => suppressions.retain(|suppression| {

@@ -133,14 +133,17 @@ impl Store {
     }
 
     /// Notes that a chunk was worked off: each counts once, whoever repeats it. Returns the job as it is now; `None`
-    /// if the part was elsewhere already, or the job is gone.
+    /// if somebody else has moved the part, or the job is gone.
     pub async fn advance_job(&self, step: &Step<'_>) -> Result<Option<Job>> {
         let place = format!("c{}", step.part);
+        // By which a step is known again whose answer was lost: the client repeats it, and finds it done.
+        let since = format!("m{}", step.part);
         let request = self.client.update_item().table_name(&self.registry);
         let request = request
             .set_key(Some(table::key(JOB, step.job)))
             .expression_attribute_names("#done", "done")
-            .expression_attribute_names("#place", place)
+            .expression_attribute_names("#place", &place)
+            .expression_attribute_names("#since", &since)
             .expression_attribute_values(":to", text(step.to.unwrap_or(END)))
             .expression_attribute_values(":profiles", number(step.profiles))
             .expression_attribute_values(":now", number(step.now_ms))
@@ -151,7 +154,7 @@ impl Store {
                 .expression_attribute_values(":from", text(from)),
             None => request.condition_expression("attribute_exists(pk) AND attribute_not_exists(#place)"),
         };
-        let set = "SET touched = :now, moved = :now, #place = :to ADD #done :profiles";
+        let set = "SET touched = :now, moved = :now, #place = :to, #since = :now ADD #done :profiles";
         let request = match step.to {
             Some(_) => request.update_expression(set),
             None => request
@@ -160,7 +163,14 @@ impl Store {
         };
         match request.send().await.map_err(|error| Error::of(&error)) {
             Ok(answer) => answer.attributes.as_ref().map(read_job).transpose(),
-            Err(Error::Conflict) => Ok(None),
+            Err(Error::Conflict) => {
+                let item = self.get(&self.registry, JOB, step.job).await?;
+                let is_mine = |item: &Item| {
+                    item_text(item, &place) == Some(step.to.unwrap_or(END))
+                        && i64::try_from(item_number(item, &since)) == Ok(step.now_ms)
+                };
+                item.filter(is_mine).as_ref().map(read_job).transpose()
+            }
             Err(error) => Err(error),
         }
     }

@@ -91,13 +91,15 @@ async fn a_job_counts_what_is_done_and_the_parts_that_are_left() {
     let step = Step { job: "J1", part: 1, from: None, to: Some("a"), profiles: 10, now_ms: NOW_MS };
     for (step, left) in [
         (step, Some(3)),
-        // The same chunk again, and one from where the part is not.
-        (step, None),
+        // Asked again, because the answer was lost.
+        (step, Some(3)),
+        // The same chunk by somebody else, and one from where the part is not.
+        (Step { now_ms: NOW_MS + 1, ..step }, None),
         (Step { from: Some("b"), to: None, ..step }, None),
         (Step { from: Some("a"), to: None, ..step }, Some(2)),
-        (Step { from: Some("a"), to: None, ..step }, None),
+        (Step { from: Some("a"), to: None, now_ms: NOW_MS + 1, ..step }, None),
         (Step { part: 0, to: None, ..step }, Some(1)),
-        (Step { part: 0, to: None, ..step }, None),
+        (Step { part: 0, to: None, now_ms: NOW_MS + 1, ..step }, None),
     ] {
         let advanced = store.advance_job(&step).await.unwrap();
         assert_eq!(advanced.map(|job| job.status.parts_left.len()), left, "{step:?}");

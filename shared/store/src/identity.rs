@@ -43,6 +43,8 @@ enum Named {
     Profile(Versioned<Profile>),
     /// Somebody who was erased then, in milliseconds.
     Erased(i64),
+    /// A profile of this id that is not written: whoever claimed the identifier for it is about to, or broke off.
+    Unwritten(String),
     Nobody,
 }
 
@@ -98,9 +100,9 @@ impl Store {
         now: Instant,
         mut change: impl FnMut(&mut Profile) -> bool,
     ) -> Result<Resolved> {
-        let mut attempt = 0;
+        let (mut attempt, mut created) = (0, false);
         loop {
-            match self.try_update_named(identifiers, trust, as_of, now, &mut change).await {
+            match self.try_update_named(identifiers, trust, as_of, now, &mut change, &mut created).await {
                 Err(Error::Conflict) if attempt < ATTEMPTS => attempt += 1,
                 outcome => return outcome,
             }
@@ -144,10 +146,14 @@ impl Store {
         let key = identifier.key();
         let item = self.get(&self.profiles, &keys::identifier(&key), IDENTIFIER).await?;
         let item: Option<IdentifierItem> = item.map(|item| from_item("identifier", item)).transpose()?;
-        if let Some(owner) = item.as_ref().and_then(|item| item.profile.as_deref())
-            && let Some(owner) = self.profile(owner).await?
-        {
-            return if owner.value.id == profile { Ok(()) } else { Err(Error::Taken(owner.value.id)) };
+        if let Some(owner) = item.as_ref().and_then(|item| item.profile.as_deref()) {
+            if let Some(owner) = self.profile(owner).await? {
+                return if owner.value.id == profile { Ok(()) } else { Err(Error::Taken(owner.value.id)) };
+            }
+            if matches!(self.stored_profile(owner).await?, Stored::Nothing) {
+                // Whoever is about to write it meets the alias.
+                self.put_alias(owner, profile, false, Some(0)).await?;
+            }
         }
         self.write_identifier(&key, profile, item.as_ref()).await
     }
@@ -291,6 +297,7 @@ impl Store {
         as_of: Option<Instant>,
         now: Instant,
         change: &mut impl FnMut(&mut Profile) -> bool,
+        created: &mut bool,
     ) -> Result<Resolved> {
         let ranked = identifiers.ranked();
         let items = self.identifier_items(identifiers).await?;
@@ -315,6 +322,10 @@ impl Store {
                         && may_be_found_by(identifier, &profile.value, identifiers) =>
                 {
                     found.push((identifier, profile));
+                }
+                // To be made here; whoever is making it finds what became of it.
+                Named::Unwritten(id) => {
+                    found.push((identifier, Versioned { value: Profile::new(id, now), version: 0 }));
                 }
                 Named::Profile(_) | Named::Nobody => {}
                 Named::Erased(_) => {
@@ -345,23 +356,45 @@ impl Store {
                 main = self.merge_profiles(main, other, now).await?;
             }
         }
+        let mut claims = Vec::new();
         for identifier in &ranked {
-            if trust.may_adopt(identifier, &main.value) {
-                self.adopt(identifier, &items, &mut main.value).await?;
+            if trust.may_adopt(identifier, &main.value)
+                && self.adopt(identifier, &items, &mut main.value).await?
+            {
+                claims.push(identifier.key());
             }
         }
-        let created = main.version == 0;
+        let is_new = main.version == 0;
+        // Others must not be led to a profile that may never be written; only what its id follows from leads them to make
+        // the same one.
+        let later = if is_new { claims.split_off(claims.len().min(1)) } else { Vec::new() };
+        self.write_identifiers(&claims, &main.value.id, &items).await?;
         let lists_before = main.value.lists.clone();
-        if change(&mut main.value) || main.value != before || created {
-            if !created {
+        if change(&mut main.value) || main.value != before || is_new {
+            if !is_new {
                 main.value.updated_at = now.max(before.updated_at);
             }
             main = self.put_profile_and_lists(&main.value, &lists_before, main.version).await?;
         }
+        *created |= is_new;
+        self.write_identifiers(&later, &main.value.id, &items).await?;
         let unlinked = customer_key(identifiers).is_some_and(|customer| {
             items.get(&customer).and_then(|item| item.profile.as_deref()) != Some(main.value.id.as_str())
         });
-        Ok(Resolved::Profile { profile: main.value, created, unlinked })
+        Ok(Resolved::Profile { profile: main.value, created: *created, unlinked })
+    }
+
+    /// Lets identifiers name a profile. [`Error::Conflict`] if one is not as it was read.
+    async fn write_identifiers(
+        &self,
+        keys: &[String],
+        profile: &str,
+        items: &HashMap<String, IdentifierItem>,
+    ) -> Result<()> {
+        for key in keys {
+            self.write_identifier(key, profile, items.get(key)).await?;
+        }
+        Ok(())
     }
 
     /// Links a platform's customer to a profile, in place of any link before; what is remembered of an erasure stays.
@@ -379,24 +412,21 @@ impl Store {
     }
 
     /// Makes an identifier the profile's own, if it is free or already points here; one that names somebody else
-    /// stays with them.
+    /// stays with them. Whether it is still to be claimed.
     async fn adopt(
         &self,
         identifier: &Identifier,
         items: &HashMap<String, IdentifierItem>,
         profile: &mut Profile,
-    ) -> Result<()> {
-        let key = identifier.key();
-        let item = items.get(&key);
+    ) -> Result<bool> {
+        let item = items.get(&identifier.key());
         let owner = match item.and_then(|item| item.profile.as_deref()) {
             Some(owner) if owner == profile.id => Some(profile.id.clone()),
             Some(owner) => self.profile(owner).await?.map(|owner| owner.value.id),
             None => None,
         };
-        match owner {
-            Some(owner) if owner != profile.id => return Ok(()),
-            Some(_) => {}
-            None => self.write_identifier(&key, &profile.id, item).await?,
+        if owner.as_ref().is_some_and(|owner| *owner != profile.id) {
+            return Ok(false);
         }
         match identifier {
             Identifier::ExternalId(value) => set_absent(&mut profile.external_id, value),
@@ -404,7 +434,7 @@ impl Store {
             Identifier::Phone(value) => profile.phone_number = Some(value.clone()),
             Identifier::Anonymous(value) => set_absent(&mut profile.anonymous_id, value),
         }
-        Ok(())
+        Ok(owner.is_none())
     }
 
     /// A profile that does not exist yet. Its id follows from the identifier, so racing creations agree.
@@ -496,7 +526,7 @@ impl Store {
         for _ in 0..MAX_ALIASES {
             match self.stored_profile(&id).await? {
                 Stored::Profile(profile) => return Ok(Named::Profile(profile)),
-                Stored::Nothing => return Ok(Named::Nobody),
+                Stored::Nothing => return Ok(Named::Unwritten(id)),
                 Stored::Erased { version, at_ms, removing } => {
                     if removing && finishes {
                         self.finish_erasure(&id, at_ms, version).await?;

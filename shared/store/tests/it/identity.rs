@@ -1,7 +1,9 @@
+use std::sync::{Arc, Mutex};
+
 use canonical::identity::Identifier;
 use futures::future::join_all;
 use store::{Error, Resolved};
-use testing::World;
+use testing::{Answer, World};
 
 use crate::{now, person, profile, with_both, with_email, with_phone};
 
@@ -95,11 +97,64 @@ async fn an_identifier_is_claimed_by_one_and_freed_for_the_next() {
 async fn a_creation_that_broke_off_after_its_identifiers_is_finished_by_the_next() {
     let world = World::start().await;
     let ada = with_email("ada@example.com");
-    world.intercept_once(testing::Answer::Throttle, |call| call.is("PutItem", "\"profile\""));
+    world.intercept_once(Answer::Throttle, |call| call.is("PutItem", "\"profile\""));
     // The second PutItem is the profile's; the first the identifier's, which names it as well.
     let broken = world.function_store().update_person(&ada, None, now(), |_| false).await;
     assert!(matches!(broken, Err(Error::Unavailable(_))), "{broken:?}");
     world.let_pass();
     let id = person(&world.store, &ada).await.id;
     assert_eq!(person(&world.store, &ada).await.id, id);
+}
+
+/// Between the moment at which an identifier is claimed for a new profile and the one at which the profile is written,
+/// somebody else says of the same person what else they are known by.
+#[tokio::test]
+async fn a_profile_that_is_about_to_be_written_is_met_by_whoever_names_it() {
+    let (email, phone) = ("ada@example.com", "+12025550101");
+    for (known, maker, rival) in [
+        (Some(with_phone(phone)), with_email(email), with_both(email, phone)),
+        (None, with_both(email, phone), with_phone(phone)),
+        (None, with_phone(phone), with_both(email, phone)),
+    ] {
+        let world = World::start().await;
+        if let Some(known) = &known {
+            person(&world.store, known).await;
+        }
+        let turn = Arc::new(Mutex::new(Some(rival)));
+        let store = world.store.clone();
+        world.intercept(move |call| {
+            let is_profile = call.operation == "PutItem" && call.body["Item"]["sk"]["S"] == "profile";
+            let rival = if is_profile { turn.lock().unwrap().take() } else { None };
+            let store = store.clone();
+            async move {
+                if let Some(rival) = rival {
+                    person(&store, &rival).await;
+                }
+                Answer::Pass
+            }
+        });
+        let made = person(&world.function_store(), &maker).await;
+        let items = world.items("profiles");
+        let profiles =
+            items.values().filter(|item| item["sk"]["S"] == "profile" && item["doc"]["S"].is_string());
+        assert_eq!(profiles.count(), 1, "{maker:?}");
+        for named in [with_email(email), with_phone(phone)] {
+            assert_eq!(person(&world.store, &named).await.id, made.id, "{maker:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_identifier_of_a_profile_that_was_never_written_can_be_claimed() {
+    let world = World::start().await;
+    let ada = with_email("ada@example.com");
+    world.intercept_once(Answer::Throttle, |call| call.body["Item"]["sk"]["S"] == "profile");
+    let broken = world.function_store().update_person(&ada, None, now(), |_| false).await;
+    assert!(matches!(broken, Err(Error::Unavailable(_))), "{broken:?}");
+    world.let_pass();
+    let bob = person(&world.store, &with_phone("+12025550101")).await;
+    let email = Identifier::Email("ada@example.com".to_owned());
+    world.store.claim_identifier(&email, &bob.id).await.unwrap();
+    // It comes again, and meets whom the identifier names now.
+    assert_eq!(person(&world.store, &ada).await.id, bob.id);
 }

@@ -80,22 +80,22 @@ impl Mapper {
                 }
                 after.parked = waiting;
             }
-            if after == before {
-                return Ok(());
-            }
             let customer = person.customer_id.as_deref().filter(|id| !id.is_empty());
             let waits_for = customer.filter(|_| after.profile_id.is_none());
-            if let Some(customer) = waits_for {
-                self.store.park(customer, &key).await?;
+            if after != before {
+                if let Some(customer) = waits_for {
+                    self.store.park(customer, &key).await?;
+                }
+                let expires = match (&after.profile_id, key.kind) {
+                    (None, "cart" | "checkout") => Some(self.clock.now().as_second() + ANONYMOUS_FOR_S),
+                    _ => None,
+                };
+                match self.store.put_subject(&key, &after, expires).await {
+                    Err(store::Error::Conflict) => continue,
+                    outcome => outcome?,
+                }
             }
-            let expires = match (&after.profile_id, key.kind) {
-                (None, "cart" | "checkout") => Some(self.clock.now().as_second() + ANONYMOUS_FOR_S),
-                _ => None,
-            };
-            match self.store.put_subject(&key, &after, expires).await {
-                Err(store::Error::Conflict) => continue,
-                outcome => outcome?,
-            }
+            // Also where nothing is new: the one who wrote it may have broken off here.
             return match waits_for {
                 Some(customer) => self.tell_if_linked(&key, customer, context).await,
                 None => Ok(()),

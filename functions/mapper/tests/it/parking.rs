@@ -126,6 +126,39 @@ async fn nothing_waits_for_ever_when_it_is_parked_while_the_customer_is_linked()
     assert_eq!(parked(&shop), 0);
 }
 
+/// The same, and the order's delivery breaks off before it looks whether the customer was linked.
+#[tokio::test]
+async fn nothing_waits_for_ever_when_its_delivery_breaks_off_before_it_looks_for_the_customer() {
+    let shop = Shop::open().await;
+    let rival = std::sync::Arc::new(crate::mapper(&shop.world));
+    let state = std::sync::Arc::new(std::sync::Mutex::new((false, false)));
+    shop.world.intercept(move |call| {
+        let (links, breaks_off) = {
+            let (linked, written) = &mut *state.lock().unwrap();
+            let links = !*linked && call.is("PutItem", "#customer#");
+            *linked |= links;
+            *written |= call.is("PutItem", "ledger");
+            (links, *written && call.operation == "BatchGetItem")
+        };
+        let rival = rival.clone();
+        async move {
+            if links {
+                let message = message("customers/create", &customer(5, "ada@example.com"));
+                let delivery = platform::Delivery::from_message(&message).unwrap();
+                Box::pin(rival.delivery(delivery)).await.unwrap();
+            }
+            if breaks_off { Answer::Throttle } else { Answer::Pass }
+        }
+    });
+    let placed = message("orders/create", &order(1, None, Some(5)));
+    assert_eq!(shop.deliver(std::slice::from_ref(&placed)).await, [0]);
+    assert_eq!(parked(&shop), 1);
+    shop.world.let_pass();
+    assert_eq!(shop.deliver(&[placed]).await, [] as [usize; 0]);
+    assert_eq!(shop.events().len(), 3);
+    assert_eq!(parked(&shop), 0);
+}
+
 #[tokio::test]
 async fn a_ledger_that_waits_keeps_at_most_a_hundred_events() {
     let shop = Shop::open().await;

@@ -1,6 +1,7 @@
 //! Who is who: identifiers in one notation each, their rank, and when two profiles may become one.
 
 use phonenumber::metadata::{DATABASE, Descriptor};
+use phonenumber::{Mode, PhoneNumber};
 use serde::{Deserialize, Serialize};
 
 use crate::hash::long_id;
@@ -44,13 +45,21 @@ pub fn normalize_phone(raw: &str, country_hint: Option<&str>) -> Option<String> 
     let raw = raw.trim();
     let country = country_hint.and_then(|country| country.trim().to_uppercase().parse().ok());
     let number = phonenumber::parse(country, raw).ok()?;
+    let written = e164(&number);
     let accepted = number.is_valid() || (raw.starts_with('+') && is_possible(&number));
-    accepted.then(|| number.format().mode(phonenumber::Mode::E164).to_string())
+    // Some texts are taken for a number that is none as soon as it is written.
+    let again = phonenumber::parse(None, &written).ok()?;
+    let remains = e164(&again) == written && (again.is_valid() || is_possible(&again));
+    (accepted && remains).then_some(written)
+}
+
+fn e164(number: &PhoneNumber) -> String {
+    number.format().mode(Mode::E164).to_string()
 }
 
 /// Whether the country has numbers of this length, and the number is not one digit repeated. People type
 /// that when a form insists, and it would make one person of all of them.
-fn is_possible(number: &phonenumber::PhoneNumber) -> bool {
+fn is_possible(number: &PhoneNumber) -> bool {
     let national = number.national().to_string();
     let plans = DATABASE.by_code(&number.code().value()).unwrap_or_default();
     let has_length = plans.iter().any(|plan| {

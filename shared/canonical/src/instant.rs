@@ -28,9 +28,11 @@ impl Instant {
         Some(Self { timestamp: Timestamp::from_millisecond(millis).ok()?, offset: Offset::UTC })
     }
 
-    /// An instant that its source wrote with this offset.
+    /// An instant that its source wrote with this offset; its seconds are left out, as RFC 3339 cannot write them. Clocks
+    /// were off by some before there were time zones.
     pub fn at_offset(timestamp: Timestamp, offset: Offset) -> Self {
-        Self { offset, ..Self::from(timestamp) }
+        let minutes = Offset::from_seconds(offset.seconds() / 60 * 60).unwrap_or(Offset::UTC);
+        Self { offset: minutes, ..Self::from(timestamp) }
     }
 
     /// What clocks in a zone show: of a time they show twice the earlier, of one they skip what they show instead.
@@ -79,7 +81,7 @@ impl FromStr for Instant {
         let timestamp: Timestamp = text.parse().map_err(|_| ParseInstantError)?;
         let offset =
             Pieces::parse(text).ok().and_then(|pieces| pieces.to_numeric_offset()).unwrap_or(Offset::UTC);
-        Ok(Self { offset, ..Self::from(timestamp) })
+        Ok(Self::at_offset(timestamp, offset))
     }
 }
 

@@ -63,6 +63,8 @@ fn phone_numbers_become_e164() {
         ("call me", Some("US"), None),
         ("", Some("US"), None),
         ("n/a", None, None),
+        // Read as if 24 were a country's code.
+        ("-+24 30 901820", Some("DE"), None),
     ] {
         assert_eq!(normalize_phone(raw, country).as_deref(), normalized, "{raw:?} {country:?}");
     }

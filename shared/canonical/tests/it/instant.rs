@@ -1,4 +1,6 @@
 use canonical::Instant;
+use jiff::civil::date;
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use crate::at;
@@ -16,6 +18,15 @@ fn an_instant_keeps_the_offset_its_source_wrote() {
         assert_eq!(json, format!("{text:?}"));
         assert_eq!(serde_json::from_str::<Instant>(&json).unwrap().to_string(), text);
     }
+}
+
+/// Clocks in New York were off by seconds until 1883, which RFC 3339 cannot write.
+#[test]
+fn a_moment_before_there_were_time_zones_is_read_as_it_is_written() {
+    let zone = TimeZone::get("America/New_York").unwrap();
+    let instant = Instant::local(date(1013, 3, 14).at(10, 20, 11, 0), &zone).unwrap();
+    assert_eq!(instant.to_string(), "1013-03-14T10:20:13-04:56");
+    assert_eq!(at(&instant.to_string()), instant);
 }
 
 #[test]

@@ -279,3 +279,38 @@ proptest! {
         }
     }
 }
+
+/// Where a proof is made, and by which comparison: `any_secret` makes one where `verify_slice` or `ct_eq` says that a secret
+/// fits, both in constant time, `rsa` where `verify_sig` says so of a public key, `unsigned` without any. Nothing else can make a
+/// proof; a further comparison is a further number here. `cargo bench -p platform --bench timing` measures them.
+#[test]
+fn every_proof_comes_of_a_comparison_in_constant_time() {
+    let words = ["Proof(())", "any_secret(", "verify_slice(", ".ct_eq(", "verify_sig("];
+    for (name, source, expected) in [
+        ("hmac", include_str!("hmac.rs"), [0, 2, 1, 0, 0]),
+        ("jwt", include_str!("jwt.rs"), [0; 5]),
+        // One of the two is its definition.
+        ("mod", include_str!("mod.rs"), [2, 0, 0, 0, 0]),
+        ("rsa", include_str!("rsa.rs"), [1, 0, 0, 0, 1]),
+        ("standard_webhooks", include_str!("standard_webhooks.rs"), [0, 1, 0, 0, 0]),
+        ("token", include_str!("token.rs"), [0, 1, 0, 1, 0]),
+        ("unsigned", include_str!("unsigned.rs"), [1, 0, 0, 0, 0]),
+    ] {
+        assert_eq!(words.map(|word| source.matches(word).count()), expected, "{name}: {words:?}");
+    }
+}
+
+/// An adapter that had a digest at hand could compare it.
+#[test]
+fn adapters_compute_no_digests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions");
+    for entry in std::fs::read_dir(root).unwrap() {
+        let path = entry.unwrap().path().join("Cargo.toml");
+        let manifest = std::fs::read_to_string(&path).unwrap();
+        let of_product = manifest.split("[dev-dependencies]").next().unwrap();
+        for name in ["hmac", "sha1", "sha2", "md-5", "subtle", "ring", "aws-lc-rs"] {
+            let is_there = of_product.lines().any(|line| line.starts_with(&format!("{name}.")));
+            assert!(!is_there, "{} depends on {name}", path.display());
+        }
+    }
+}

@@ -9,7 +9,6 @@ use runtime::{Clients, Clock, Config};
 async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::init();
     let (config, clients) = (Config::from_env(), Clients::from_env().await);
-    // The only function that reads S3: the others do without its client.
     let bucket = Bucket::from_env(config.required("FILES_BUCKET")?).await;
     let files = Files::new(&config, &clients, Clock::system(), Arc::new(bucket))?;
     runtime::run(|event| files.handle(event)).await

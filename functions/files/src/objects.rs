@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use anyhow::anyhow;
-use aws_config::BehaviorVersion;
-use aws_config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{Credentials, Region};
+use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_s3::primitives::ByteStream;
 use futures::FutureExt;
@@ -49,29 +47,19 @@ pub trait Objects: Send + Sync {
 /// A bucket of S3.
 #[derive(Clone, Debug)]
 pub struct Bucket {
-    client: aws_sdk_s3::Client,
+    client: s3::Client,
     name: String,
 }
 
 impl Bucket {
     /// A bucket of AWS, from the environment of a Lambda function.
     pub async fn from_env(name: String) -> Self {
-        let config = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await;
-        Self { client: aws_sdk_s3::Client::new(&config), name }
+        Self { client: s3::from_env(timeouts()).await, name }
     }
 
     /// A bucket of an emulated S3 on this machine.
     pub fn local(endpoint: &str, name: String) -> Self {
-        let credentials = Credentials::new("local", "local", None, None, "local");
-        let config = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(credentials)
-            .endpoint_url(endpoint)
-            .force_path_style(true)
-            .timeout_config(timeouts())
-            .build();
-        Self { client: aws_sdk_s3::Client::from_conf(config), name }
+        Self { client: s3::local(endpoint, timeouts()), name }
     }
 }
 

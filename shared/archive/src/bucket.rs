@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_s3::primitives::ByteStream;
 use futures::FutureExt;
@@ -17,27 +16,17 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(12);
 
 pub(crate) struct Bucket {
-    client: aws_sdk_s3::Client,
+    client: s3::Client,
     name: String,
 }
 
 impl Bucket {
     pub(crate) async fn from_env(name: String) -> Self {
-        let config = aws_sdk_s3::config::Builder::from(&runtime::sdk_config().await);
-        Self { client: aws_sdk_s3::Client::from_conf(config.timeout_config(timeouts()).build()), name }
+        Self { client: s3::from_env(timeouts()).await, name }
     }
 
     pub(crate) fn local(endpoint: &str, name: String) -> Self {
-        let credentials = Credentials::new("local", "local", None, None, "local");
-        let config = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(credentials)
-            .endpoint_url(endpoint)
-            .force_path_style(true)
-            .timeout_config(timeouts())
-            .build();
-        Self { client: aws_sdk_s3::Client::from_conf(config), name }
+        Self { client: s3::local(endpoint, timeouts()), name }
     }
 }
 

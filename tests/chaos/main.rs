@@ -85,11 +85,7 @@ async fn whatever_goes_wrong_what_is_stored_is_what_a_calm_day_stores() {
         assert_eq!(stack.depth("EvaluatorFailuresQueue").await, 0);
         for segment in &segments {
             // A part whose message was set aside behind its last step is sent again by the clock, after a quarter of an hour.
-            let (path, waiting) = (format!("/api/segments/{segment}"), Instant::now());
-            while stack.api().get(&path, &[]).await.attributes()["is_processing"] != false {
-                assert!(waiting.elapsed() < Duration::from_mins(20), "{segment} is not whole");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
+            stack.api().segment_is_whole_within(Duration::from_mins(20), segment).await;
         }
     }
     let patience = Duration::from_mins(3) + Duration::from_millis(20) * u32::try_from(count).unwrap();

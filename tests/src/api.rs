@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder, Url};
 use serde_json::{Value, json};
 
-use crate::eventually;
+use crate::{PATIENCE, eventually, eventually_within};
 
 /// Speaks to one stack. Cloning is cheap.
 #[derive(Clone, Debug)]
@@ -158,7 +158,12 @@ impl Api {
 
     /// Waits until everybody is evaluated.
     pub async fn segment_is_whole(&self, id: &str) {
-        eventually("the segment is whole", async || {
+        self.segment_is_whole_within(PATIENCE, id).await;
+    }
+
+    /// The same where it may take another time.
+    pub async fn segment_is_whole_within(&self, patience: Duration, id: &str) {
+        eventually_within(patience, "the segment is whole", async || {
             let segment = self.get(&format!("/api/segments/{id}"), &[]).await;
             (segment.attributes()["is_processing"] == false).then_some(())
         })

@@ -31,13 +31,22 @@ pub use crate::stack::Stack;
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Asks again until there is an answer. Panics with `what` if there is none in time.
-pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub async fn eventually<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    eventually_within(PATIENCE, what, look).await
+}
+
+/// The same for what may take another time.
+pub async fn eventually_within<T>(
+    patience: Duration,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let started = Instant::now();
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(started.elapsed() < PATIENCE, "it did not come to pass: {what}");
+        assert!(started.elapsed() < patience, "it did not come to pass: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -1,9 +1,5 @@
 #![doc = include_str!("../README.md")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "what does not hold ends the target, as in a test"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "what does not hold ends the target")]
 
 mod api;
 mod engine;

@@ -1,9 +1,6 @@
 //! The targets under libFuzzer, one at a time: `FUZZ_TARGET` names it. See `run`.
 #![no_main]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "libFuzzer has the command line, so that the environment is what is left"
-)]
+#![allow(clippy::disallowed_methods, reason = "libFuzzer has the command line; the environment is left")]
 
 use std::sync::LazyLock;
 

@@ -12,12 +12,11 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::meter::{Meter, Metered, Reading};
+use super::meter::{Meter, Reading};
 use super::orders::Orders;
-use super::{MINUTE, POLL, SECRET, connect, create_segments, settle};
+use super::{MINUTE, SECRET, connect, create_segments, settle, start};
 use crate::demo::{Client, progress};
-use crate::functions::ProductFunctions;
-use crate::{Options, Stack, TEMPLATE, clock};
+use crate::{Stack, clock};
 
 /// What a step's rate is multiplied with for the next.
 const GROWTH: (u64, u64) = (5, 4);
@@ -61,15 +60,7 @@ struct Step {
 impl Load {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let meter = Meter::default();
-        let functions = Metered {
-            product: ProductFunctions::new(runtime::Clock::system()),
-            meter: meter.clone(),
-            latency: Duration::ZERO,
-            access_line: 0,
-        };
-        let parameters = [("RateLimits".to_owned(), "off".to_owned())].into();
-        let options = Options { parameters, ..Options::in_memory(TEMPLATE) };
-        let stack = Stack::start(options, &functions).await?;
+        let stack = start(&meter, Duration::ZERO, 0).await?;
         let steps = self.measure(&stack, &meter).await;
         stack.shutdown().await;
         let steps = steps?;
@@ -124,7 +115,7 @@ impl Load {
             let mut answers: Vec<Duration> =
                 stream::iter(posts).buffer_unordered(UNANSWERED).try_collect().await?;
             let answered = Instant::now();
-            let done = idle(stack, meter).await?;
+            let done = settle(stack, meter).await?;
             let used = meter.read().since(&before);
             ensure!(used.failed == 0, "{} invocations failed", used.failed);
             answers.sort();
@@ -170,30 +161,6 @@ impl Step {
         let inside: Duration = self.used.time.values().map(|(_, cpu)| *cpu).sum();
         table.insert("the machine around them".to_owned(), each(self.cpu.saturating_sub(inside)));
         table
-    }
-}
-
-/// When the queues were empty and nothing was used any more.
-async fn idle(stack: &Stack, meter: &Meter) -> anyhow::Result<Instant> {
-    let (mut last, mut changed_at) = (meter.read(), Instant::now());
-    settle_with(stack, meter, |reading| {
-        if reading != &last {
-            (last, changed_at) = (reading.clone(), Instant::now());
-        }
-    })
-    .await?;
-    Ok(changed_at)
-}
-
-/// [`settle`], with a look at every reading.
-async fn settle_with(stack: &Stack, meter: &Meter, mut see: impl FnMut(&Reading)) -> anyhow::Result<()> {
-    let settled = settle(stack, meter);
-    tokio::pin!(settled);
-    loop {
-        tokio::select! {
-            outcome = &mut settled => return outcome,
-            () = tokio::time::sleep(POLL) => see(&meter.read()),
-        }
     }
 }
 

@@ -87,15 +87,7 @@ impl Bench {
 impl Cost {
     async fn run(self) -> anyhow::Result<()> {
         let meter = Meter::default();
-        let functions = Metered {
-            product: ProductFunctions::new(runtime::Clock::system()),
-            meter: meter.clone(),
-            latency: Duration::from_millis(self.latency_ms),
-            access_line: access_line()?,
-        };
-        let parameters = [("RateLimits".to_owned(), "off".to_owned())].into();
-        let options = Options { parameters, ..Options::in_memory(TEMPLATE) };
-        let stack = Stack::start(options, &functions).await?;
+        let stack = start(&meter, Duration::from_millis(self.latency_ms), access_line()?).await?;
         let measured = self.measure(&stack, &meter).await;
         stack.shutdown().await;
         let report = measured?;
@@ -164,6 +156,15 @@ impl Cost {
     }
 }
 
+/// A stack in memory, of which the meter reads what it uses.
+async fn start(meter: &Meter, latency: Duration, access_line: usize) -> anyhow::Result<Stack> {
+    let product = ProductFunctions::new(runtime::Clock::system());
+    let functions = Metered { product, meter: meter.clone(), latency, access_line };
+    let parameters = [("RateLimits".to_owned(), "off".to_owned())].into();
+    let options = Options { parameters, ..Options::in_memory(TEMPLATE) };
+    Ok(Stack::start(options, &functions).await?)
+}
+
 impl Reading {
     fn forget(&mut self, function: &str) {
         self.usage.forget(function);
@@ -219,8 +220,8 @@ fn name_metrics(value: &mut Value) {
     }
 }
 
-/// Waits until the queues are empty and nothing has been used for a while.
-async fn settle(stack: &Stack, meter: &Meter) -> anyhow::Result<()> {
+/// Waits until the queues are empty and nothing has been used for a while, and returns since when.
+async fn settle(stack: &Stack, meter: &Meter) -> anyhow::Result<Instant> {
     let started = Instant::now();
     let (mut last, mut changed_at) = (meter.read(), Instant::now());
     while started.elapsed() < PATIENCE {
@@ -234,7 +235,7 @@ async fn settle(stack: &Stack, meter: &Meter) -> anyhow::Result<()> {
         if reading != last || waiting > 0 || !reading.is_idle() {
             (last, changed_at) = (reading, Instant::now());
         } else if changed_at.elapsed() > QUIET {
-            return Ok(());
+            return Ok(changed_at);
         }
     }
     bail!("after {} minutes there is still something to do", PATIENCE.as_secs() / 60)

@@ -53,17 +53,9 @@ fn line(id: &Value, of: &Value) -> String {
     format!("{}  {at}  {platform}  {connection}  {topic}  {outcome}{reason}", shown(id))
 }
 
-/// `replay`.
+/// Which deliveries are meant; all if nothing is said.
 #[derive(Args, Debug)]
-pub struct Replay {
-    #[command(flatten)]
-    remote: Remote,
-    /// Those that arrived at this time (ISO 8601) or later,
-    #[arg(long, required_unless_present = "list")]
-    from: Option<String>,
-    /// and before this one.
-    #[arg(long, required_unless_present = "list")]
-    until: Option<String>,
+pub(super) struct Which {
     /// Only deliveries of a platform.
     #[arg(long)]
     platform: Option<String>,
@@ -76,6 +68,37 @@ pub struct Replay {
     /// Only says which those are.
     #[arg(long)]
     dry_run: bool,
+}
+
+impl Which {
+    /// The attributes of the request.
+    pub(super) fn attributes(&self) -> Map<String, Value> {
+        let Self { platform, connection, topic, dry_run } = self;
+        let texts = given([("platform", platform), ("connection", connection), ("topic", topic)]);
+        texts.chain(dry_run.then(|| ("dry_run".to_owned(), true.into()))).collect()
+    }
+}
+
+/// Attributes of what was said.
+pub(super) fn given<const N: usize>(
+    texts: [(&str, &Option<String>); N],
+) -> impl Iterator<Item = (String, Value)> {
+    texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text.clone()?.into())))
+}
+
+/// `replay`.
+#[derive(Args, Debug)]
+pub struct Replay {
+    #[command(flatten)]
+    remote: Remote,
+    /// Those that arrived at this time (ISO 8601) or later,
+    #[arg(long, required_unless_present = "list")]
+    from: Option<String>,
+    /// and before this one.
+    #[arg(long, required_unless_present = "list")]
+    until: Option<String>,
+    #[command(flatten)]
+    which: Which,
     /// Only says what is under way.
     #[arg(long)]
     list: bool,
@@ -89,22 +112,15 @@ impl Replay {
             output.result(&replays.clone().into(), || replays.iter().map(under_way).collect())?;
             return Ok(Outcome::Good);
         }
-        let texts = [
-            ("received_from", self.from),
-            ("received_until", self.until),
-            ("platform", self.platform),
-            ("connection", self.connection),
-            ("topic", self.topic),
-        ];
-        let given = texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text?.into())));
-        let mut attributes: Map<String, Value> = given.collect();
-        attributes.insert("dry_run".to_owned(), self.dry_run.into());
+        let mut attributes = self.which.attributes();
+        attributes.extend(given([("received_from", &self.from), ("received_until", &self.until)]));
         let body = json!({"data": {"type": "delivery-replay", "attributes": attributes}});
         let replay = resource(client.send(Method::POST, "/api/delivery-replays", &body).await?)?;
         let found = &replay["attributes"]["found"];
-        output
-            .result(&replay, || if self.dry_run { found_lines(found) } else { vec![under_way(&replay)] })?;
-        let is_whole = !self.dry_run || found["is_complete"] == true;
+        output.result(&replay, || {
+            if self.which.dry_run { found_lines(found) } else { vec![under_way(&replay)] }
+        })?;
+        let is_whole = !self.which.dry_run || found["is_complete"] == true;
         Ok(if is_whole { Outcome::Good } else { Outcome::Bad })
     }
 }

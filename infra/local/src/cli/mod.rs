@@ -6,6 +6,7 @@
 mod chunks;
 mod client;
 mod connections;
+mod dead_letters;
 mod deliveries;
 mod explain;
 mod export;
@@ -13,7 +14,6 @@ mod import;
 mod keys;
 mod output;
 mod parity;
-mod replay;
 mod secret;
 mod upload;
 
@@ -50,7 +50,7 @@ pub enum Command {
     /// Sends a file of profiles or events, CSV or NDJSON.
     Upload(upload::Upload),
     /// Puts deliveries that were set aside back into their queues.
-    ReplayDlq(replay::Replay),
+    ReplayDlq(dead_letters::Replay),
     /// What became of a delivery: its events, profiles, memberships.
     Delivery(deliveries::Delivery),
     /// Reads archived deliveries again.

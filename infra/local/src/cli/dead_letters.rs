@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::client::{encode, resource};
+use super::deliveries::{Which, given};
 use super::output::shown;
 use super::{Done, Failure, Outcome, Remote};
 
@@ -27,15 +28,8 @@ pub struct Replay {
 /// Which deliveries are meant; all if nothing is said.
 #[derive(Args, Debug)]
 struct Choice {
-    /// Only deliveries of a platform.
-    #[arg(long)]
-    platform: Option<String>,
-    /// Only those of a connection.
-    #[arg(long)]
-    connection: Option<String>,
-    /// Only those of a topic.
-    #[arg(long)]
-    topic: Option<String>,
+    #[command(flatten)]
+    which: Which,
     /// Only those that were set aside for a reason with this in it.
     #[arg(long)]
     reason: Option<String>,
@@ -45,26 +39,16 @@ struct Choice {
     /// Only those that arrived before this time.
     #[arg(long)]
     until: Option<String>,
-    /// Only says which those are.
-    #[arg(long)]
-    dry_run: bool,
 }
 
 impl Choice {
     /// The attributes of the request; empty if all is meant.
     fn attributes(&self) -> Value {
-        let texts = [
-            ("platform", &self.platform),
-            ("connection", &self.connection),
-            ("topic", &self.topic),
-            ("reason", &self.reason),
-            ("received_from", &self.from),
-            ("received_until", &self.until),
-        ];
-        let given =
-            texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text.clone()?.into())));
-        let dry = self.dry_run.then(|| ("dry_run".to_owned(), true.into()));
-        Value::Object(given.chain(dry).collect())
+        let mut attributes = self.which.attributes();
+        let texts =
+            [("reason", &self.reason), ("received_from", &self.from), ("received_until", &self.until)];
+        attributes.extend(given(texts));
+        Value::Object(attributes)
     }
 }
 

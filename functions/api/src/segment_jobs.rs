@@ -36,11 +36,11 @@ impl Api {
     pub(crate) async fn list_segment_jobs(&self, asked: &Asked) -> ApiResult<Answer> {
         let now = self.now();
         let mut jobs = self.store.jobs().await?;
-        jobs.retain(is_of_segments);
+        jobs.retain(|job| job.kind.is_of_segments());
         for filter in asked.filters() {
             let values = filter_texts(filter)?;
             match filter.field.as_str() {
-                "segment_id" => jobs.retain(|job| segment_of(job).is_some_and(|id| values.contains(&id))),
+                "segment_id" => jobs.retain(|job| job.kind.segment().is_some_and(|id| values.contains(&id))),
                 "state" => jobs.retain(|job| values.contains(&state_of(job, now))),
                 _ => return Err(unsupported(filter)),
             }
@@ -54,7 +54,7 @@ impl Api {
 
     /// `GET /api/segment-jobs/{id}`.
     pub(crate) async fn get_segment_job(&self, asked: &Asked, id: &str) -> ApiResult<Answer> {
-        let job = self.store.job(id).await?.filter(is_of_segments);
+        let job = self.store.job(id).await?.filter(|job| job.kind.is_of_segments());
         let job = job.ok_or_else(|| ApiError::not_found("segment-job", id))?;
         Ok(Answer::ok(single(asked, job_resource(asked, &job, self.now()), None)))
     }
@@ -98,7 +98,7 @@ impl Api {
             }
             _ => false,
         });
-        Ok(jobs.into_iter().min_by_key(|job| (segment_of(job).is_none(), job.created_at)))
+        Ok(jobs.into_iter().min_by_key(|job| (job.kind.segment().is_none(), job.created_at)))
     }
 
     /// How far the job is that a segment waits for; null if there is none.
@@ -142,32 +142,6 @@ impl Api {
     }
 }
 
-/// Whether segments wait for it.
-fn is_of_segments(job: &Job) -> bool {
-    !matches!(
-        job.kind,
-        JobKind::FitPredictions
-            | JobKind::EmptyList { .. }
-            | JobKind::EraseConnection { .. }
-            | JobKind::ImportProfiles
-            | JobKind::Suppress
-            | JobKind::Settle { .. }
-            | JobKind::ChangeCatalog { .. }
-            | JobKind::ClearCatalog { .. }
-    )
-}
-
-/// The segment that a job is of; `None` for one that concerns all.
-fn segment_of(job: &Job) -> Option<&str> {
-    match &job.kind {
-        JobKind::Backfill { segment, .. }
-        | JobKind::Recount { segment, .. }
-        | JobKind::RemoveMembers { segment }
-        | JobKind::SettleMembers { segment } => Some(segment),
-        _ => None,
-    }
-}
-
 fn state_of(job: &Job, now: Instant) -> &'static str {
     match job.state(now.as_millis()) {
         JobState::Queued => "queued",
@@ -199,7 +173,7 @@ fn attributes_of(job: &Job, now: Instant) -> Map<String, Value> {
     let progress = job.progress(now.as_millis());
     let attributes: [(&str, Value); 12] = [
         ("kind", kind.into()),
-        ("segment_id", segment_of(job).into()),
+        ("segment_id", job.kind.segment().into()),
         ("state", state_of(job, now).into()),
         ("created_at", time(job.created_at)),
         ("profiles_done", job.status.profiles_done.into()),

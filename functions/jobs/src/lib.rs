@@ -161,17 +161,7 @@ impl Jobs {
             }
             JobKind::ChangeZone { zone, .. } => self.store.program().await?.zone.as_ref() != Some(zone),
             JobKind::EraseArchived { .. } | JobKind::Replay { .. } => self.archive.is_none(),
-            JobKind::RemoveMembers { .. }
-            | JobKind::SettleMembers { .. }
-            | JobKind::EmptyList { .. }
-            | JobKind::EraseConnection { .. }
-            | JobKind::FitPredictions
-            | JobKind::Predict { .. }
-            | JobKind::ImportProfiles
-            | JobKind::Suppress
-            | JobKind::Settle { .. }
-            | JobKind::ChangeCatalog { .. }
-            | JobKind::ClearCatalog { .. } => false,
+            _ => false,
         })
     }
 
@@ -318,36 +308,14 @@ impl Jobs {
                     ids.iter().map(|id| self.store.erase_connection_from(id, connection, now)).collect();
                 stream::iter(work).buffer_unordered(CONCURRENCY).try_collect::<Vec<usize>>().await?;
             }
-            JobKind::RemoveMembers { .. }
-            | JobKind::SettleMembers { .. }
-            | JobKind::EmptyList { .. }
-            | JobKind::FitPredictions
-            | JobKind::ImportProfiles
-            | JobKind::Suppress
-            | JobKind::Settle { .. }
-            | JobKind::EraseArchived { .. }
-            | JobKind::Replay { .. }
-            | JobKind::ChangeCatalog { .. }
-            | JobKind::ClearCatalog { .. } => {}
+            _ => {}
         }
         Ok(())
     }
 
     /// What is done when no part is left. May be done twice.
     async fn finish(&self, job: &Job) -> anyhow::Result<()> {
-        let is_of_all = !matches!(
-            job.kind,
-            JobKind::RemoveMembers { .. }
-                | JobKind::SettleMembers { .. }
-                | JobKind::EmptyList { .. }
-                | JobKind::FitPredictions
-                | JobKind::ImportProfiles
-                | JobKind::Suppress
-                | JobKind::Settle { .. }
-                | JobKind::ChangeCatalog { .. }
-                | JobKind::ClearCatalog { .. }
-        );
-        if is_of_all {
+        if job.kind.is_of_profiles() {
             let mut after = None;
             loop {
                 let since_ms = job.created_at.as_millis() - INDEX_LAG_MS;
@@ -375,23 +343,11 @@ impl Jobs {
             }
             JobKind::EraseConnection { connection } => self.store.erase_catalog(connection).await?,
             JobKind::FitPredictions => self.fit(job).await?,
-            JobKind::RemoveMembers { .. }
-            | JobKind::SettleMembers { .. }
-            | JobKind::EmptyList { .. }
-            | JobKind::Predict { .. }
-            | JobKind::ImportProfiles
-            | JobKind::Suppress
-            | JobKind::EraseArchived { .. }
-            | JobKind::Replay { .. }
-            | JobKind::Settle { .. }
-            | JobKind::ChangeCatalog { .. }
-            | JobKind::ClearCatalog { .. } => {}
+            _ => {}
         }
         Ok(())
     }
-}
 
-impl Jobs {
     /// Lets a segment show its definition of this version, and sees to what that hides.
     async fn show(&self, id: &str, version: u64, job: &Job) -> anyhow::Result<()> {
         let Some(segment) = self.store.segment(id).await? else { return Ok(()) };

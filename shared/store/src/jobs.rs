@@ -1,13 +1,14 @@
 //! Work over all profiles: jobs, how far they are, and whether they move.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, Select, TransactWriteItem};
 use canonical::Instant;
+use serde::{Deserialize, Serialize};
 
 use crate::registry::{document_item, item_number, read_document};
 use crate::table::{self, Item, Unless, item_text, number, text};
-use crate::{Error, Job, JobKind, JobStatus, Result, Store};
+use crate::{CatalogAction, CatalogKind, CatalogPlace, Error, Result, Store};
 
 const JOB: &str = "job";
 /// Where a part is left that is done: no cursor looks like this.
@@ -18,6 +19,221 @@ pub const STUCK_MS: i64 = 15 * 60_000;
 const MAX_ERROR: usize = 300;
 /// Pages that a count reads at most: some five million profiles of one part.
 const COUNTED_PAGES: usize = 1000;
+
+/// Work that is done piece by piece over all profiles.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// 26 characters.
+    pub id: String,
+    /// What is done.
+    pub kind: JobKind,
+    /// When it was asked for.
+    pub created_at: Instant,
+    /// How far it is. Kept outside of the document.
+    #[serde(skip)]
+    pub status: JobStatus,
+}
+
+/// What a job does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JobKind {
+    /// Brings every profile to the program of this version, after a segment was made or changed.
+    Backfill {
+        /// The segment that is waiting.
+        segment: String,
+        /// The version it was given.
+        version: u64,
+    },
+    /// Takes out of a segment's members those that a changed definition hides, once it shows.
+    SettleMembers {
+        /// The segment.
+        segment: String,
+    },
+    /// Counts everybody's events anew from their history, at a segment's wish.
+    Recount {
+        /// The segment that is waiting.
+        segment: String,
+        /// The version it has.
+        version: u64,
+    },
+    /// Brings every profile to days of another time zone.
+    ChangeZone {
+        /// The zone's name.
+        zone: String,
+        /// The program's first version in this zone.
+        version: u64,
+    },
+    /// Fits the model of everybody's orders.
+    FitPredictions,
+    /// Brings every profile to what another model says.
+    Predict {
+        /// The program's first version with this model.
+        version: u64,
+    },
+    /// Ends the memberships of a deleted segment.
+    RemoveMembers {
+        /// The segment.
+        segment: String,
+    },
+    /// Takes everybody off a deleted list.
+    EmptyList {
+        /// The list.
+        list: String,
+    },
+    /// Erases everything that came through a connection.
+    EraseConnection {
+        /// The connection.
+        connection: String,
+    },
+    /// Writes the profiles of a bulk import, which has the job's id.
+    ImportProfiles,
+    /// Suppresses the members of a list or a segment, or takes that back: what [`crate::SuppressionJob`] of the job's id
+    /// says.
+    Suppress,
+    /// Moves or removes what lies with a profile that merged into another or was erased.
+    Settle {
+        /// The profile.
+        profile: String,
+    },
+    /// Erases what the archive has of people who were erased, or what came through a connection.
+    EraseArchived {
+        /// The connection.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        connection: Option<String>,
+        /// Keys by which whoever is erased was known then; they are digests.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        names: BTreeSet<String>,
+    },
+    /// Puts archived deliveries back into the queue.
+    Replay {
+        /// Which.
+        choice: Choice,
+    },
+    /// Changes many records of the catalog, as the catalog's job of this job's id says.
+    ChangeCatalog {
+        /// What the records are.
+        of: CatalogKind,
+        /// What is done to them.
+        action: CatalogAction,
+    },
+    /// Removes what belonged to a record of the catalog that was deleted.
+    ClearCatalog {
+        /// What the record was.
+        of: CatalogKind,
+        /// Where it stood.
+        place: CatalogPlace,
+    },
+}
+
+impl JobKind {
+    /// Whether segments wait for it.
+    pub fn is_of_segments(&self) -> bool {
+        matches!(self, Self::ChangeZone { .. } | Self::Predict { .. }) || self.segment().is_some()
+    }
+
+    /// The segment that it is of; `None` for one that concerns all, or none.
+    pub fn segment(&self) -> Option<&str> {
+        match self {
+            Self::Backfill { segment, .. }
+            | Self::Recount { segment, .. }
+            | Self::RemoveMembers { segment }
+            | Self::SettleMembers { segment } => Some(segment),
+            _ => None,
+        }
+    }
+
+    /// Whether it does something to every profile, so that it must also see those that are made meanwhile.
+    pub fn is_of_profiles(&self) -> bool {
+        matches!(
+            self,
+            Self::Backfill { .. }
+                | Self::Recount { .. }
+                | Self::ChangeZone { .. }
+                | Self::Predict { .. }
+                | Self::EraseConnection { .. }
+        )
+    }
+}
+
+/// Which archived deliveries are meant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// Received then or later,
+    pub from: Instant,
+    /// and before then;
+    pub until: Instant,
+    /// from this platform,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// through this connection,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
+    /// of this topic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+}
+
+impl Choice {
+    /// Whether a delivery is.
+    pub fn means(&self, platform: &str, connection: &str, topic: &str, received_at: Instant) -> bool {
+        let is = |wanted: &Option<String>, known: &str| wanted.as_ref().is_none_or(|wanted| wanted == known);
+        (self.from..self.until).contains(&received_at)
+            && is(&self.platform, platform)
+            && is(&self.connection, connection)
+            && is(&self.topic, topic)
+    }
+}
+
+/// What the queue of jobs carries: one part of a job, to be worked on from the cursor on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobMessage {
+    /// The job's id.
+    pub job: String,
+    /// Which of its parts.
+    pub part: u32,
+    /// Where the part was left; from its beginning if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+impl JobMessage {
+    /// What makes a job go on from where it is: a message for each part that is left. A job without lacks only its
+    /// end; any message brings that about.
+    pub fn of_parts_left(job: &Job) -> Vec<Self> {
+        let parts: &[u32] = if job.status.parts_left.is_empty() { &[0] } else { &job.status.parts_left };
+        let message = |part: &u32| {
+            let cursor = job.status.cursors.get(part).cloned();
+            Self { job: job.id.clone(), part: *part, cursor }
+        };
+        parts.iter().map(message).collect()
+    }
+}
+
+/// How far a job is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobStatus {
+    /// Parts that are not finished.
+    pub parts_left: Vec<u32>,
+    /// Where each part that has begun was left.
+    pub cursors: BTreeMap<u32, String>,
+    /// How many profiles each part had when it began.
+    pub counts: BTreeMap<u32, u64>,
+    /// Profiles seen so far.
+    pub profiles_done: u64,
+    /// Those of them that were seen before the last restart.
+    pub done_before: u64,
+    /// When it last moved or was sent, in milliseconds; 0 if never.
+    pub touched_ms: i64,
+    /// When it last moved, in milliseconds; 0 if never.
+    pub moved_ms: i64,
+    /// When somebody last restarted it, in milliseconds; 0 if never.
+    pub restarted_ms: i64,
+    /// Why a chunk failed last.
+    pub last_error: Option<String>,
+    /// When that was.
+    pub failed_at: Option<Instant>,
+}
 
 /// A chunk that was worked off.
 #[derive(Clone, Copy, Debug)]

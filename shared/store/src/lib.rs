@@ -48,7 +48,7 @@ pub use events::{EventFilter, EventKey, EventOrder, Put, StoredEvent, read_event
 pub use health::{Health, OTHER};
 pub use identity::Resolved;
 pub use imports::{Import, ImportStatus};
-pub use jobs::{JobState, Progress, STUCK_MS, Step};
+pub use jobs::{Choice, Job, JobKind, JobMessage, JobState, JobStatus, Progress, STUCK_MS, Step};
 pub use keys::{ItemKind, METRIC_PARTS, PROFILE_SHARDS, metric_id, profile_of_key};
 pub use ledgers::{Subject, SubjectKey};
 pub use lists::{Joined, ListRecord, Listed, OptIn};
@@ -60,8 +60,7 @@ pub use predictions::{PredictionsRecord, SamplePart};
 pub use profiles::{ProfileImage, ProfileSort, Versioned, read_profile_image};
 pub use quotas::Quota;
 pub use registry::{
-    CatalogEntry, Choice, ConnectionRecord, ConnectionStatus, Job, JobKind, JobMessage, JobStatus,
-    MetricRecord, ProgramRecord, SegmentRecord,
+    CatalogEntry, ConnectionRecord, ConnectionStatus, MetricRecord, ProgramRecord, SegmentRecord,
 };
 pub use segments::{Evaluation, StateRecord, read_tick_image};
 pub use shelves::Shelf;

@@ -94,7 +94,6 @@ pub(crate) struct MemberItem {
     pk: String,
     sk: String,
     /// The version of the state that it was last written for.
-    #[serde(default)]
     v: u64,
     /// The partition of the index of members: the segment while it lasts, a part of the segment's history after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -314,15 +313,8 @@ impl Store {
         self.batch_put(&self.profiles, past).await?;
         let writes = present.into_iter().map(|(item, unless)| self.put(&self.profiles, item, Some(unless)));
         let written: Vec<Result<()>> = stream::iter(writes).buffer_unordered(CONCURRENCY).collect().await;
-        let mut outcome = Ok(());
-        for result in written {
-            match result {
-                Err(Error::Conflict) if outcome.is_err() => {}
-                Err(error) => outcome = Err(error),
-                Ok(()) => {}
-            }
-        }
-        outcome
+        let failed = written.into_iter().filter_map(Result::err);
+        failed.min_by_key(|error| matches!(error, Error::Conflict)).map_or(Ok(()), Err)
     }
 
     /// A page of a segment's members, by the time they joined.
@@ -524,7 +516,6 @@ impl Store {
 fn over(read: Option<&MemberItem>) -> Unless {
     match read {
         None => Unless::Exists,
-        Some(item) if item.v == 0 => Unless::HasVersion,
         Some(item) => Unless::VersionIsNot(item.v),
     }
 }

@@ -1,6 +1,4 @@
-//! What the account has: connections, metrics, segments, jobs and the catalog.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! What the account has: connections, metrics, segments and the catalog.
 
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{ConditionCheck, TransactWriteItem, Update};
@@ -11,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::table::{self, Item, Unless, from_json, item_text, number, text, to_json};
-use crate::{CatalogAction, CatalogKind, CatalogPlace, Error, Result, Store, Taggable};
+use crate::{Error, Job, Result, Store, Taggable};
 
 const CONNECTION: &str = "connection";
 const METRIC: &str = "metric";
@@ -109,191 +107,6 @@ impl SegmentRecord {
     pub fn is_processing(&self) -> bool {
         self.is_active && self.ready_version < self.version
     }
-}
-
-/// Work that is done piece by piece over all profiles.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Job {
-    /// 26 characters.
-    pub id: String,
-    /// What is done.
-    pub kind: JobKind,
-    /// When it was asked for.
-    pub created_at: Instant,
-    /// How far it is. Kept outside of the document.
-    #[serde(skip)]
-    pub status: JobStatus,
-}
-
-/// What a job does.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum JobKind {
-    /// Brings every profile to the program of this version, after a segment was made or changed.
-    Backfill {
-        /// The segment that is waiting.
-        segment: String,
-        /// The version it was given.
-        version: u64,
-    },
-    /// Takes out of a segment's members those that a changed definition hides, once it shows.
-    SettleMembers {
-        /// The segment.
-        segment: String,
-    },
-    /// Counts everybody's events anew from their history, at a segment's wish.
-    Recount {
-        /// The segment that is waiting.
-        segment: String,
-        /// The version it has.
-        version: u64,
-    },
-    /// Brings every profile to days of another time zone.
-    ChangeZone {
-        /// The zone's name.
-        zone: String,
-        /// The program's first version in this zone.
-        version: u64,
-    },
-    /// Fits the model of everybody's orders.
-    FitPredictions,
-    /// Brings every profile to what another model says.
-    Predict {
-        /// The program's first version with this model.
-        version: u64,
-    },
-    /// Ends the memberships of a deleted segment.
-    RemoveMembers {
-        /// The segment.
-        segment: String,
-    },
-    /// Takes everybody off a deleted list.
-    EmptyList {
-        /// The list.
-        list: String,
-    },
-    /// Erases everything that came through a connection.
-    EraseConnection {
-        /// The connection.
-        connection: String,
-    },
-    /// Writes the profiles of a bulk import, which has the job's id.
-    ImportProfiles,
-    /// Suppresses the members of a list or a segment, or takes that back: what [`crate::SuppressionJob`] of the job's id
-    /// says.
-    Suppress,
-    /// Moves or removes what lies with a profile that merged into another or was erased.
-    Settle {
-        /// The profile.
-        profile: String,
-    },
-    /// Erases what the archive has of people who were erased, or what came through a connection.
-    EraseArchived {
-        /// The connection.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        connection: Option<String>,
-        /// Keys by which whoever is erased was known then; they are digests.
-        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-        names: BTreeSet<String>,
-    },
-    /// Puts archived deliveries back into the queue.
-    Replay {
-        /// Which.
-        choice: Choice,
-    },
-    /// Changes many records of the catalog, as the catalog's job of this job's id says.
-    ChangeCatalog {
-        /// What the records are.
-        of: CatalogKind,
-        /// What is done to them.
-        action: CatalogAction,
-    },
-    /// Removes what belonged to a record of the catalog that was deleted.
-    ClearCatalog {
-        /// What the record was.
-        of: CatalogKind,
-        /// Where it stood.
-        place: CatalogPlace,
-    },
-}
-
-/// Which archived deliveries are meant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Choice {
-    /// Received then or later,
-    pub from: Instant,
-    /// and before then;
-    pub until: Instant,
-    /// from this platform,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub platform: Option<String>,
-    /// through this connection,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connection: Option<String>,
-    /// of this topic.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub topic: Option<String>,
-}
-
-impl Choice {
-    /// Whether a delivery is.
-    pub fn means(&self, platform: &str, connection: &str, topic: &str, received_at: Instant) -> bool {
-        let is = |wanted: &Option<String>, known: &str| wanted.as_ref().is_none_or(|wanted| wanted == known);
-        (self.from..self.until).contains(&received_at)
-            && is(&self.platform, platform)
-            && is(&self.connection, connection)
-            && is(&self.topic, topic)
-    }
-}
-
-/// What the queue of jobs carries: one part of a job, to be worked on from the cursor on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JobMessage {
-    /// The job's id.
-    pub job: String,
-    /// Which of its parts.
-    pub part: u32,
-    /// Where the part was left; from its beginning if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cursor: Option<String>,
-}
-
-impl JobMessage {
-    /// What makes a job go on from where it is: a message for each part that is left. A job without lacks only its
-    /// end; any message brings that about.
-    pub fn of_parts_left(job: &Job) -> Vec<Self> {
-        let parts: &[u32] = if job.status.parts_left.is_empty() { &[0] } else { &job.status.parts_left };
-        let message = |part: &u32| {
-            let cursor = job.status.cursors.get(part).cloned();
-            Self { job: job.id.clone(), part: *part, cursor }
-        };
-        parts.iter().map(message).collect()
-    }
-}
-
-/// How far a job is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JobStatus {
-    /// Parts that are not finished.
-    pub parts_left: Vec<u32>,
-    /// Where each part that has begun was left.
-    pub cursors: BTreeMap<u32, String>,
-    /// How many profiles each part had when it began.
-    pub counts: BTreeMap<u32, u64>,
-    /// Profiles seen so far.
-    pub profiles_done: u64,
-    /// Those of them that were seen before the last restart.
-    pub done_before: u64,
-    /// When it last moved or was sent, in milliseconds; 0 if never.
-    pub touched_ms: i64,
-    /// When it last moved, in milliseconds; 0 if never.
-    pub moved_ms: i64,
-    /// When somebody last restarted it, in milliseconds; 0 if never.
-    pub restarted_ms: i64,
-    /// Why a chunk failed last.
-    pub last_error: Option<String>,
-    /// When that was.
-    pub failed_at: Option<Instant>,
 }
 
 /// The program of all definitions.
@@ -437,8 +250,13 @@ impl Store {
 
     /// Writes a job that a segment waits for until it is done. [`Error::Conflict`] if its definition has changed.
     pub async fn create_segment_job(&self, segment: &SegmentRecord, job: &Job) -> Result<()> {
-        let update = ready_update(&self.registry, &segment.id, segment.version, 0)
-            .update_expression("SET ready = :ready");
+        let update = Update::builder()
+            .table_name(&self.registry)
+            .set_key(Some(table::key(SEGMENT, &segment.id)))
+            .update_expression("SET ready = :ready")
+            .condition_expression("version = :version")
+            .expression_attribute_values(":ready", number(0))
+            .expression_attribute_values(":version", number(segment.version));
         self.transact(vec![update_write(update)?, self.put_job(job)?]).await
     }
 
@@ -468,21 +286,39 @@ impl Store {
     /// Notes that every profile has been evaluated against the definition of this version, which shows from now on. Does
     /// nothing if the definition has changed since, or is gone.
     pub async fn segment_is_ready(&self, id: &str, version: u64) -> Result<()> {
-        let ready = ready_update(&self.registry, id, version, version)
-            .update_expression("SET ready = :ready, shown = :ready");
-        let shows = Update::builder()
-            .table_name(&self.registry)
+        if !self.set_ready(id, version, version, "SET ready = :ready, shown = :ready").await? {
+            return Ok(());
+        }
+        // Behind it: who reads the program anew reads the segment anew. Not in one transaction, in which segments that
+        // are ready at the same time would be in each other's way.
+        let request = self.client.update_item().table_name(&self.registry);
+        let request = request
             .set_key(Some(table::key(PROGRAM, PROGRAM)))
             .update_expression("ADD shows :one")
             .expression_attribute_values(":one", number(1));
-        unless_changed(self.transact(vec![update_write(ready)?, update_write(shows)?]).await)
+        request.send().await.map(drop).map_err(|error| Error::of(&error))
     }
 
     /// Notes that profiles are being evaluated anew against the definition of this version. Does nothing if the
     /// definition has changed since, or is gone.
     pub async fn segment_is_processing(&self, id: &str, version: u64) -> Result<()> {
-        let update = ready_update(&self.registry, id, version, 0).update_expression("SET ready = :ready");
-        unless_changed(self.transact(vec![update_write(update)?]).await)
+        self.set_ready(id, version, 0, "SET ready = :ready").await.map(drop)
+    }
+
+    /// Whether the definition is still of this version.
+    async fn set_ready(&self, id: &str, version: u64, ready: u64, update: &str) -> Result<bool> {
+        let request =
+            self.client.update_item().table_name(&self.registry).set_key(Some(table::key(SEGMENT, id)));
+        let request = request
+            .update_expression(update)
+            .condition_expression("version = :version")
+            .expression_attribute_values(":ready", number(ready))
+            .expression_attribute_values(":version", number(version));
+        match request.send().await.map_err(|error| Error::of(&error)) {
+            Ok(_) => Ok(true),
+            Err(Error::Conflict) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes a product, unless a newer state of it is there.
@@ -588,22 +424,6 @@ fn update_write(update: UpdateBuilder) -> Result<TransactWriteItem> {
 
 fn read_segment(item: &Item) -> Result<SegmentRecord> {
     let segment: SegmentRecord = read_document(SEGMENT, item)?;
-    let shown = if item.contains_key("shown") { item_number(item, "shown") } else { segment.version };
-    Ok(SegmentRecord { ready_version: item_number(item, "ready"), shown_version: shown, ..segment })
-}
-
-fn ready_update(table: &str, id: &str, version: u64, ready: u64) -> UpdateBuilder {
-    Update::builder()
-        .table_name(table)
-        .set_key(Some(table::key(SEGMENT, id)))
-        .condition_expression("version = :version")
-        .expression_attribute_values(":ready", number(ready))
-        .expression_attribute_values(":version", number(version))
-}
-
-fn unless_changed(outcome: Result<()>) -> Result<()> {
-    match outcome {
-        Err(Error::Conflict) => Ok(()),
-        outcome => outcome,
-    }
+    let (ready_version, shown_version) = (item_number(item, "ready"), item_number(item, "shown"));
+    Ok(SegmentRecord { ready_version, shown_version, ..segment })
 }

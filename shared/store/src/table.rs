@@ -60,8 +60,6 @@ pub(crate) enum Unless {
     Exists,
     /// Its attribute `v` must be this version.
     VersionIsNot(u64),
-    /// It must have no attribute `v` above 0.
-    HasVersion,
 }
 
 /// The key of an item that was read.
@@ -116,9 +114,6 @@ impl Store {
             Some(Unless::VersionIsNot(version)) => {
                 request.condition_expression("v = :v").expression_attribute_values(":v", number(version))
             }
-            Some(Unless::HasVersion) => request
-                .condition_expression("attribute_not_exists(v) OR v = :v")
-                .expression_attribute_values(":v", number(0)),
         };
         request.send().await.map(drop).map_err(|error| Error::of(&error))
     }

@@ -4,7 +4,7 @@ use api::Queue;
 use http::StatusCode;
 use segments::{Cause, Definition, Program, Segment, State};
 use serde_json::{Value, json};
-use store::{Evaluation, JobKind, JobMessage, MembershipChange, PROFILE_SHARDS};
+use store::{Choice, Evaluation, Job, JobKind, JobMessage, MembershipChange, PROFILE_SHARDS};
 
 use crate::{NOW_MS, Reply, World};
 
@@ -399,6 +399,18 @@ async fn a_segment_says_how_far_its_job_is_and_that_it_is_stuck_and_can_be_made_
     assert_eq!(messages(&world).len(), sent + PROFILE_SHARDS as usize - 1, "the parts that are left");
     assert_eq!(world.get(&format!("/api/segment-jobs/{job}")).await.id(), job);
     assert_eq!(world.get("/api/segment-jobs/none").await.status, StatusCode::NOT_FOUND);
+    // Others' jobs are none of it, least of all the erasure of a person.
+    let choice =
+        Choice { from: world.now(), until: world.now(), platform: None, connection: None, topic: None };
+    for (id, kind) in [
+        ("ERASE", JobKind::EraseArchived { connection: None, names: ["i#A".to_owned()].into() }),
+        ("REPLAY", JobKind::Replay { choice }),
+        ("EMPTY", JobKind::EmptyList { list: "L1".to_owned() }),
+    ] {
+        world.store.create_job(&Job::new(id.to_owned(), kind, 1, world.now())).await.unwrap();
+        assert_eq!(world.get(&format!("/api/segment-jobs/{id}")).await.status, StatusCode::NOT_FOUND);
+        assert!(!world.get("/api/segment-jobs").await.ids().contains(&id));
+    }
 }
 
 #[tokio::test]

@@ -65,10 +65,14 @@ async fn a_segment_is_ready_only_for_the_version_that_was_worked_off() {
     let processing = async || store.segment("SEG001").await.unwrap().unwrap().is_processing();
     assert!(processing().await);
     store.put_segment_definition(&segment("SEG001", 2), None).await.unwrap();
+    // Evaluators learn of what shows by the program.
+    let shown = async || {
+        (store.segment("SEG001").await.unwrap().unwrap().shown_version, store.program().await.unwrap().shows)
+    };
     store.segment_is_ready("SEG001", 1).await.unwrap();
-    assert!(processing().await);
+    assert_eq!((processing().await, shown().await), (true, (1, 0)));
     store.segment_is_ready("SEG001", 2).await.unwrap();
-    assert!(!processing().await);
+    assert_eq!((processing().await, shown().await), (false, (2, 1)));
     // Another name does not make it wait again.
     let record = SegmentRecord { name: "Friends".to_owned(), ..segment("SEG001", 2) };
     store.put_segment_attributes(&record).await.unwrap();
